@@ -1,0 +1,50 @@
+/** Facts → stack: services with their roles, and the connections between them. */
+import { connectionsOf, nameTable, proxyConnection, sortConnections } from './connections.ts';
+import type { NginxFact, ProjectFact } from './facts.ts';
+import { roleOf } from './roles.ts';
+import type { Connection, Container, DependencyCondition, Service, ServiceSpec, Stack } from './stack.ts';
+
+export interface Parts {
+  project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services'>;
+  containers: Container[];
+  /** nginx's configuration by service, where it was read. */
+  proxies: Record<string, NginxFact>;
+}
+
+export const assembleStack = ({ project, containers, proxies }: Parts): Stack => {
+  const specs = project.services ?? [];
+  const own = containers.filter((container) => !container.oneOff);
+  const names = [...new Set([...specs.map((spec) => spec.name), ...own.map((container) => container.service)])].toSorted();
+  const services = names.map((name) => serviceOf(name, specs, own));
+  return {
+    project: project.name,
+    workingDir: project.workingDir || (own[0]?.compose.workingDir ?? ''),
+    composeFiles: project.files,
+    services,
+    connections: sortConnections([...connectionsOf(services), ...proxied(proxies, services)]),
+    oneOffs: containers.filter((container) => container.oneOff),
+  };
+};
+
+const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]): Service => {
+  const spec = specs.find((each) => each.name === name) ?? null;
+  const own = containers.filter((container) => container.service === name);
+  const { role, reason } = roleOf({ spec, containers: own, awaitedAs: awaitedAs(name, specs, containers) });
+  return { name, role, roleReason: reason, spec, containers: own };
+};
+
+const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]): DependencyCondition[] =>
+  [...specs.map((spec) => spec.dependsOn[name]), ...containers.map((container) => container.compose.dependsOn[name])].filter((each) => each !== undefined);
+
+const proxied = (proxies: Record<string, NginxFact>, services: Service[]): Connection[] => {
+  const names = nameTable(services);
+  return Object.entries(proxies).flatMap(([service, fact]) => {
+    const seen = new Set<string>();
+    return fact.upstreams.flatMap((upstream) => {
+      const key = `${upstream.host}:${upstream.port}`;
+      if (seen.has(key)) return [];
+      seen.add(key);
+      return [proxyConnection(service, upstream.host, upstream.port, upstream.at, names)];
+    });
+  });
+};

@@ -1,0 +1,143 @@
+/** The nouns of judging: a check, what it may find, and what came of asking it. */
+import type { Fact, FactName, FactTypes, ServiceFactName, StackFactName } from './facts.ts';
+import type { Service, Stack } from './stack.ts';
+
+/** From the ground up. Of two explanations, the lower layer is the likelier root. */
+export const LAYERS = ['engine', 'host', 'compose', 'data', 'migration', 'app', 'proxy'] as const;
+export type Layer = (typeof LAYERS)[number];
+
+export type Severity = 'warn' | 'fail';
+
+export interface Evidence {
+  /** Where it was seen: `postgres 28P01 from backend`, `docker inspect db: State.Error`, `nginx log`. */
+  source: string;
+  text: string;
+}
+
+/** One way in which a check's question is answered "no". Declared with the check, once. */
+export interface FindingSpec {
+  severity: Severity;
+  layer: Layer;
+  /**
+   * `cause`: its own proof says where the fault is. `symptom`: something is wrong here, and the reason may lie elsewhere;
+   * the explainer looks for it at the suspects, in the same service, then along the connections.
+   */
+  kind: 'cause' | 'symptom';
+  /** What the finding means, in one sentence with no values in it. */
+  means: string;
+  /** What proves it: the field, the code, the inode, the byte. */
+  proof: string;
+  /** Nothing else can be asked of this service while it holds (the container does not run). */
+  blocks?: boolean;
+}
+
+/** A finding as observed. */
+export interface Finding {
+  /** The part after the slash of the code. */
+  reason: string;
+  /** What was observed, for which service, and what was expected; one line, no advice. */
+  message: string;
+  evidence: Evidence[];
+  /** Overrides the severity of the spec where the case decides. */
+  severity?: Severity;
+  /** Where the evidence points: the explainer takes a failing finding there as the cause. */
+  suspects?: Suspect[];
+  /** Values for the placeholders of the runbook: `{client}`, `{port}`, … `{service}` is always there. */
+  values?: Record<string, string>;
+}
+
+/** A pointer to where the cause may be found. Absent fields match anything. */
+export interface Suspect {
+  service?: string;
+  check?: string;
+  /** Full code or `check/*`. */
+  code?: string;
+}
+
+/** What `evaluate` returns. An empty list of findings is a pass. */
+export type Verdict = { findings: Finding[]; note?: string } | { skip: string } | { cannotLook: string };
+
+/** The facts a check declared, by name. Each may be a gap. */
+export type Known<N extends FactName> = { [K in N]: Fact<FactTypes[K]> };
+
+interface Case<N extends FactName, P extends ServiceFactName> {
+  stack: Stack;
+  facts: Known<N>;
+  /** Facts of the services that this one connects to, by service name. */
+  peers: Record<string, Known<P>>;
+  /** ISO 8601: when the facts were gathered. Checks have no clock. */
+  now: string;
+}
+
+interface CheckBase<N extends FactName, P extends ServiceFactName> {
+  id: string;
+  /** The good state, as a sentence: "Postgres accepts the app's connection". */
+  title: string;
+  /** The question, for `doctor list`. */
+  question: string;
+  /** Short names people may say for it: `db`, `cache`. */
+  aliases?: readonly string[];
+  needs: readonly N[];
+  /** Facts needed of the services that this one connects to. */
+  peerNeeds?: readonly P[];
+  /** Checks that must hold (be without a blocking finding) for this one to be asked; of the same service where they are of services. */
+  after: readonly string[];
+  findings: Record<string, FindingSpec>;
+}
+
+export interface ServiceCheck<N extends FactName = FactName, P extends ServiceFactName = ServiceFactName> extends CheckBase<N, P> {
+  scope: 'service';
+  appliesTo(service: Service, stack: Stack): boolean;
+  evaluate(given: Case<N, P> & { service: Service }): Verdict;
+}
+
+export interface StackCheck<N extends StackFactName = StackFactName> extends CheckBase<N, never> {
+  scope: 'stack';
+  evaluate(given: Case<N, never>): Verdict;
+}
+
+/** Any check, with the types of its facts forgotten. */
+// oxlint-disable-next-line typescript/no-explicit-any -- each check knows its own facts; the list of them cannot
+export type Check = ServiceCheck<any, any> | StackCheck<any>;
+
+/** Gives `evaluate` the types of the facts it declared. */
+export const defineCheck = <const N extends FactName, const P extends ServiceFactName = never>(
+  check: Omit<ServiceCheck<N, P>, 'scope'>,
+): ServiceCheck<N, P> => ({ scope: 'service', ...check });
+
+export const defineStackCheck = <const N extends StackFactName>(check: Omit<StackCheck<N>, 'scope'>): StackCheck<N> => ({
+  scope: 'stack',
+  ...check,
+});
+
+export type Status = 'pass' | 'warn' | 'fail' | 'blocked' | 'skip' | 'error';
+
+/** What came of asking one check of one service. */
+export interface Outcome {
+  /** `db/postgres`, or `engine` for a check of the whole stack. */
+  id: string;
+  check: string;
+  service: string | null;
+  title: string;
+  status: Status;
+  /** Failing ones first, then by order of the spec. */
+  findings: Finding[];
+  /** The id of the outcome that stands in the way. */
+  blockedBy: string | null;
+  /** For `skip` and `error`. */
+  reason: string | null;
+  /** What a pass saw, when that is worth a word. */
+  note: string | null;
+  durationMs: number;
+}
+
+/** A finding with its address: unique within a run. */
+export interface Located {
+  id: string;
+  check: string;
+  service: string | null;
+  code: string;
+  finding: Finding;
+  spec: FindingSpec;
+  severity: Severity;
+}

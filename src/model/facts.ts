@@ -1,0 +1,403 @@
+/**
+ * The facts: everything the doctor can know about a stack, as plain JSON-able data. Only `gather/` makes them; a check is a
+ * pure function of those it declares. A refused connection is a fact. A fact that could not be gathered is a `Gap`.
+ */
+import type { Container, PortMapping, Service, ServiceSpec, Stack } from './stack.ts';
+
+/** `ok: false`: the doctor could not look. Never a fault of the stack, never a pass. */
+export type Fact<T> = { ok: true; value: T; ms: number } | { ok: false; reason: string; timedOut: boolean; ms: number };
+
+/** The kinds of fact. Keys of `StackFacts` are asked of the whole stack, those of `ServiceFacts` of one service. */
+export interface StackFacts {
+  engine: EngineFact;
+  project: ProjectFact;
+  containers: Container[];
+  networks: NetworkFact[];
+  volumes: VolumeFact[];
+  images: ImageFact[];
+  portOwners: PortOwner[];
+}
+
+export interface ServiceFacts {
+  logs: LogFact;
+  inside: InsideFact;
+  reach: ReachFact;
+  postgres: PostgresFact;
+  redis: RedisFact;
+  http: HttpFact;
+  nginx: NginxFact;
+  webroot: WebrootFact;
+  source: SourceFact;
+  published: PublishedFact;
+}
+
+export type FactTypes = StackFacts & ServiceFacts;
+export type StackFactName = keyof StackFacts;
+export type ServiceFactName = keyof ServiceFacts;
+export type FactName = keyof FactTypes;
+
+const STACK_FACTS: readonly string[] = ['engine', 'project', 'containers', 'networks', 'volumes', 'images', 'portOwners'] satisfies StackFactName[];
+
+/** Is this fact asked of the whole stack, rather than of each service? */
+export const isStackFact = (name: FactName): name is StackFactName => STACK_FACTS.includes(name);
+
+export interface EngineFact {
+  /** `unix:///…`, `tcp://…`, `npipe://…`, `ssh://…`. */
+  host: string;
+  /** Where the address came from: `DOCKER_HOST`, `context desktop-linux`, `default socket`, `--context`. */
+  source: string;
+  state: 'ok' | 'socket-missing' | 'refused' | 'permission-denied' | 'no-answer' | 'not-docker' | 'too-old' | 'unreachable' | 'tls';
+  /** The error as the system gave it; `''` when ok. */
+  detail: string;
+  version: string | null;
+  apiVersion: string | null;
+  /** Another engine of this machine (context or default socket) that holds containers of this project. Looked for only when this one holds none. */
+  elsewhere: { host: string; source: string; containers: number } | null;
+}
+
+/** A line of a file that the user wrote. Paths are relative to the project's folder where they lie inside it. */
+export interface FileLine {
+  file: string;
+  /** From 1; `null` when the line is not known. */
+  line: number | null;
+}
+
+export interface ProjectFact {
+  name: string;
+  workingDir: string;
+  /** The compose files used, in order. Empty when the project is known from labels alone. */
+  files: string[];
+  /** How the files were loaded: `docker compose config`, a plain reading (no compose CLI here), or not at all. */
+  loadedBy: 'compose' | 'plain' | 'labels';
+  /** `null` when the files do not load; the containers are looked at all the same. */
+  services: ServiceSpec[] | null;
+  error: (FileLine & { kind: 'syntax' | 'schema' | 'required-variable' | 'env-file-missing' | 'other'; message: string; variable: string | null }) | null;
+  /** Variables that Compose replaced with a blank string. */
+  unsetVariables: (FileLine & { variable: string })[];
+  /** Services whose resolved environment has a blank in a place that an unset variable filled: variable → `service.KEY`. */
+  blanks: { variable: string; service: string; key: string }[];
+}
+
+export interface NetworkFact {
+  id: string;
+  name: string;
+  driver: string;
+  project: string | null;
+  subnets: string[];
+  internal: boolean;
+  /** Every container on it, of any project: name, DNS names are only in `Container`. */
+  members: { container: string; ip: string }[];
+}
+
+export interface VolumeFact {
+  name: string;
+  /** Label `com.docker.compose.volume`. */
+  composeName: string | null;
+  project: string | null;
+  createdAt: string | null;
+  anonymous: boolean;
+}
+
+export interface ImageFact {
+  /** The reference as the container names it. */
+  ref: string;
+  /** What the reference points at now. `null` when no such image is here. */
+  id: string | null;
+  createdAt: string | null;
+  architecture: string | null;
+  exposedPorts: number[];
+  volumes: string[];
+}
+
+/** Who holds a host port that the stack wanted. Looked for only when a port is taken. */
+export interface PortOwner {
+  port: number;
+  hostIp: string;
+  /** `unknown` where the host does not tell (another user's process, a VM's engine). */
+  kind: 'container' | 'process' | 'unknown' | 'nobody';
+  container: string | null;
+  project: string | null;
+  pid: number | null;
+  command: string | null;
+}
+
+export interface LogLine {
+  /** ISO 8601 of the engine; `null` when the driver gives none. */
+  time: string | null;
+  stream: 'stdout' | 'stderr';
+  /** Control characters replaced, cut at 2,000 characters, secrets masked. */
+  text: string;
+}
+
+export interface LogFact {
+  /** Lines of this run only (since the container's last start), oldest first, at most 200; of the first container that failed, else of the first. */
+  container: string;
+  since: string | null;
+  lines: LogLine[];
+}
+
+/** A socket that waits for connections inside the container. */
+export interface Listener {
+  family: 4 | 6;
+  /** `0.0.0.0`, `::`, `127.0.0.1`, `::1`, or another address of the container. */
+  address: string;
+  port: number;
+}
+
+export interface MountView {
+  destination: string;
+  /** What the mount is of, as the kernel sees it now: path on the file system that holds it. */
+  root: string;
+  /** The kernel says `//deleted`: the mount holds a folder or file that is gone from the host. */
+  deleted: boolean;
+  fsType: string;
+  readOnly: boolean;
+}
+
+export interface Process {
+  pid: number;
+  /** Parent in the same numbering. */
+  parent: number;
+  command: string;
+}
+
+/** What the container itself sees: by the host's /proc where it is the same kernel, else by exec. */
+export interface InsideFact {
+  container: string;
+  via: 'proc' | 'exec';
+  listeners: Listener[];
+  /** Remote ends of established connections. */
+  peers: { address: string; port: number }[];
+  mounts: MountView[];
+  /** PID 1 of the container first. Empty when it could not be read (`processesKnown` is false). */
+  processes: Process[];
+  processesKnown: boolean;
+}
+
+/** How far a try came, and what stopped it. The layers in order: name, tcp, tls, protocol, login, query. */
+export interface Trial {
+  layer: 'name' | 'tcp' | 'tls' | 'protocol' | 'login' | 'query' | 'done';
+  outcome: 'ok' | 'not-found' | 'refused' | 'timeout' | 'reset' | 'unreachable' | 'rejected' | 'failed' | 'no-tool';
+  /** The error's own code: SQLSTATE, Redis error prefix, errno; `''` when ok. */
+  code: string;
+  /** The error's own text, masked; `''` when ok. */
+  text: string;
+  ms: number;
+}
+
+/** From where a try was made. */
+export type View =
+  | { kind: 'published'; address: string }
+  /** Container's address on its network, from the host. */
+  | { kind: 'address'; address: string; network: string }
+  /** Through a stream inside the client's container. */
+  | { kind: 'inside'; service: string; network: string | null }
+  /** The server itself lists the client's session. */
+  | { kind: 'server' };
+
+/** Each connection of one client service, tried from inside it: name → TCP. Protocols are the business of other facts. */
+export interface ReachFact {
+  container: string;
+  /** One per distinct host and port. */
+  targets: {
+    host: string;
+    port: number;
+    /** Addresses the name resolved to inside the client; `null` when it did not resolve or was not tried. */
+    addresses: string[] | null;
+    trial: Trial;
+    /** How it was seen: `inside`: tried by exec; `server`: proven by a live session or answer, with no exec needed. */
+    view: View;
+  }[];
+}
+
+export interface PostgresFact {
+  /** One per distinct (client, credentials, view). */
+  attempts: PostgresAttempt[];
+  /** From the first login that succeeded; `null` when none did. */
+  server: {
+    version: string;
+    /** `pg_is_in_recovery()`. */
+    inRecovery: boolean;
+    /** `default_transaction_read_only`. */
+    readOnly: boolean;
+    maxConnections: number;
+    /** Sessions by client address and state: who holds the server. */
+    sessions: { address: string | null; application: string; user: string; state: string; count: number; oldestSeconds: number }[];
+    startedAt: string;
+    /** Sessions that block others, and are not blocked themselves. */
+    blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
+  } | null;
+  /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
+  serverLog: LogLine[];
+}
+
+export interface PostgresAttempt {
+  /** Service whose credentials these are; the server's own name for its own `POSTGRES_*`. */
+  client: string;
+  /** Where they are written: `env DATABASE_URL`. */
+  source: string;
+  host: string;
+  port: number;
+  user: string;
+  database: string;
+  /** A mark; `null` when none is given. */
+  password: string | null;
+  view: View;
+  trial: Trial;
+  /** Which server answered: its own address and start time, to tell it from another on the same port. `null` before login. */
+  identity: { address: string | null; port: number | null; startedAt: string } | null;
+}
+
+export interface RedisFact {
+  attempts: RedisAttempt[];
+  server: {
+    version: string;
+    runId: string;
+    role: string;
+    masterHost: string | null;
+    masterLinkUp: boolean | null;
+    loading: boolean;
+    usedMemory: number;
+    maxMemory: number;
+    maxMemoryPolicy: string;
+    lastSaveOk: boolean;
+    lastAofWriteOk: boolean;
+    /** INFO `connected_clients` / `maxclients`. */
+    clients: number;
+    maxClients: number;
+    /** Keys per database index. */
+    keyspace: Record<string, number>;
+    /** CLIENT LIST, cut. `command` is the last one (`brpop`, `xreadgroup`, `subscribe`). */
+    sessions: { address: string; database: number; command: string; idleSeconds: number; blocked: boolean; name: string }[];
+    /** Keys of type list or stream, with lengths, that look like queues: length > 0 or someone waits on them. */
+    queues: { key: string; database: number; type: 'list' | 'stream'; length: number; lengthLater: number; groups: { name: string; consumers: number; pending: number; lag: number | null }[] }[];
+  } | null;
+}
+
+export interface RedisAttempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string | null;
+  password: string | null;
+  database: number;
+  tls: boolean;
+  view: View;
+  trial: Trial;
+  /** INFO server `run_id`; `null` before login. */
+  runId: string | null;
+}
+
+export interface HttpAnswer {
+  status: number;
+  contentType: string;
+  location: string | null;
+  server: string | null;
+  /** First 4 KiB of the body as text, control characters replaced, secrets masked. */
+  body: string;
+  /** sha256 of the whole body (at most 8 MiB are read); `null` when the body did not end. */
+  sha256: string | null;
+  bytes: number;
+  /** The body did not end within the time or was over the limit. */
+  truncated: boolean;
+}
+
+export interface HttpTry {
+  url: string;
+  /** Why this path: `healthcheck`, `guess`, `root`. */
+  pathFrom: string;
+  view: View;
+  /** `done`/`ok` whenever any HTTP answer came, of any status. */
+  trial: Trial;
+  answer: HttpAnswer | null;
+}
+
+export interface HttpFact {
+  /** The health path that was settled on, and where it was learned. */
+  path: string;
+  pathFrom: string;
+  port: number;
+  tries: HttpTry[];
+}
+
+/** nginx's configuration, read from the container's files (bind sources on the host where they are mounted). */
+export interface NginxFact {
+  container: string;
+  /** Where the configuration was read; `[]` when none could be. */
+  files: { path: string; hostPath: string | null; modifiedAt: string | null }[];
+  roots: { path: string; server: string; location: string; at: string }[];
+  listens: number[];
+  upstreams: { host: string; port: number; scheme: string; location: string; at: string; literal: boolean }[];
+  /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
+  test: { ok: boolean; text: string } | null;
+  /** One request per proxied location, sent to nginx itself. */
+  proxied: { location: string; upstream: string; http: HttpTry }[];
+  /** Newest error lines about upstreams after the requests above. */
+  upstreamErrors: { time: string | null; text: string; upstream: string | null; kind: 'refused' | 'timeout-connecting' | 'timeout-reading' | 'unreachable' | 'not-found' | 'reset' | 'other' }[];
+}
+
+export interface WebrootFact {
+  /** One per folder that nginx serves from a mount. */
+  folders: Webroot[];
+}
+
+export interface Webroot {
+  /** Path inside the container. */
+  path: string;
+  /** The mount that holds it. */
+  destination: string;
+  /** Host folder that corresponds to `path`; `null` when the root lies in no bind mount. */
+  hostPath: string | null;
+  host: { exists: boolean; files: number; newest: string | null; hasIndex: boolean; readableByAll: boolean; unreadable: string | null } | null;
+  /** The folder as seen inside: number of entries, from exec or /proc/<pid>/root; `null` when not looked. */
+  inside: { entries: number | null; inode: number | null } | null;
+  hostInode: number | null;
+  /** Files compared over HTTP, index first: the host's sha256 against what nginx served. */
+  samples: { file: string; url: string; hostSha256: string; http: HttpTry }[];
+  /** Same-origin assets that index.html names and the host folder lacks. */
+  missingAssets: string[];
+}
+
+/** The code that a service runs from bind mounts. */
+export interface SourceFact {
+  container: string;
+  mounts: {
+    hostPath: string;
+    destination: string;
+    host: { exists: boolean; empty: boolean; inode: number | null; bornAt: string | null };
+    /** As the container sees the folder. `null`: could not look. */
+    inside: { inode: number | null; entries: number | null; readable: boolean } | null;
+    /** A newest source file, compared: same bytes inside and outside? `null`: not compared. */
+    sample: { file: string; same: boolean | null; hostModifiedAt: string } | null;
+    /** Other mounts that lie over this one. */
+    shadowedBy: string[];
+  }[];
+  /** inotify instances of the container's uid against the limit; `null` when not known. */
+  inotify: { used: number; limit: number } | null;
+}
+
+/** Each published port, asked from the host in the protocol of the service. */
+export interface PublishedFact {
+  ports: {
+    mapping: PortMapping;
+    trial: Trial;
+    /** What answered, where the protocol tells. `same`: it is this container; `other`: provably another server; `unknown`. */
+    server: 'same' | 'other' | 'unknown';
+    proof: string;
+  }[];
+}
+
+/** Where facts come from: a live stack, or a recording of one. */
+export interface FactSource {
+  startedAt: string;
+  fact(name: FactName, service?: Service): Promise<Fact<unknown>>;
+  /** The stack with what is declared, what runs, and every connection. */
+  stack(): Promise<Stack>;
+  /** What the containers alone tell, a little earlier: enough to start looking. */
+  early(): Promise<Stack>;
+  /** Everything gathered so far, by `name` or `name:service`. */
+  recorded(): Promise<Record<string, Fact<unknown>>>;
+  engineCalls(): number;
+  close(): void;
+}

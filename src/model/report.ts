@@ -1,0 +1,71 @@
+/** What comes out: the report, whose JSON form is the contract with users and tools. Additions only; a rename bumps the version. */
+import type { Evidence, Status } from './check.ts';
+import type { ConnectionKind, Role } from './stack.ts';
+
+export const SCHEMA_VERSION = 1;
+
+/** What a step does to the stack: looks, changes (restart, recreate, rebuild, edit), or loses data. */
+export type Effect = 'read-only' | 'changes' | 'destructive';
+
+export interface Step {
+  text: string;
+  /** Ready to paste; placeholders filled and shell-quoted. `null` where the step is prose. */
+  command: string | null;
+  effect: Effect;
+}
+
+export interface Remedy {
+  source: { file: string; heading: string; lines: [number, number] };
+  steps: Step[];
+}
+
+export interface RootCause {
+  id: string;
+  check: string;
+  service: string | null;
+  code: string;
+  summary: string;
+  evidence: Evidence[];
+  /** Ids of the failing and blocked check instances that this explains. */
+  explains: string[];
+  remedy: Remedy | null;
+}
+
+export interface CheckReport {
+  id: string;
+  check: string;
+  service: string | null;
+  title: string;
+  status: Status;
+  code: string | null;
+  message: string;
+  evidence: Evidence[];
+  causedBy: string | null;
+  blockedBy: string | null;
+  reason: string | null;
+  durationMs: number;
+  remedy: Remedy | null;
+  /** Further findings of the same instance. */
+  alsoFound: { code: string; severity: 'warn' | 'fail'; message: string; evidence: Evidence[]; causedBy: string | null }[];
+}
+
+export interface Report {
+  schemaVersion: typeof SCHEMA_VERSION;
+  tool: { name: string; version: string };
+  startedAt: string;
+  durationMs: number;
+  status: 'pass' | 'warn' | 'fail' | 'error';
+  stack: {
+    project: string;
+    workingDir: string;
+    composeFiles: string[];
+    engine: { host: string; version: string | null; apiVersion: string | null };
+    services: { name: string; role: Role; image: string | null; state: string; health: string | null; replicas: number }[];
+    connections: { from: string; to: string | null; kind: ConnectionKind; source: string }[];
+  };
+  counts: Record<Status, number>;
+  rootCauses: RootCause[];
+  checks: CheckReport[];
+  /** Remarks on the run itself: a runbook section that fell back, the deadline that cut it short, what a replay is of. */
+  notes: string[];
+}

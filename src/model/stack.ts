@@ -1,0 +1,220 @@
+/**
+ * The nouns of a stack: one Compose project as it runs on one Docker Engine.
+ * Types, and pure questions about them. Imports nothing but its own room.
+ */
+
+export type Role = 'postgres' | 'redis' | 'nginx' | 'http' | 'worker' | 'build-only' | 'one-shot' | 'unknown';
+
+/** A published or declared port, as Compose writes it: host side → container side. */
+export interface PortMapping {
+  containerPort: number;
+  protocol: 'tcp' | 'udp';
+  /** Host address; `''` means every interface. */
+  hostIp: string;
+  /** Host port; `0` means "any free port" in a declaration, and is never `0` once bound. */
+  hostPort: number;
+}
+
+export interface MountSpec {
+  type: 'bind' | 'volume' | 'tmpfs' | 'other';
+  /** Host path of a bind; volume name of a volume (`''` for an anonymous one in a declaration). */
+  source: string;
+  destination: string;
+  readOnly: boolean;
+}
+
+export interface Healthcheck {
+  /** As Docker stores it: `['CMD', …]`, `['CMD-SHELL', line]` or `['NONE']`. */
+  test: string[];
+  intervalMs: number;
+  timeoutMs: number;
+  retries: number;
+  startPeriodMs: number;
+}
+
+/** What the compose files say of a service, after interpolation and merging. Environment values are masked. */
+export interface ServiceSpec {
+  name: string;
+  image: string | null;
+  build: { context: string; dockerfile: string } | null;
+  command: string[] | null;
+  entrypoint: string[] | null;
+  environment: Record<string, string>;
+  ports: PortMapping[];
+  mounts: MountSpec[];
+  networks: string[];
+  networkMode: string | null;
+  dependsOn: Record<string, DependencyCondition>;
+  healthcheck: Healthcheck | null;
+  /** Profiles of the service; it is inactive when none of them is enabled (and the list is not empty). */
+  profiles: string[];
+  active: boolean;
+  replicas: number;
+  restart: string | null;
+  containerName: string | null;
+}
+
+export type DependencyCondition = 'service_started' | 'service_healthy' | 'service_completed_successfully';
+
+export interface ProbeResult {
+  exitCode: number;
+  output: string;
+  /** ISO 8601. */
+  start: string;
+  end: string;
+}
+
+/** One container of the project, from `GET /containers/{id}/json`, cut to what checks ask about. */
+export interface Container {
+  id: string;
+  /** Without the leading slash. */
+  name: string;
+  service: string;
+  /** Index of the replica, from 1. */
+  number: number;
+  oneOff: boolean;
+  image: string;
+  imageId: string;
+  createdAt: string;
+  state: ContainerState;
+  /** `null` when the container has no healthcheck. Meaningless unless `state.status` is `running`. */
+  health: { status: 'starting' | 'healthy' | 'unhealthy'; failingStreak: number; log: ProbeResult[] } | null;
+  healthcheck: Healthcheck | null;
+  /** `KEY → value`; secrets are marks (see `secrets.ts`). */
+  env: Record<string, string>;
+  /** Entry point and command as Docker will run them. */
+  entrypoint: string[];
+  command: string[];
+  workingDir: string;
+  user: string;
+  mounts: (MountSpec & { name: string | null })[];
+  /** What is bound now. Empty unless running. */
+  ports: PortMapping[];
+  /** What was asked for at creation. */
+  portBindings: PortMapping[];
+  exposedPorts: number[];
+  networks: Attachment[];
+  networkMode: string;
+  extraHosts: string[];
+  restartPolicy: string;
+  /** Bytes; 0 means no limit. */
+  memoryLimit: number;
+  /** Bytes of /dev/shm. */
+  shmSize: number;
+  readOnlyRoot: boolean;
+  tty: boolean;
+  logDriver: string;
+  compose: ComposeLabels;
+}
+
+export interface ContainerState {
+  status: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+  exitCode: number;
+  /** Docker's own word on a failed start; `''` when there is none. It outranks `exitCode`, which may be left from an earlier run. */
+  error: string;
+  oomKilled: boolean;
+  /** ISO 8601, or `null` when never started (Docker's year 1). */
+  startedAt: string | null;
+  finishedAt: string | null;
+  restartCount: number;
+  /** Process id of PID 1 in the engine's view; 0 when not running. */
+  pid: number;
+}
+
+/** A container's end on a network. */
+export interface Attachment {
+  network: string;
+  networkId: string;
+  /** `''` when not running, or when the endpoint is missing. */
+  ip: string;
+  gateway: string;
+  /** Every name Docker's DNS answers for this container on this network. */
+  names: string[];
+}
+
+/** What Compose wrote on the container as labels `com.docker.compose.*`. */
+export interface ComposeLabels {
+  project: string;
+  workingDir: string;
+  configFiles: string[];
+  environmentFiles: string[];
+  configHash: string;
+  version: string;
+  dependsOn: Record<string, DependencyCondition>;
+}
+
+/** A service as declared, as it runs, or both. */
+export interface Service {
+  name: string;
+  role: Role;
+  /** Why this role: the field and the value that decided. */
+  roleReason: string;
+  /** `null` for an orphan, or when the compose files could not be loaded. */
+  spec: ServiceSpec | null;
+  /** Without one-offs. Sorted by replica number. */
+  containers: Container[];
+}
+
+export type ConnectionKind = 'postgres' | 'redis' | 'http' | 'amqp' | 'mysql' | 'mongodb' | 'tcp' | 'depends-on';
+
+/** That one service reaches for another: who, whom, how, with which credentials, and where that is written. */
+export interface Connection {
+  from: string;
+  /** Service name; `null` when the host names no service of the stack (external, a typo, the container itself). */
+  to: string | null;
+  kind: ConnectionKind;
+  /** Host and port as the client spells them. Port 0 for `depends-on`. */
+  host: string;
+  port: number;
+  user: string | null;
+  /** A mark, never the value; `null` when no password is given. */
+  password: string | null;
+  /** Database name or index; `null` when not given. */
+  database: string | null;
+  tls: boolean;
+  /** The masked URL, or `host:port` where it was put together from parts. */
+  url: string;
+  /** Where it is written: `env DATABASE_URL`, `nginx.conf:12`, `depends_on`. */
+  source: string;
+  /** What is wrong with the spelling itself, if anything: `malformed` says how. */
+  malformed: string | null;
+}
+
+export interface Stack {
+  project: string;
+  workingDir: string;
+  composeFiles: string[];
+  /** Sorted by name. */
+  services: Service[];
+  /** Sorted by from, to, kind, source. */
+  connections: Connection[];
+  /** Containers of `docker compose run`. */
+  oneOffs: Container[];
+}
+
+export const isRunning = (container: Container): boolean => container.state.status === 'running';
+
+/** The containers of a service that answer questions now. Paused ones do not. */
+export const running = (service: Service): Container[] => service.containers.filter(isRunning);
+
+export const serviceNamed = (stack: Stack, name: string): Service | undefined =>
+  stack.services.find((service) => service.name === name);
+
+export const connectionsFrom = (stack: Stack, service: string): Connection[] =>
+  stack.connections.filter((connection) => connection.from === service);
+
+export const connectionsTo = (stack: Stack, service: string): Connection[] =>
+  stack.connections.filter((connection) => connection.to === service);
+
+/** Services that are meant to keep running: not build-only, not one-shot, not behind an inactive profile, not scaled to zero. */
+export const shouldRun = (service: Service): boolean =>
+  service.role !== 'build-only' &&
+  service.role !== 'one-shot' &&
+  (service.spec === null || (service.spec.active && service.spec.replicas > 0));
+
+/** Names of the networks that two containers share (by id: a name may be reused after a prune). */
+export const sharedNetworks = (a: Container, b: Container): string[] =>
+  a.networks.filter((own) => b.networks.some((other) => other.networkId === own.networkId)).map((own) => own.network);
+
+/** The whole command line of a container: entry point, then command. */
+export const commandLine = (container: Container): string => [...container.entrypoint, ...container.command].join(' ');
