@@ -1,0 +1,99 @@
+/** `docker compose config --format json` → `ServiceSpec`. Pure but for the vault that masks. */
+import type { DependencyCondition, Healthcheck, MountSpec, PortMapping, ServiceSpec } from '../model/stack.ts';
+import type { Vault } from './vault.ts';
+
+export interface ConfigModel {
+  name?: string;
+  services?: Record<string, ConfigService>;
+  networks?: Record<string, { name?: string } | null>;
+  volumes?: Record<string, { name?: string } | null>;
+}
+
+export interface ConfigService {
+  image?: string;
+  build?: { context?: string; dockerfile?: string } | null;
+  command?: string[] | string | null;
+  entrypoint?: string[] | string | null;
+  environment?: Record<string, string | number | boolean | null>;
+  ports?: { target: number; published?: string | number; protocol?: string; host_ip?: string }[];
+  volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
+  networks?: Record<string, unknown> | null;
+  network_mode?: string;
+  depends_on?: Record<string, { condition?: string }>;
+  healthcheck?: { test?: string[] | string; interval?: string; timeout?: string; retries?: number; start_period?: string; disable?: boolean };
+  profiles?: string[];
+  deploy?: { replicas?: number; mode?: string };
+  scale?: number;
+  restart?: string;
+  container_name?: string;
+}
+
+export const specFromConfig = (name: string, service: ConfigService, model: ConfigModel, activeProfiles: string[], vault: Vault): ServiceSpec => {
+  const profiles = service.profiles ?? [];
+  return {
+    name,
+    image: service.image ?? null,
+    build: service.build ? { context: service.build.context ?? '.', dockerfile: service.build.dockerfile ?? 'Dockerfile' } : null,
+    command: maskAll(words(service.command), vault),
+    entrypoint: maskAll(words(service.entrypoint), vault),
+    environment: Object.fromEntries(
+      Object.entries(service.environment ?? {})
+        // `null`: taken from the shell at start, and not set there.
+        .filter(([, value]) => value !== null)
+        .map(([key, value]) => [key, vault.maskEnv(key, String(value))]),
+    ),
+    ports: (service.ports ?? []).flatMap(portsOf),
+    mounts: (service.volumes ?? []).map((volume) => mountOf(volume, model)),
+    networks: Object.keys(service.networks ?? {}).map((network) => model.networks?.[network]?.name ?? network),
+    networkMode: service.network_mode ?? null,
+    dependsOn: Object.fromEntries(
+      Object.entries(service.depends_on ?? {}).map(([on, how]) => [on, (how.condition ?? 'service_started') as DependencyCondition]),
+    ),
+    healthcheck: healthcheckOf(service.healthcheck),
+    profiles,
+    active: profiles.length === 0 || activeProfiles.includes('*') || profiles.some((profile) => activeProfiles.includes(profile)),
+    replicas: service.deploy?.replicas ?? service.scale ?? 1,
+    restart: service.restart ?? null,
+    containerName: service.container_name ?? null,
+  };
+};
+
+const words = (line: string[] | string | null | undefined): string[] | null => (typeof line === 'string' ? [line] : (line ?? null));
+
+const maskAll = (list: string[] | null, vault: Vault): string[] | null => list && vault.maskArguments(list);
+
+/** `published` may be a range; Compose has already split it where the target is one too. */
+const portsOf = (port: NonNullable<ConfigService['ports']>[number]): PortMapping[] => [
+  {
+    containerPort: port.target,
+    protocol: port.protocol === 'udp' ? 'udp' : 'tcp',
+    hostIp: port.host_ip ?? '',
+    hostPort: Number(String(port.published ?? '0').split('-')[0]) || 0,
+  },
+];
+
+const mountOf = (volume: NonNullable<ConfigService['volumes']>[number], model: ConfigModel): MountSpec => ({
+  type: volume.type === 'bind' || volume.type === 'volume' || volume.type === 'tmpfs' ? volume.type : 'other',
+  source: volume.type === 'volume' && volume.source ? (model.volumes?.[volume.source]?.name ?? volume.source) : (volume.source ?? ''),
+  destination: volume.target,
+  readOnly: volume.read_only ?? false,
+});
+
+const healthcheckOf = (check: ConfigService['healthcheck']): Healthcheck | null => {
+  if (!check || check.disable || !check.test) return null;
+  return {
+    test: typeof check.test === 'string' ? ['CMD-SHELL', check.test] : check.test,
+    intervalMs: duration(check.interval) ?? 30_000,
+    timeoutMs: duration(check.timeout) ?? 30_000,
+    retries: check.retries ?? 3,
+    startPeriodMs: duration(check.start_period) ?? 0,
+  };
+};
+
+const UNIT_MS: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, us: 0.001, µs: 0.001, ns: 0.000001 };
+
+/** Go's duration, `1m30s`, in milliseconds. */
+export const duration = (text: string | undefined): number | null =>
+  text === undefined
+    ? null
+    : [...text.matchAll(/([\d.]+)(ms|us|µs|ns|h|m|s)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * UNIT_MS[unit!]!, 0);

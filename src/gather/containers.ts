@@ -1,0 +1,226 @@
+/** The project's containers: one filtered list, then one inspect each (a list row lacks environment, health log and start errors). */
+import type { Container, ContainerState, DependencyCondition, Healthcheck, PortMapping } from '../model/stack.ts';
+import type { EngineClient } from './engine-client.ts';
+import { EngineError } from './engine-client.ts';
+import type { Vault } from './vault.ts';
+
+const LABEL = 'com.docker.compose';
+const AT_ONCE = 16;
+
+/** Sorted by service, then replica. A container that vanishes between list and inspect is left out. */
+export const gatherContainers = async (engine: EngineClient, project: string, vault: Vault, signal: AbortSignal): Promise<Container[]> => {
+  const rows = await engine.get<{ Id: string }[]>(
+    '/containers/json',
+    { all: true, filters: JSON.stringify({ label: [`${LABEL}.project=${project}`] }) },
+    signal,
+  );
+  const queue = rows.map((row) => row.Id);
+  const raw: RawContainer[] = [];
+  const inspectNext = async (): Promise<void> => {
+    for (let id = queue.shift(); id; id = queue.shift()) {
+      const found = await engine.get<RawContainer>(`/containers/${id}/json`, {}, signal).catch((error: unknown) => {
+        if (error instanceof EngineError && error.status === 404) return null;
+        throw error;
+      });
+      if (found) raw.push(found);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, queue.length) }, inspectNext));
+  // Names first: a password that equals one of them must not turn prose into riddles.
+  for (const each of raw) vault.allowWords([...publicWords(each)]);
+  return raw.map((each) => containerFrom(each, vault)).toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
+};
+
+interface RawContainer {
+  Id: string;
+  Name: string;
+  Created: string;
+  Image: string;
+  Path?: string;
+  Args?: string[];
+  RestartCount?: number;
+  State: {
+    Status: ContainerState['status'];
+    ExitCode: number;
+    Error?: string;
+    OOMKilled?: boolean;
+    StartedAt?: string;
+    FinishedAt?: string;
+    Pid?: number;
+    Health?: { Status: string; FailingStreak?: number; Log?: { ExitCode: number; Output?: string; Start: string; End: string }[] | null };
+  };
+  Config: {
+    Image: string;
+    Env?: string[] | null;
+    Cmd?: string[] | null;
+    Entrypoint?: string[] | null;
+    WorkingDir?: string;
+    User?: string;
+    Tty?: boolean;
+    Labels?: Record<string, string> | null;
+    ExposedPorts?: Record<string, unknown> | null;
+    Healthcheck?: { Test?: string[]; Interval?: number; Timeout?: number; Retries?: number; StartPeriod?: number } | null;
+  };
+  HostConfig: {
+    NetworkMode?: string;
+    ExtraHosts?: string[] | null;
+    RestartPolicy?: { Name?: string };
+    Memory?: number;
+    ShmSize?: number;
+    ReadonlyRootfs?: boolean;
+    LogConfig?: { Type?: string };
+    PortBindings?: RawPorts | null;
+  };
+  Mounts?: { Type: string; Name?: string; Source?: string; Destination: string; RW?: boolean }[] | null;
+  NetworkSettings: {
+    Ports?: RawPorts | null;
+    Networks?: Record<string, { NetworkID?: string; IPAddress?: string; GlobalIPv6Address?: string; Gateway?: string; Aliases?: string[] | null; DNSNames?: string[] | null }> | null;
+  };
+}
+
+type RawPorts = Record<string, { HostIp?: string; HostPort?: string }[] | null>;
+
+const containerFrom = (raw: RawContainer, vault: Vault): Container => {
+  const labels = raw.Config.Labels ?? {};
+  const env = splitEnv(raw.Config.Env);
+  const masked = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, vault.maskEnv(key, value)]));
+  return {
+    id: raw.Id,
+    name: raw.Name.replace(/^\//, ''),
+    service: labels[`${LABEL}.service`] ?? raw.Name.replace(/^\//, ''),
+    number: Number(labels[`${LABEL}.container-number`] ?? 1) || 1,
+    oneOff: labels[`${LABEL}.oneoff`] === 'True',
+    image: raw.Config.Image,
+    imageId: raw.Image,
+    createdAt: raw.Created,
+    state: {
+      status: raw.State.Status,
+      exitCode: raw.State.ExitCode,
+      error: vault.maskText(raw.State.Error ?? ''),
+      oomKilled: raw.State.OOMKilled ?? false,
+      startedAt: time(raw.State.StartedAt),
+      finishedAt: time(raw.State.FinishedAt),
+      restartCount: raw.RestartCount ?? 0,
+      pid: raw.State.Pid ?? 0,
+    },
+    health: healthFrom(raw, vault),
+    healthcheck: healthcheckFrom(raw, vault),
+    env: masked,
+    entrypoint: vault.maskArguments(raw.Config.Entrypoint ?? []),
+    command: vault.maskArguments(raw.Config.Cmd ?? []),
+    workingDir: raw.Config.WorkingDir || '/',
+    user: raw.Config.User ?? '',
+    mounts: (raw.Mounts ?? []).map((mount) => ({
+      type: mount.Type === 'bind' || mount.Type === 'volume' || mount.Type === 'tmpfs' ? mount.Type : 'other',
+      source: mount.Type === 'volume' ? (mount.Name ?? '') : (mount.Source ?? ''),
+      destination: mount.Destination,
+      readOnly: mount.RW === false,
+      name: mount.Name ?? null,
+    })),
+    ports: portsFrom(raw.NetworkSettings.Ports),
+    portBindings: portsFrom(raw.HostConfig.PortBindings),
+    exposedPorts: Object.keys(raw.Config.ExposedPorts ?? {}).map((port) => Number.parseInt(port, 10)),
+    networks: Object.entries(raw.NetworkSettings.Networks ?? {}).map(([network, end]) => ({
+      network,
+      networkId: end.NetworkID ?? '',
+      ip: end.IPAddress || end.GlobalIPv6Address || '',
+      gateway: end.Gateway ?? '',
+      names: [...new Set([...(end.DNSNames ?? []), ...(end.Aliases ?? [])])],
+    })),
+    networkMode: raw.HostConfig.NetworkMode ?? '',
+    extraHosts: raw.HostConfig.ExtraHosts ?? [],
+    restartPolicy: raw.HostConfig.RestartPolicy?.Name || 'no',
+    memoryLimit: raw.HostConfig.Memory ?? 0,
+    shmSize: raw.HostConfig.ShmSize ?? 0,
+    readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
+    tty: raw.Config.Tty ?? false,
+    logDriver: raw.HostConfig.LogConfig?.Type ?? '',
+    compose: {
+      project: labels[`${LABEL}.project`] ?? '',
+      workingDir: labels[`${LABEL}.project.working_dir`] ?? '',
+      configFiles: list(labels[`${LABEL}.project.config_files`]),
+      environmentFiles: list(labels[`${LABEL}.project.environment_file`]),
+      configHash: labels[`${LABEL}.config-hash`] ?? '',
+      version: labels[`${LABEL}.version`] ?? '',
+      dependsOn: dependencies(labels[`${LABEL}.depends_on`]),
+    },
+  };
+};
+
+const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);
+
+/** Docker writes year 1 for "never". */
+const time = (iso: string | undefined): string | null => (!iso || iso.startsWith('0001-') ? null : iso);
+
+const splitEnv = (env: string[] | null | undefined): Record<string, string> =>
+  Object.fromEntries((env ?? []).map((entry) => [entry.split('=', 1)[0]!, entry.slice(entry.indexOf('=') + 1)]));
+
+/** `db:service_healthy:false,redis:service_started:true`; older versions write names alone. */
+const dependencies = (label: string | undefined): Record<string, DependencyCondition> =>
+  Object.fromEntries(
+    list(label).map((entry) => {
+      const [service = '', condition] = entry.split(':');
+      return [service, (condition || 'service_started') as DependencyCondition];
+    }),
+  );
+
+const portsFrom = (ports: RawPorts | null | undefined): PortMapping[] => {
+  const all = Object.entries(ports ?? {}).flatMap(([target, bindings]) => {
+    const [port, protocol] = target.split('/');
+    return (bindings ?? []).map((binding) => ({
+      containerPort: Number(port),
+      protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const),
+      hostIp: binding.HostIp ?? '',
+      hostPort: Number(binding.HostPort ?? 0),
+    }));
+  });
+  // One mapping on every interface is listed twice, as 0.0.0.0 and as ::.
+  return all.filter(
+    (mapping) =>
+      mapping.hostIp !== '::' ||
+      !all.some((other) => other.hostIp === '0.0.0.0' && other.hostPort === mapping.hostPort && other.containerPort === mapping.containerPort),
+  );
+};
+
+const PROBE_OUTPUT = 2_000;
+
+const healthFrom = (raw: RawContainer, vault: Vault): Container['health'] => {
+  const health = raw.State.Health;
+  if (!health || health.Status === 'none') return null;
+  return {
+    status: health.Status as 'starting' | 'healthy' | 'unhealthy',
+    failingStreak: health.FailingStreak ?? 0,
+    log: (health.Log ?? []).map((probe) => ({
+      exitCode: probe.ExitCode,
+      output: vault.maskText((probe.Output ?? '').slice(0, PROBE_OUTPUT)),
+      start: probe.Start,
+      end: probe.End,
+    })),
+  };
+};
+
+/** Docker counts in nanoseconds, and leaves out what is default. */
+const healthcheckFrom = (raw: RawContainer, vault: Vault): Healthcheck | null => {
+  const check = raw.Config.Healthcheck;
+  if (!check?.Test?.length || check.Test[0] === 'NONE') return null;
+  const ms = (nanoseconds: number | undefined, otherwise: number) => (nanoseconds ? nanoseconds / 1_000_000 : otherwise);
+  return {
+    test: vault.maskArguments(check.Test),
+    intervalMs: ms(check.Interval, 30_000),
+    timeoutMs: ms(check.Timeout, 30_000),
+    retries: check.Retries || 3,
+    startPeriodMs: ms(check.StartPeriod, 0),
+  };
+};
+
+/** Service and container names, users, databases: words that people need to read. */
+function* publicWords(raw: RawContainer): Generator<string> {
+  const labels = raw.Config.Labels ?? {};
+  yield* [labels[`${LABEL}.service`] ?? '', labels[`${LABEL}.project`] ?? '', raw.Name.slice(1)].filter(Boolean);
+  for (const [key, value] of Object.entries(splitEnv(raw.Config.Env))) {
+    if (/(_USER(NAME)?|_DB|_DATABASE|_HOST|_NAME)$/i.test(key)) yield value;
+    const url = /^[a-z][a-z0-9+.-]*:\/\/([^:@/\s]*)(?::[^@/\s]*)?@([^:/?#\s]+)(?::\d+)?(?:\/([^?#\s]*))?/i.exec(value);
+    for (const word of url?.slice(1) ?? []) if (word) yield word;
+  }
+  yield* ['postgres', 'redis', 'mysql', 'mariadb', 'rabbitmq', 'mongodb', 'mongo', 'nginx', 'password', 'secret', 'root', 'admin', 'true', 'false', 'localhost'];
+}

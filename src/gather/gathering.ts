@@ -1,0 +1,43 @@
+/** What every gatherer is handed, and what it is. A gatherer looks; it never judges, never writes, and always ends. */
+import type { Fact, FactName, FactTypes, ServiceFactName, ServiceFacts, StackFactName, StackFacts } from '../model/facts.ts';
+import type { Container, Service, Stack } from '../model/stack.ts';
+import type { EngineClient } from './engine-client.ts';
+import type { Vault } from './vault.ts';
+
+/** How long one try may take: connect, ask and answer together. Every gatherer's own limit. */
+export const TRY_MS = 2_000;
+
+export interface Gathering {
+  engine: EngineClient;
+  vault: Vault;
+  /** The stack as known so far: services with containers always, those that are only declared once the files are loaded. */
+  stack: Stack;
+  /** Aborted at the deadline of the run, or by the user. */
+  signal: AbortSignal;
+  /** ISO 8601 of the start of the run. */
+  startedAt: string;
+  /** Another fact; gathered once, whoever asks. */
+  fact<N extends ServiceFactName>(name: N, service: Service): Promise<Fact<ServiceFacts[N]>>;
+  fact<N extends StackFactName>(name: N): Promise<Fact<StackFacts[N]>>;
+}
+
+/** Thrown by a gatherer that could not look. `reason` is a sentence for people. Everything else thrown is our bug. */
+export class CannotLook extends Error {
+  readonly timedOut: boolean;
+  constructor(reason: string, options: { timedOut?: boolean; cause?: unknown } = {}) {
+    super(reason, { cause: options.cause });
+    this.name = 'CannotLook';
+    this.timedOut = options.timedOut ?? false;
+  }
+}
+
+export type ServiceGatherer<N extends ServiceFactName> = (service: Service, given: Gathering) => Promise<ServiceFacts[N]>;
+
+/** The container that speaks for a service: the first that runs. */
+export const speaker = (service: Service): Container => {
+  const container = service.containers.find((each) => each.state.status === 'running');
+  if (!container) throw new CannotLook(`${service.name} has no running container`);
+  return container;
+};
+
+export type { FactName, FactTypes };

@@ -1,0 +1,182 @@
+/** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
+import { assembleStack } from '../model/assemble.ts';
+import type { Fact, FactName, FactSource, FactTypes, NginxFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type { Container, Service, Stack } from '../model/stack.ts';
+import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
+import { findEngine, type EngineAddress } from './engine-address.ts';
+import { EngineError, type EngineClient } from './engine-client.ts';
+import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { createVault, type Vault } from './vault.ts';
+
+export interface LiveOptions extends ProjectOptions {
+  context: string | null;
+}
+
+/** No fact may hold up the others for longer, whatever its own limits say. */
+const FACT_MS = 10_000;
+
+/** Each driver is loaded only when a stack has something for it. */
+const SERVICE_GATHERERS: { [N in ServiceFactName]: () => Promise<ServiceGatherer<N>> } = {
+  logs: async () => (await import('./logs.ts')).gatherLogs,
+  inside: async () => (await import('./inside.ts')).gatherInside,
+  reach: async () => (await import('./reach.ts')).gatherReach,
+  postgres: async () => (await import('./postgres.ts')).gatherPostgres,
+  redis: async () => (await import('./redis.ts')).gatherRedis,
+  http: async () => (await import('./http.ts')).gatherHttp,
+  nginx: async () => (await import('./nginx.ts')).gatherNginx,
+  webroot: async () => (await import('./webroot.ts')).gatherWebroot,
+  source: async () => (await import('./source.ts')).gatherSource,
+  published: async () => (await import('./published.ts')).gatherPublished,
+};
+
+/** Errors: `UsageError` when there is no project here or no such context. */
+export const openLive = async (options: LiveOptions, signal: AbortSignal): Promise<FactSource> => {
+  const [place, address] = await Promise.all([findProject(options), findEngine(options.context, options.env)]);
+  const { openEngineClient } = await import('./docker-client.ts');
+  return liveSource({ place, address, engine: await openEngineClient(address), vault: createVault(), env: options.env, chosenFiles: options.files.length > 0 }, signal);
+};
+
+interface Given {
+  place: ProjectPlace;
+  address: EngineAddress;
+  engine: EngineClient;
+  vault: Vault;
+  env: Record<string, string | undefined>;
+  /** The user named the files: what the containers' labels say does not matter. */
+  chosenFiles: boolean;
+}
+
+const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, signal: AbortSignal): FactSource => {
+  const startedAt = new Date().toISOString();
+  const facts = new Map<string, Promise<Fact<unknown>>>();
+
+  const remember = (key: string, gather: () => Promise<unknown>): Promise<Fact<unknown>> => {
+    const known = facts.get(key);
+    if (known) return known;
+    const fact = asFact(gather, signal);
+    facts.set(key, fact);
+    return fact;
+  };
+  const value = async <T>(fact: Promise<Fact<unknown>>): Promise<T | null> => {
+    const settled = await fact;
+    return settled.ok ? (settled.value as T) : null;
+  };
+
+  const stackGatherers: { [N in StackFactName]: () => Promise<FactTypes[N]> } = {
+    engine: async () => {
+      const { gatherEngine, findElsewhere } = await import('./engine.ts');
+      const found = await gatherEngine(engine, address, signal);
+      const containers = found.state === 'ok' ? await value<Container[]>(fact('containers')) : [];
+      return containers?.length === 0 ? { ...found, elsewhere: await findElsewhere(place.name, address, env, signal) } : found;
+    },
+    project: () => gatherProjectAsStarted(),
+    containers: async () => (await import('./containers.ts')).gatherContainers(engine, place.name, vault, signal),
+    networks: async () => (await import('./engine-objects.ts')).gatherNetworks(engine, signal),
+    volumes: async () => (await import('./engine-objects.ts')).gatherVolumes(engine, signal),
+    images: async () => (await import('./engine-objects.ts')).gatherImages(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
+    portOwners: async () =>
+      (await import('./port-owners.ts')).gatherPortOwners(engine, (await value<Container[]>(fact('containers'))) ?? [], vault, signal),
+  };
+
+  /** With the files and env files that the running containers were started with, unless the user names others. */
+  const gatherProjectAsStarted = async (): Promise<ProjectFact> => {
+    const { gatherProject } = await import('./project.ts');
+    const stopFirst = new AbortController();
+    const first = gatherProject(place, env, vault, AbortSignal.any([signal, stopFirst.signal]));
+    first.catch(() => undefined);
+    const started = await startedWith(place, chosenFiles ? [] : ((await value<Container[]>(fact('containers'))) ?? []));
+    if (!started) return first;
+    stopFirst.abort();
+    return gatherProject(started, env, vault, signal);
+  };
+
+  const fact = (name: FactName, service?: Service): Promise<Fact<unknown>> =>
+    service
+      ? remember(`${name}:${service.name}`, async () => {
+          const gather = (await SERVICE_GATHERERS[name as ServiceFactName]()) as ServiceGatherer<ServiceFactName>;
+          return gather(service, gathering(await early()));
+        })
+      : remember(name, stackGatherers[name as StackFactName]);
+
+  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, fact: fact as Gathering['fact'] });
+
+  let earlyStack: Promise<Stack> | null = null;
+  const early = () =>
+    (earlyStack ??= (async () =>
+      assembleStack({
+        project: { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
+        containers: (await value<Container[]>(fact('containers'))) ?? [],
+        proxies: {},
+      }))());
+
+  let fullStack: Promise<Stack> | null = null;
+  const stack = () =>
+    (fullStack ??= (async () => {
+      const [known, containers, project] = await Promise.all([early(), value<Container[]>(fact('containers')), value<ProjectFact>(fact('project'))]);
+      const nginx = known.services.filter((service) => service.role === 'nginx');
+      const proxies = await Promise.all(nginx.map(async (service) => [service.name, await value<NginxFact>(fact('nginx', service))] as const));
+      return assembleStack({
+        project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
+        containers: containers ?? [],
+        proxies: Object.fromEntries(proxies.filter((each): each is [string, NginxFact] => each[1] !== null)),
+      });
+    })());
+
+  return {
+    startedAt,
+    fact,
+    stack,
+    early,
+    recorded: async () => Object.fromEntries(await Promise.all([...facts].map(async ([key, each]) => [key, await each] as const))),
+    engineCalls: () => engine.calls(),
+    close: () => engine.close(),
+  };
+};
+
+/** The place as the containers' labels tell it, when it is another than we found by ourselves. */
+const startedWith = async (place: ProjectPlace, containers: Container[]): Promise<ProjectPlace | null> => {
+  const newest = containers.filter((each) => !each.oneOff).toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
+  if (!newest || newest.compose.configFiles.length === 0) return null;
+  const { configFiles, environmentFiles, workingDir } = newest.compose;
+  const same = sameList(configFiles, place.files) && (environmentFiles.length === 0 || place.envFiles.length > 0 || sameList(environmentFiles, [`${workingDir}/.env`]));
+  // Another folder's project of the same name is a collision, not ours to load.
+  if (same || (place.files.length > 0 && workingDir !== place.workingDir)) return null;
+  const { access } = await import('node:fs/promises');
+  const readable = await Promise.all([...configFiles, ...environmentFiles].map((file) => access(file).then(() => true, () => false)));
+  if (!readable.every(Boolean)) return null;
+  return { ...place, workingDir, files: configFiles, envFiles: place.envFiles.length > 0 ? place.envFiles : environmentFiles };
+};
+
+const sameList = (a: string[], b: string[]): boolean => a.length === b.length && a.every((each, index) => each === b[index]);
+
+/** Whatever a gatherer does, a fact comes of it, in time. */
+const asFact = async (gather: () => Promise<unknown>, signal: AbortSignal): Promise<Fact<unknown>> => {
+  const started = performance.now();
+  const ms = () => Math.round(performance.now() - started);
+  let stop = () => {};
+  const cut = new Promise<Fact<unknown>>((resolve) => {
+    const late = (reason: string) => resolve({ ok: false, reason, timedOut: true, ms: ms() });
+    const timer = setTimeout(() => late(`not done within ${FACT_MS / 1000} s`), FACT_MS);
+    const onAbort = () => late('the run was cut short before this was done');
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    stop = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    };
+  });
+  const looked = (async (): Promise<Fact<unknown>> => {
+    try {
+      return { ok: true, value: await gather(), ms: ms() };
+    } catch (error) {
+      return { ok: false, ...whyNot(error), ms: ms() };
+    }
+  })();
+  return Promise.race([looked, cut]).finally(() => stop());
+};
+
+const whyNot = (error: unknown): { reason: string; timedOut: boolean } => {
+  if (error instanceof CannotLook) return { reason: error.message, timedOut: error.timedOut };
+  if (error instanceof EngineError) return { reason: `Docker Engine: ${error.message}`, timedOut: error.code === 'ETIMEDOUT' };
+  return { reason: `internal error: ${error instanceof Error ? error.message : String(error)}`, timedOut: false };
+};

@@ -1,0 +1,44 @@
+/** The log of a service's current run. Lines of earlier runs would blame yesterday's faults. */
+import type { LogFact, LogLine } from '../model/facts.ts';
+import type { Container, Service } from '../model/stack.ts';
+import { plain } from '../model/plain.ts';
+import { EngineError, type EngineClient } from './engine-client.ts';
+import { CannotLook, type Gathering } from './gathering.ts';
+import type { Vault } from './vault.ts';
+
+const LINES = 200;
+const LINE_LENGTH = 2_000;
+
+export const gatherLogs = async (service: Service, given: Gathering): Promise<LogFact> => {
+  const container = mostTelling(service);
+  if (!container) throw new CannotLook(`${service.name} has no container, so no log`);
+  const since = container.state.startedAt;
+  try {
+    const lines = await readLog(given.engine, given.vault, container, since, LINES, given.signal);
+    return { container: container.name, since, lines };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new CannotLook(`the log of ${container.name} could not be read: ${error.message}`, { cause: error });
+  }
+};
+
+/** Errors: `EngineError`. */
+export const readLog = async (
+  engine: EngineClient,
+  vault: Vault,
+  container: Container,
+  since: string | null,
+  tail: number,
+  signal: AbortSignal,
+): Promise<LogLine[]> => {
+  const lines = await engine.logs(container.id, { tty: container.tty, since, tail, signal });
+  return lines.map((line) => ({ ...line, text: plain(vault.maskText(line.text.slice(0, LINE_LENGTH))) }));
+};
+
+const TROUBLE = ['restarting', 'dead', 'exited', 'created', 'paused', 'removing', 'running'];
+
+const mostTelling = (service: Service): Container | undefined =>
+  service.containers.toSorted((a, b) => rank(a) - rank(b))[0];
+
+const rank = (container: Container): number =>
+  TROUBLE.indexOf(container.state.status) - (container.state.status === 'running' && container.health?.status === 'unhealthy' ? 0.5 : 0);

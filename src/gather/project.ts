@@ -1,0 +1,107 @@
+/** What the compose files say, with `docker compose config` as the authority. */
+import { execFile } from 'node:child_process';
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ProjectFact } from '../model/facts.ts';
+import { shownPath, type ProjectPlace } from './compose-files.ts';
+import { composeError, type ComposeError } from './compose-error.ts';
+import { specFromConfig, type ConfigModel } from './compose-model.ts';
+import { configFolder } from './engine-address.ts';
+import { CannotLook } from './gathering.ts';
+import type { Vault } from './vault.ts';
+
+const CONFIG_MS = 10_000;
+const CONFIG_BYTES = 64 * 1024 * 1024;
+
+type Environment = Record<string, string | undefined>;
+
+/** Errors: `CannotLook` when there is no Compose CLI and no plain reading either. A file that does not load is a fact. */
+export const gatherProject = async (place: ProjectPlace, env: Environment, vault: Vault, signal: AbortSignal): Promise<ProjectFact> => {
+  const base = {
+    name: place.name,
+    workingDir: place.workingDir,
+    files: place.files.map((file) => shownPath(file, place.workingDir)),
+    services: null,
+    error: null,
+    unsetVariables: [],
+    blanks: [],
+  };
+  if (place.files.length === 0) return { ...base, loadedBy: 'labels' };
+  const said = await runConfig(place, env, signal);
+  if (said === null) {
+    const { readPlainly } = await import('./compose-plain.ts');
+    return { ...base, loadedBy: 'plain', ...(await readPlainly(place, env, vault)) };
+  }
+  const mask = (text: string) => vault.maskText(text);
+  const warnings = [...said.stderr.matchAll(/The \\?"([^"\\]+)\\?" variable is not set/g)].map((found) => found[1]!);
+  const unset = [...new Set(warnings)];
+  const where = unset.length > 0 ? await import('./variable-places.ts') : null;
+  const places = where ? await where.placesOf(unset, place) : { lines: [], blanks: [] };
+  if (said.code !== 0) {
+    const error: ComposeError = await composeError(said.stderr, place);
+    return { ...base, loadedBy: 'compose', error: { ...error, message: mask(error.message) }, unsetVariables: places.lines };
+  }
+  const model = parseConfig(said.stdout);
+  return {
+    ...base,
+    name: model.name ?? place.name,
+    loadedBy: 'compose',
+    services: Object.entries(model.services ?? {})
+      .map(([name, service]) => specFromConfig(name, service, model, place.profiles, vault))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    unsetVariables: places.lines,
+    blanks: places.blanks,
+  };
+};
+
+/** Compose writes a literal `$` as `$$`, so that its output is a valid input. */
+const parseConfig = (text: string): ConfigModel =>
+  JSON.parse(text, (_, value: unknown) => (typeof value === 'string' ? value.replaceAll('$$', '$') : value)) as ConfigModel;
+
+/** `null`: there is no Compose CLI on this machine. */
+const runConfig = async (
+  place: ProjectPlace,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<{ code: number; stdout: string; stderr: string } | null> => {
+  const [program, ...first] = await composeCommand(env);
+  const files = place.files.flatMap((file) => ['-f', file]);
+  const envFiles = place.envFiles.flatMap((file) => ['--env-file', file]);
+  // `*` asks for the services of every profile: whether one is active is judged here, and said.
+  const args = [...first, '-p', place.name, '--project-directory', place.workingDir, ...files, ...envFiles, '--profile', '*', 'config', '--format', 'json'];
+  return new Promise((resolve, reject) => {
+    const options = { cwd: place.workingDir, env: env as NodeJS.ProcessEnv, maxBuffer: CONFIG_BYTES, timeout: CONFIG_MS, signal, killSignal: 'SIGKILL' as const };
+    execFile(program!, args, options, (error, stdout, stderr) => {
+      const failed = error as (Error & { code?: string | number; killed?: boolean }) | null;
+      if (failed?.code === 'ENOENT' || isUnknownCommand(stderr)) return resolve(null);
+      if (failed && (failed.killed || failed.name === 'AbortError' || typeof failed.code !== 'number')) {
+        return reject(new CannotLook(`\`docker compose config\` did not end within ${CONFIG_MS / 1000} s`, { timedOut: true, cause: failed }));
+      }
+      resolve({ code: (failed?.code as number | undefined) ?? 0, stdout, stderr });
+    }).stdin?.end();
+  });
+};
+
+/** The docker CLI without the plugin: `docker: 'compose' is not a docker command`, or it takes `-p` for its own flag. */
+const isUnknownCommand = (stderr: string): boolean =>
+  /is not a docker command|unknown (shorthand )?flag: '?(p|-?-p\b)|unknown command/.test(stderr);
+
+const PLUGIN_FOLDERS = [
+  '/usr/local/lib/docker/cli-plugins',
+  '/usr/local/libexec/docker/cli-plugins',
+  '/usr/lib/docker/cli-plugins',
+  '/usr/libexec/docker/cli-plugins',
+];
+
+/** The plugin called by itself saves the docker CLI's own start (40 ms). */
+const composeCommand = async (env: Environment): Promise<string[]> => {
+  const config = configFolder(env);
+  const extra = await readFile(join(config, 'config.json'), 'utf8')
+    .then((text) => (JSON.parse(text) as { cliPluginsExtraDirs?: string[] }).cliPluginsExtraDirs ?? [])
+    .catch(() => []);
+  for (const folder of [join(config, 'cli-plugins'), ...extra, ...PLUGIN_FOLDERS]) {
+    const plugin = join(folder, 'docker-compose');
+    if (await access(plugin, 1).then(() => true, () => false)) return [plugin];
+  }
+  return ['docker', 'compose'];
+};
