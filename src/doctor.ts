@@ -1,0 +1,166 @@
+/** The whole story on one screen: facts → outcomes → root causes → report. */
+import { evaluate, locate } from './evaluate.ts';
+import { explain } from './explain/explain.ts';
+import { reportOf } from './explain/report.ts';
+import { checks } from './checks/index.ts';
+import type { Outcome, Status } from './model/check.ts';
+import { isStackFact, type EngineFact, type Fact, type FactSource } from './model/facts.ts';
+import type { Report } from './model/report.ts';
+import { instancesOf, select, type Instance } from './model/selection.ts';
+import { running, type Stack } from './model/stack.ts';
+import type { Recording } from './recording/recording.ts';
+import { prescriber } from './runbook/prescribe.ts';
+
+export interface DoctorOptions {
+  files: string[];
+  projectName: string | null;
+  projectDirectory: string | null;
+  profiles: string[];
+  envFiles: string[];
+  context: string | null;
+  /** `[]`: everything. */
+  selectors: string[];
+  /** The team's own runbook; `null`: the shipped one alone. */
+  runbook: string | null;
+  /** For the whole run, in milliseconds. */
+  timeoutMs: number;
+  cwd: string;
+  env: Record<string, string | undefined>;
+  /** Path of the RUNBOOK.md that comes with the package. */
+  shippedRunbook: string;
+  version: string;
+  replay: Recording | null;
+}
+
+export type ProgressEvent = { kind: 'checks'; ids: string[] } | { kind: 'done'; id: string; status: Status };
+
+export interface Hooks {
+  signal: AbortSignal;
+  onProgress(event: ProgressEvent): void;
+}
+
+export interface Diagnosis {
+  report: Report;
+  facts: Record<string, Fact<unknown>>;
+  stats: { engineCalls: number; factCount: number; slowest: { fact: string; ms: number }[] };
+  /** The deadline or a signal cut the run short. */
+  cut: boolean;
+}
+
+/** Errors: `UsageError` for a wrong selector, runbook or project. */
+export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Diagnosis> => {
+  const begun = performance.now();
+  const signal = AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]);
+  const prescribing = prescriber(options);
+  prescribing.catch(() => undefined);
+  const source = await openSource(options, signal);
+  try {
+    startLooking(await source.early(), source, options.selectors);
+    const stack = await source.stack();
+    const instances = instancesOf(stack, checks);
+    const chosen = select(instances, options.selectors);
+    hooks.onProgress({ kind: 'checks', ids: chosen.map(({ id }) => id) });
+    const outcomes = await evaluate(chosen, instances, stack, source, (outcome) => hooks.onProgress({ kind: 'done', id: outcome.id, status: outcome.status }));
+    const found = locate(outcomes, checks);
+    const explanation = explain(found, outcomes, stack);
+    const { remedyFor, notes } = await prescribing;
+    const report = reportOf({
+      tool: { name: 'stack-doctor', version: options.version },
+      startedAt: source.startedAt,
+      durationMs: Math.round(performance.now() - begun),
+      stack,
+      engine: await engineOf(source),
+      outcomes,
+      found,
+      explanation,
+      remedyFor: (located) => remedyFor(located, stack),
+      notes: [...notes, ...(signal.aborted ? [cutNote(hooks, options)] : [])],
+    });
+    const facts = await source.recorded();
+    return { report, facts, stats: statsOf(facts, source.engineCalls()), cut: signal.aborted };
+  } finally {
+    source.close();
+  }
+};
+
+export interface Listing {
+  checks: { id: string; title: string; question: string; findings: string[]; appliesTo: string[] }[];
+  services: { name: string; role: string; reason: string }[];
+  /** Why the list knows no services, when it does not. */
+  note: string | null;
+}
+
+/** Every check, and where it applies here. Works without an engine, and then says so. */
+export const listChecks = async (options: DoctorOptions, hooks: Hooks): Promise<Listing> => {
+  const { stack, note } = await stackHere(options, hooks);
+  const instances = stack ? instancesOf(stack, checks) : [];
+  const ids = [...new Set(checks.map((check) => check.id))];
+  return {
+    checks: ids.map((id) => {
+      const same = checks.filter((check) => check.id === id);
+      return {
+        id,
+        title: same[0]!.title,
+        question: same[0]!.question,
+        findings: same.flatMap((check) => Object.keys(check.findings).map((reason) => `${id}/${reason}`)),
+        appliesTo: [...new Set(instances.filter(({ check }) => check.id === id).flatMap(({ service }) => service?.name ?? []))],
+      };
+    }),
+    services: stack?.services.map(({ name, role, roleReason }) => ({ name, role, reason: roleReason })) ?? [],
+    note,
+  };
+};
+
+const stackHere = async (options: DoctorOptions, hooks: Hooks): Promise<{ stack: Stack | null; note: string | null }> => {
+  try {
+    const source = await openSource(options, AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]));
+    try {
+      const stack = await source.stack();
+      const engine = (await source.fact('engine')) as Fact<EngineFact>;
+      const up = engine.ok && engine.value.state === 'ok';
+      return { stack: stack.services.length > 0 ? stack : null, note: up ? null : 'the Docker Engine does not answer: only what the compose files declare is known' };
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    return { stack: null, note: (error as Error).message };
+  }
+};
+
+const openSource = async (options: DoctorOptions, signal: AbortSignal): Promise<FactSource> =>
+  options.replay
+    ? (await import('./recording/replay.ts')).replayFacts(options.replay.facts, options.replay.recordedAt)
+    : (await import('./gather/live.ts')).openLive(options, signal);
+
+/** Looks begin as soon as the containers are known; judging waits for the compose files. */
+const startLooking = (early: Stack, source: FactSource, selectors: readonly string[]): void => {
+  const instances = instancesOf(early, checks);
+  let chosen: Instance[] = instances;
+  try {
+    chosen = select(instances, selectors);
+  } catch {
+    return; // May yet be a service that is only declared.
+  }
+  for (const { check, service } of chosen) {
+    if (service && running(service).length === 0) continue;
+    for (const need of check.needs) void (isStackFact(need) ? source.fact(need) : service && source.fact(need, service));
+  }
+};
+
+const engineOf = async (source: FactSource): Promise<Report['stack']['engine']> => {
+  const fact = (await source.fact('engine')) as Fact<EngineFact>;
+  return fact.ok ? { host: fact.value.host, version: fact.value.version, apiVersion: fact.value.apiVersion } : { host: '', version: null, apiVersion: null };
+};
+
+const cutNote = (hooks: Hooks, options: DoctorOptions): string =>
+  hooks.signal.aborted ? 'stopped before everything was looked at' : `the time (${options.timeoutMs / 1000} s) was up before everything was looked at`;
+
+const statsOf = (facts: Record<string, Fact<unknown>>, engineCalls: number): Diagnosis['stats'] => {
+  const slowest = Object.entries(facts)
+    .map(([fact, { ms }]) => ({ fact, ms }))
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, 5);
+  return { engineCalls, factCount: Object.keys(facts).length, slowest };
+};
+
+export type { Outcome };

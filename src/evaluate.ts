@@ -1,0 +1,120 @@
+/** Asks each chosen check as soon as the facts it declared are there. Checks that stand on others wait for those, and are blocked by them. */
+import { LAYERS, type Check, type Finding, type Located, type Outcome, type Verdict } from './model/check.ts';
+import { isStackFact, type Fact, type FactName, type FactSource } from './model/facts.ts';
+import type { Instance } from './model/selection.ts';
+import { connectionsFrom, serviceNamed, type Service, type Stack } from './model/stack.ts';
+
+/**
+ * Outcomes in the order of the instances. Prerequisites that were not chosen are asked too; they are reported only where they fail,
+ * because what they block would have no reason otherwise.
+ */
+export const evaluate = async (
+  chosen: readonly Instance[],
+  all: readonly Instance[],
+  stack: Stack,
+  source: FactSource,
+  onDone: (outcome: Outcome) => void,
+): Promise<Outcome[]> => {
+  const asked = new Map<Instance, Promise<Outcome>>();
+  const ask = (instance: Instance): Promise<Outcome> => {
+    const known = asked.get(instance);
+    if (known) return known;
+    const outcome = outcomeOf(instance, all, stack, source, ask);
+    asked.set(instance, outcome);
+    return outcome;
+  };
+  await Promise.all(chosen.map(async (instance) => onDone(await ask(instance))));
+  const outcomes = await Promise.all(all.filter((instance) => asked.has(instance)).map(async (instance) => ({ instance, outcome: await asked.get(instance)! })));
+  return outcomes.filter(({ instance, outcome }) => chosen.includes(instance) || outcome.status === 'fail').map(({ outcome }) => outcome);
+};
+
+const outcomeOf = async (
+  instance: Instance,
+  all: readonly Instance[],
+  stack: Stack,
+  source: FactSource,
+  ask: (instance: Instance) => Promise<Outcome>,
+): Promise<Outcome> => {
+  const { id, check, service } = instance;
+  const base: Outcome = {
+    id,
+    check: check.id,
+    service: service?.name ?? null,
+    title: check.title,
+    status: 'pass',
+    findings: [],
+    blockedBy: null,
+    reason: null,
+    note: null,
+    durationMs: 0,
+  };
+  const blocker = await firstBlocker(instance, all, ask);
+  if (blocker) return { ...base, status: 'blocked', blockedBy: blocker.blockedBy ?? blocker.id, reason: `not asked: ${blocker.blockedBy ?? blocker.id} fails` };
+
+  const [facts, peers] = await Promise.all([factsFor(check.needs, service, source), peerFacts(check, service, stack, source)]);
+  const durationMs = Math.max(0, ...Object.values(facts).map((fact) => fact.ms));
+  try {
+    const verdict = check.evaluate({ stack, service, facts, peers, now: source.startedAt } as never);
+    return { ...base, durationMs, ...judged(verdict, check) };
+  } catch (error) {
+    // A check that throws is our bug; it must not look like a fault of the stack, nor like a pass.
+    return { ...base, durationMs, status: 'error', reason: `internal error in check ${check.id}: ${(error as Error).message}` };
+  }
+};
+
+/** A failing prerequisite with a blocking finding, or one that is itself blocked. */
+const firstBlocker = async ({ check, service }: Instance, all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
+  const prerequisites = all.filter((other) => check.after.includes(other.check.id) && other.check !== check && (other.service === null || other.service === service));
+  for (const prerequisite of prerequisites) {
+    const outcome = await ask(prerequisite);
+    const blocks = outcome.findings.some((finding) => prerequisite.check.findings[finding.reason]?.blocks && severityOf(finding, prerequisite.check) === 'fail');
+    if (blocks || outcome.status === 'blocked') return outcome;
+  }
+  return null;
+};
+
+const factsFor = async (needs: readonly FactName[], service: Service | null, source: FactSource): Promise<Record<string, Fact<unknown>>> =>
+  Object.fromEntries(await Promise.all(needs.map(async (name) => [name, await (!isStackFact(name) && service ? source.fact(name, service) : source.fact(name))] as const)));
+
+const peerFacts = async (check: Check, service: Service | null, stack: Stack, source: FactSource): Promise<Record<string, Record<string, Fact<unknown>>>> => {
+  if (!service || check.scope !== 'service' || !check.peerNeeds?.length) return {};
+  const names = [...new Set(connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []))];
+  const peers = names.flatMap((name) => serviceNamed(stack, name) ?? []);
+  return Object.fromEntries(await Promise.all(peers.map(async (peer) => [peer.name, await factsFor(check.peerNeeds!, peer, source)] as const)));
+};
+
+const judged = (verdict: Verdict, check: Check): Partial<Outcome> => {
+  if ('skip' in verdict) return { status: 'skip', reason: verdict.skip };
+  if ('cannotLook' in verdict) return { status: 'error', reason: verdict.cannotLook };
+  const order = Object.keys(check.findings);
+  const findings = verdict.findings.toSorted(
+    (a, b) =>
+      Number(severityOf(a, check) === 'warn') - Number(severityOf(b, check) === 'warn') ||
+      layerOf(a, check) - layerOf(b, check) ||
+      order.indexOf(a.reason) - order.indexOf(b.reason),
+  );
+  const unknown = findings.find((finding) => !check.findings[finding.reason]);
+  if (unknown) throw new Error(`it found "${unknown.reason}", which it does not declare`);
+  const status = findings.length === 0 ? 'pass' : severityOf(findings[0]!, check);
+  return { status, findings, note: verdict.note ?? null };
+};
+
+const severityOf = (finding: Finding, check: Check) => finding.severity ?? check.findings[finding.reason]?.severity ?? 'fail';
+const layerOf = (finding: Finding, check: Check) => LAYERS.indexOf(check.findings[finding.reason]?.layer ?? 'app');
+
+/** Every finding with its address, in report order. */
+export const locate = (outcomes: readonly Outcome[], checks: readonly Check[]): Located[] =>
+  outcomes.flatMap((outcome) =>
+    outcome.findings.map((finding) => {
+      const check = checks.find((each) => each.id === outcome.check && (each.scope === 'stack') === (outcome.service === null))!;
+      return {
+        id: outcome.id,
+        check: outcome.check,
+        service: outcome.service,
+        code: `${outcome.check}/${finding.reason}`,
+        finding,
+        spec: check.findings[finding.reason]!,
+        severity: severityOf(finding, check),
+      };
+    }),
+  );

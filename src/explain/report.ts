@@ -1,0 +1,92 @@
+/** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
+import type { Located, Outcome } from '../model/check.ts';
+import { SCHEMA_VERSION, type CheckReport, type Remedy, type Report } from '../model/report.ts';
+import { type Service, type Stack } from '../model/stack.ts';
+import { keyOf, type Explanation } from './explain.ts';
+
+export interface Told {
+  tool: Report['tool'];
+  startedAt: string;
+  durationMs: number;
+  stack: Stack;
+  engine: Report['stack']['engine'];
+  outcomes: Outcome[];
+  found: Located[];
+  explanation: Explanation;
+  remedyFor(located: Located): Remedy | null;
+  notes: string[];
+}
+
+export const reportOf = (told: Told): Report => {
+  const checks = told.outcomes.map((outcome) => checkReport(outcome, told));
+  const counts = { pass: 0, warn: 0, fail: 0, blocked: 0, skip: 0, error: 0 };
+  for (const check of checks) counts[check.status] += 1;
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    tool: told.tool,
+    startedAt: told.startedAt,
+    durationMs: told.durationMs,
+    status: counts.fail > 0 ? 'fail' : counts.error > 0 ? 'error' : counts.warn > 0 ? 'warn' : 'pass',
+    stack: {
+      project: told.stack.project,
+      workingDir: told.stack.workingDir,
+      composeFiles: told.stack.composeFiles,
+      engine: told.engine,
+      services: told.stack.services.map(serviceReport),
+      connections: told.stack.connections.map(({ from, to, kind, source }) => ({ from, to, kind, source })),
+    },
+    counts,
+    rootCauses: told.explanation.roots.map(({ located, explains }) => ({
+      id: located.id,
+      check: located.check,
+      service: located.service,
+      code: located.code,
+      summary: located.finding.message,
+      evidence: located.finding.evidence,
+      explains,
+      remedy: told.remedyFor(located),
+    })),
+    checks,
+    notes: told.notes,
+  };
+};
+
+const checkReport = (outcome: Outcome, told: Told): CheckReport => {
+  const [main, ...more] = told.found.filter((each) => each.id === outcome.id);
+  const causeOf = (located: Located) => told.explanation.causes.get(keyOf(located))?.id ?? null;
+  return {
+    id: outcome.id,
+    check: outcome.check,
+    service: outcome.service,
+    title: outcome.title,
+    status: outcome.status,
+    code: main?.code ?? null,
+    message: main?.finding.message ?? outcome.note ?? outcome.reason ?? outcome.title,
+    evidence: main?.finding.evidence ?? [],
+    causedBy: main ? causeOf(main) : null,
+    blockedBy: outcome.blockedBy,
+    reason: outcome.reason,
+    durationMs: outcome.durationMs,
+    remedy: main ? told.remedyFor(main) : null,
+    alsoFound: more.map((located) => ({
+      code: located.code,
+      severity: located.severity,
+      message: located.finding.message,
+      evidence: located.finding.evidence,
+      causedBy: causeOf(located),
+    })),
+  };
+};
+
+const serviceReport = (service: Service): Report['stack']['services'][number] => {
+  const running = service.containers.find((each) => each.state.status === 'running');
+  const first = running ?? service.containers[0];
+  return {
+    name: service.name,
+    role: service.role,
+    image: first?.image ?? service.spec?.image ?? null,
+    state: first?.state.status ?? 'missing',
+    health: running?.health?.status ?? null,
+    replicas: service.containers.length,
+  };
+};
