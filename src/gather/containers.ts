@@ -28,6 +28,8 @@ export const gatherContainers = async (engine: EngineClient, project: string, va
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, queue.length) }, inspectNext));
   // Names first: a password that equals one of them must not turn prose into riddles.
   for (const each of raw) vault.allowWords([...publicWords(each)]);
+  // Then every secret: the command or the probe of one container may hold the password that another one names.
+  for (const each of raw) for (const [key, value] of Object.entries(splitEnv(each.Config.Env))) vault.maskEnv(key, value);
   return raw.map((each) => containerFrom(each, vault)).toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
 };
 
@@ -192,7 +194,7 @@ const healthFrom = (raw: RawContainer, vault: Vault): Container['health'] => {
     failingStreak: health.FailingStreak ?? 0,
     log: (health.Log ?? []).map((probe) => ({
       exitCode: probe.ExitCode,
-      output: vault.maskText((probe.Output ?? '').slice(0, PROBE_OUTPUT)),
+      output: vault.maskText(probe.Output ?? '').slice(0, PROBE_OUTPUT),
       start: probe.Start,
       end: probe.End,
     })),
@@ -219,8 +221,8 @@ function* publicWords(raw: RawContainer): Generator<string> {
   yield* [labels[`${LABEL}.service`] ?? '', labels[`${LABEL}.project`] ?? '', raw.Name.slice(1)].filter(Boolean);
   for (const [key, value] of Object.entries(splitEnv(raw.Config.Env))) {
     if (/(_USER(NAME)?|_DB|_DATABASE|_HOST|_NAME)$/i.test(key)) yield value;
-    const url = /^[a-z][a-z0-9+.-]*:\/\/([^:@/\s]*)(?::[^@/\s]*)?@([^:/?#\s]+)(?::\d+)?(?:\/([^?#\s]*))?/i.exec(value);
+    // Not of a web address, where the user may be a token.
+    const url = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/([^:@/\s]*)(?::[^@/\s]*)?@([^:/?#\s]+)(?::\d+)?(?:\/([^?#\s]*))?/i.exec(value);
     for (const word of url?.slice(1) ?? []) if (word) yield word;
   }
-  yield* ['postgres', 'redis', 'mysql', 'mariadb', 'rabbitmq', 'mongodb', 'mongo', 'nginx', 'password', 'secret', 'root', 'admin', 'true', 'false', 'localhost'];
 }

@@ -3,10 +3,23 @@ import type { ImageFact, NetworkFact, VolumeFact } from '../model/facts.ts';
 import type { Container } from '../model/stack.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
 
-export const gatherNetworks = async (engine: EngineClient, signal: AbortSignal): Promise<NetworkFact[]> => {
-  const raw = await engine.get<
-    { Id: string; Name: string; Driver: string; Internal?: boolean; Labels?: Record<string, string> | null; IPAM?: { Config?: { Subnet?: string }[] | null } }[]
-  >('/networks', {}, signal);
+interface RawNetwork {
+  Id: string;
+  Name: string;
+  Driver: string;
+  Internal?: boolean;
+  Labels?: Record<string, string> | null;
+  IPAM?: { Config?: { Subnet?: string }[] | null };
+  Containers?: Record<string, { Name?: string; IPv4Address?: string; IPv6Address?: string }> | null;
+}
+
+/** All networks; members (of any project) only of those that the project's containers are on: the list leaves them out. */
+export const gatherNetworks = async (engine: EngineClient, containers: Container[], signal: AbortSignal): Promise<NetworkFact[]> => {
+  const own = new Set(containers.flatMap((container) => container.networks.map((each) => each.networkId)));
+  const list = await engine.get<RawNetwork[]>('/networks', {}, signal);
+  const raw = await Promise.all(
+    list.map((network) => (own.has(network.Id) ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network) : network)),
+  );
   return raw
     .map((network) => ({
       id: network.Id,
@@ -15,9 +28,11 @@ export const gatherNetworks = async (engine: EngineClient, signal: AbortSignal):
       project: network.Labels?.['com.docker.compose.project'] ?? null,
       subnets: (network.IPAM?.Config ?? []).flatMap((config) => config.Subnet ?? []),
       internal: network.Internal ?? false,
-      members: [],
+      members: Object.values(network.Containers ?? {})
+        .map((member) => ({ container: member.Name ?? '', ip: (member.IPv4Address || member.IPv6Address || '').split('/')[0]! }))
+        .toSorted((x, y) => (x.container < y.container ? -1 : 1)),
     }))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    .toSorted((x, y) => (x.name < y.name ? -1 : 1));
 };
 
 export const gatherVolumes = async (engine: EngineClient, signal: AbortSignal): Promise<VolumeFact[]> => {

@@ -1,11 +1,20 @@
 /** What every gatherer is handed, and what it is. A gatherer looks; it never judges, never writes, and always ends. */
+import { availableParallelism, loadavg } from 'node:os';
 import type { Fact, FactName, FactTypes, ServiceFactName, ServiceFacts, StackFactName, StackFacts } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import type { EngineClient } from './engine-client.ts';
 import type { Vault } from './vault.ts';
 
+/** What a stack on an idle machine may take for one answer. */
+const PATIENCE_MS = 2_000;
+/** A machine with three times more to do than it has cores for makes everything slow, and nothing broken. */
+const MOST_PATIENCE = 3;
+
+/** Processes that wait for each core, averaged over the last minute; 0 where the system does not tell (Windows). */
+const load = loadavg()[0]! / availableParallelism();
+
 /** How long one try may take: connect, ask and answer together. Every gatherer's own limit. */
-export const TRY_MS = 2_000;
+export const TRY_MS = PATIENCE_MS * Math.min(MOST_PATIENCE, Math.max(1, load));
 
 export interface Gathering {
   engine: EngineClient;

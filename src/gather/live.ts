@@ -1,4 +1,5 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
+import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
 import type { Fact, FactName, FactSource, FactTypes, NginxFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
@@ -47,6 +48,8 @@ interface Given {
 }
 
 const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, signal: AbortSignal): FactSource => {
+  // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
+  setMaxListeners(0, signal);
   const startedAt = new Date().toISOString();
   const facts = new Map<string, Promise<Fact<unknown>>>();
 
@@ -71,7 +74,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, 
     },
     project: () => gatherProjectAsStarted(),
     containers: async () => (await import('./containers.ts')).gatherContainers(engine, place.name, vault, signal),
-    networks: async () => (await import('./engine-objects.ts')).gatherNetworks(engine, signal),
+    networks: async () => (await import('./engine-objects.ts')).gatherNetworks(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
     volumes: async () => (await import('./engine-objects.ts')).gatherVolumes(engine, signal),
     images: async () => (await import('./engine-objects.ts')).gatherImages(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
     portOwners: async () =>

@@ -32,7 +32,7 @@ export const readLog = async (
   signal: AbortSignal,
 ): Promise<LogLine[]> => {
   const lines = await engine.logs(container.id, { tty: container.tty, since, tail, signal });
-  return lines.map((line) => ({ ...line, text: plain(vault.maskText(line.text.slice(0, LINE_LENGTH))) }));
+  return lines.map((line) => ({ ...line, text: plain(vault.maskText(line.text)).slice(0, LINE_LENGTH) }));
 };
 
 const TROUBLE = ['restarting', 'dead', 'exited', 'created', 'paused', 'removing', 'running'];

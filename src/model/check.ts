@@ -40,6 +40,8 @@ export interface Finding {
   evidence: Evidence[];
   /** Overrides the severity of the spec where the case decides. */
   severity?: Severity;
+  /** Overrides `blocks` of the spec: another replica still answers. */
+  blocks?: boolean;
   /** Where the evidence points: the explainer takes a failing finding there as the cause. */
   suspects?: Suspect[];
   /** Values for the placeholders of the runbook: `{client}`, `{port}`, … `{service}` is always there. */

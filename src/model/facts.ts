@@ -168,6 +168,10 @@ export interface InsideFact {
   listeners: Listener[];
   /** Remote ends of established connections. */
   peers: { address: string; port: number }[];
+  /** Remote ends that have not answered a connection yet (SYN_SENT). */
+  connecting?: { address: string; port: number }[];
+  /** Connections that ended in good order within the last 15 s (TIME_WAIT), on the side that closed first. */
+  closed?: { localPort: number; address: string; port: number; secondsAgo: number }[];
   mounts: MountView[];
   /** PID 1 of the container first. Empty when it could not be read (`processesKnown` is false). */
   processes: Process[];

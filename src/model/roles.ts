@@ -1,4 +1,5 @@
 /** What a service is, from evidence: the program it runs, its image, what it listens on, how others wait for it. Names count least. */
+import { commandsOf } from './command-line.ts';
 import type { Container, DependencyCondition, Role, ServiceSpec } from './stack.ts';
 
 export interface RoleEvidence {
@@ -15,93 +16,224 @@ interface Judgement {
 
 /** First match wins: the program itself outranks the image's name, which outranks hints. */
 export const roleOf = (evidence: RoleEvidence): Judgement => {
-  const line = wholeCommand(evidence);
-  const image = evidence.containers[0]?.image ?? evidence.spec?.image ?? '';
-  const exposed = evidence.containers[0]?.exposedPorts ?? [];
   if (evidence.awaitedAs.includes('service_completed_successfully')) {
     return { role: 'one-shot', reason: 'another service waits for it with service_completed_successfully' };
   }
+  const container = evidence.containers[0];
+  const words = container ? [...container.entrypoint, ...container.command] : [...(evidence.spec?.entrypoint ?? []), ...(evidence.spec?.command ?? [])];
+  const commands = commandsOf(words).filter((command) => !SAYS_NOTHING.test(command[0]!));
+  const main = mainOf(commands);
+  const image = container?.image ?? evidence.spec?.image ?? '';
   return (
-    byProgram(line) ??
-    byImage(image) ??
-    idle(line, evidence) ??
-    finishedJob(line, evidence) ??
-    byHints(line, evidence, exposed) ?? { role: 'unknown', reason: 'nothing tells: no known program, image, port or healthcheck' }
+    byProgram(main) ??
+    byImage(image, main) ??
+    workerScript(main) ??
+    byProbe(evidence) ??
+    idle(main, evidence) ??
+    job(main, evidence) ??
+    foreign(image, main) ??
+    workerByName(main, evidence) ??
+    byPorts(evidence) ??
+    finished(evidence) ?? { role: 'unknown', reason: 'nothing tells: no known program, image, port or healthcheck' }
   );
 };
 
-const wholeCommand = ({ spec, containers }: RoleEvidence): string => {
-  const container = containers[0];
-  const parts = container ? [...container.entrypoint, ...container.command] : [...(spec?.entrypoint ?? []), ...(spec?.command ?? [])];
-  return parts.join(' ');
+/** Around the work of a script, not the work. */
+const SAYS_NOTHING = /^(echo|printf|set|exit|true|cd|export|trap|wait|done|fi|esac|return|test|\[|\[\[|:|tee|grep|sed|awk|rm|mkdir|touch|ulimit|umask|source|\.|\d+)$/;
+
+/** The last of several is what stays (`migrate && serve`), but for the nap at the end of a loop. */
+const mainOf = (commands: readonly string[][]): string[] => {
+  const work = commands.filter((command) => !/^sleep \d/.test(command.join(' ')));
+  return work.at(-1) ?? commands.at(-1) ?? [];
 };
 
-/** A program's name as a word of the command line, with or without its path. */
-const program = (names: string): RegExp => new RegExp(`(?:^|[\\s/"'=])(?:${names})(?=$|[\\s"';:])`);
+const shown = (words: readonly string[]): string => {
+  const line = words.join(' ');
+  return line.length > 60 ? `${line.slice(0, 57)}…` : line;
+};
 
+const runs = (role: Role, main: readonly string[]): Judgement => ({ role, reason: `runs \`${shown(main)}\`` });
+
+const SCHEDULER: Judgement = { role: 'unknown', reason: 'schedules work and consumes none' };
+
+/** Programs by name. */
 const PROGRAMS: [Role, RegExp][] = [
-  ['postgres', program('postgres|postmaster|pg_ctl')],
-  ['redis', program('redis-server|valkey-server|keydb-server|dragonfly')],
-  ['worker', program('taskiq worker|taskiq scheduler|celery|rq worker|rqworker|arq|dramatiq|huey_consumer(?:\\.py)?|sidekiq|resque|good_job|solid_queue')],
-  ['nginx', program('nginx|openresty')],
-  ['http', program('uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|fastapi|flask|puma|rails|unicorn|vite|next|nuxt|astro dev|nodemon|http-server|serve|php -S|caddy|traefik|httpd|apache2-foreground')],
-  ['http', /manage\.py runserver|mix phx\.server|python3? -m http\.server|artisan serve/],
+  ['postgres', /^(postgres|postmaster|pg_ctl|timescaledb_entrypoint)$/],
+  ['redis', /^(redis-server|valkey-server|keydb-server|dragonfly)$/],
+  ['nginx', /^(nginx|openresty|nginx-debug)$/],
+  ['worker', /^(rqworker|arq|dramatiq(-gevent)?|huey_consumer(\.py)?|sidekiq|resque|good_job|faktory-worker|procrastinate|bullmq)$/],
+  [
+    'http',
+    /^(uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|uwsgi|puma|unicorn|thin|falcon|http-server|live-server|serve|caddy|traefik|httpd|httpd-foreground|apache2|apache2ctl|apache2-foreground|frankenphp|lighttpd|webpack-dev-server|json-server|postgrest|graphql-engine|flower|streamlit|jupyter|jupyter-lab|jupyter-notebook|catalina\.sh)$/i,
+  ],
+  ['one-shot', /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysqldump|mongodump|mongorestore|redis-cli|valkey-cli|mc|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/],
+  ['build-only', /^(tsc|esbuild|rollup|sass|tailwindcss|gulp|grunt)$/],
 ];
 
-const byProgram = (line: string): Judgement | null => {
-  const found = PROGRAMS.find(([, pattern]) => pattern.test(line));
-  return found ? { role: found[0], reason: `runs \`${line.length > 60 ? `${line.slice(0, 57)}…` : line}\`` } : null;
+/** Programs whose first words decide. */
+const SUBCOMMANDS: [name: RegExp, words: RegExp, Role | 'scheduler'][] = [
+  [/^celery$/, /\bbeat\b/, 'scheduler'],
+  [/^celery$/, /\bflower\b/, 'http'],
+  [/^celery$/, /\bworker\b/, 'worker'],
+  [/^taskiq$/, /\bscheduler\b/, 'scheduler'],
+  [/^taskiq$/, /\bworker\b/, 'worker'],
+  [/^rq$/, /^worker/, 'worker'],
+  [/^rqscheduler$/, /^/, 'scheduler'],
+  [/^(flask)$/, /\brun\b/, 'http'],
+  [/^(fastapi)$/, /^(dev|run)\b/, 'http'],
+  [/^(vite|nuxt|nuxi|next|astro|gatsby|remix|parcel|vitepress|docusaurus|eleventy|webpack|ng|vue-cli-service|react-scripts|svelte-kit|hugo|jekyll|mkdocs|vinxi|rsbuild|storybook)$/, /^(build|generate|compile|export|check)\b/, 'build-only'],
+  [/^(next|astro|nuxt|nuxi|gatsby|remix|vitepress|docusaurus|ng|vue-cli-service|react-scripts|svelte-kit|webpack|hugo|jekyll|mkdocs|strapi|directus|nest|vinxi|rsbuild|storybook)$/, /^(dev|start|serve|server|develop|preview)\b/, 'http'],
+  [/^(vite|parcel|eleventy)$/, /^/, 'http'],
+  [/^(webpack|hugo|jekyll|mkdocs)$/, /^/, 'build-only'],
+  [/^(rails|bin\/rails)$/, /^(server|s)\b/, 'http'],
+  [/^(rails|rake)$/, /^(db:|assets:)/, 'one-shot'],
+  [/^(rails|rake)$/, /^(jobs:work|solid_queue|resque:work|good_job)/, 'worker'],
+  [/^(jobs|bin\/jobs)$/, /^/, 'worker'],
+  [/^php\d?$/, /\bartisan (serve|octane)/, 'http'],
+  [/^php\d?$/, /\bartisan (queue:|horizon)/, 'worker'],
+  [/^php\d?$/, /\bartisan schedule:/, 'scheduler'],
+  [/^php\d?$/, /\bartisan (migrate|db:seed)/, 'one-shot'],
+  [/^php\d?$/, /\b(console|bin\/console) messenger:consume/, 'worker'],
+  [/^php\d?$/, /(^|\s)-S\s/, 'http'],
+  [/^mix$/, /^phx\.server/, 'http'],
+  [/^mix$/, /^ecto\.|^deps\./, 'one-shot'],
+  [/^(prisma|drizzle-kit|knex|sequelize|sequelize-cli|typeorm|mikro-orm|node-pg-migrate)$/, /^(migrate|migrations?|db|push|seed|up|db:|migrate:|migration:)/, 'one-shot'],
+  [/^(python[\d.]*|manage\.py)$/, /(^|\/)?manage\.py (runserver|runserver_plus|testserver)|^runserver/, 'http'],
+  [/^(python[\d.]*|manage\.py)$/, /manage\.py (rqworker|qcluster|process_tasks|run_huey|db_worker)/, 'worker'],
+  [/^(python[\d.]*|manage\.py)$/, /manage\.py (migrate|loaddata|collectstatic|createsuperuser|seed)|^(migrate|collectstatic)/, 'one-shot'],
+  [/^python[\d.]*$/, /^-m http\.server/, 'http'],
+  [/^npm$/, /^(ci|install|i)\b/, 'one-shot'],
+  [/^npm$/, /^(t|test)\b/, 'one-shot'],
+  [/^(npm|pnpm|yarn|bun)$/, /^(run )?(build|compile|generate|codegen|bundle)(:\S+)?(\s|$)/, 'build-only'],
+  [/^(npm|pnpm|yarn|bun)$/, /^(run )?(\S*migrate\S*|\S*seed\S*|db:\S+|test(:\S+)?|lint)(\s|$)/, 'one-shot'],
+  [/^(npm|pnpm|yarn|bun)$/, /^(run )?\S*(worker|consumer)\S*(\s|$)/, 'worker'],
+  [/^(pnpm|yarn|bun)$/, /^(install|i)\b/, 'one-shot'],
+  [/^(make|mvn|mvnw|gradle|gradlew)$/, /^(clean )?(build|package|assemble|compile)\b/, 'build-only'],
+  [/^(go|cargo|dotnet)$/, /^(build|test|restore|publish)\b/, 'build-only'],
+];
+
+const byProgram = (main: readonly string[]): Judgement | null => {
+  const [program, ...rest] = main;
+  if (!program) return null;
+  // `yarn vite build` and `pnpm vite` run the program of that name.
+  const [name, words] = /^(pnpm|yarn|bun)$/.test(program) && /^(vite|next|nuxt|astro|webpack|tsc)$/.test(rest[0] ?? '') ? [rest[0]!, rest.slice(1)] : [program, rest];
+  const line = words.join(' ');
+  if (/^redis-server$|^redis-sentinel$/.test(name) && (name === 'redis-sentinel' || words.includes('--sentinel'))) {
+    return { role: 'unknown', reason: `runs \`${shown(main)}\`: a sentinel holds no data` };
+  }
+  const sub = SUBCOMMANDS.find(([wanted, pattern]) => wanted.test(name) && pattern.test(line));
+  if (sub) return sub[2] === 'scheduler' ? SCHEDULER : runs(sub[2], main);
+  const found = PROGRAMS.find(([, pattern]) => pattern.test(name));
+  return found ? runs(found[0], main) : null;
 };
 
 const IMAGES: [Role, RegExp][] = [
-  ['postgres', /^(postgres|postgresql|postgis|timescaledb(-ha)?|pgvector|paradedb|supabase-postgres|citus|alloydbomni)$/],
-  ['redis', /^(redis|redis-stack(-server)?|valkey|keydb|dragonfly)$/],
-  ['nginx', /^(nginx(-unprivileged|-light)?|openresty)$/],
+  ['postgres', /^(postgres|postgresql|postgis|timescaledb(-ha)?|pgvector|paradedb|supabase-postgres|citus|alloydbomni|spilo-\d+|postgresql-repmgr)$/],
+  ['redis', /^(redis|redis-stack(-server)?|valkey|keydb|dragonfly|rejson|redis-alpine)$/],
+  ['nginx', /^(nginx|nginx-unprivileged|nginx-light|openresty)$/],
 ];
 
-const byImage = (image: string): Judgement | null => {
-  const segments = image.replace(/@.*$/, '').replace(/:[^/]*$/, '').split('/');
-  const name = segments.at(-1) ?? '';
-  const found = IMAGES.find(([, pattern]) => pattern.test(name) || (name === 'postgres' && segments.includes('supabase')));
-  return found ? { role: found[0], reason: `image ${image}` } : null;
+/** Of one of these images, yet another program: a client, a shell, a timer. */
+const NO_SERVER = /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal)$/;
+
+const imageName = (image: string): { name: string; path: string[] } => {
+  const path = image
+    .replace(/@.*$/, '')
+    .replace(/:[^/]*$/, '')
+    .split('/');
+  return { name: path.at(-1) ?? '', path };
 };
 
-/** A container that only waits to be exec'ed into. */
-const idle = (line: string, { spec }: RoleEvidence): Judgement | null =>
-  /^(\S*\/)?(sleep (infinity|\d+[dhms]?)|tail -f \/dev\/null|cat)$|\b(sleep infinity|tail -f \/dev\/null)\b/.test(line) && !spec?.ports.length
-    ? { role: 'build-only', reason: `only waits (\`${line}\`)` }
+const byImage = (image: string, main: readonly string[]): Judgement | null => {
+  const { name } = imageName(image);
+  const found = IMAGES.find(([, pattern]) => pattern.test(name));
+  return found && !NO_SERVER.test(main[0] ?? '') ? { role: found[0], reason: `image ${image}` } : null;
+};
+
+/** The probe of a server asks itself; with another host in it, it asks somebody else. */
+const byProbe = ({ spec, containers }: RoleEvidence): Judgement | null => {
+  const image = containers[0]?.image ?? spec?.image ?? '';
+  const probe = (containers[0]?.healthcheck ?? spec?.healthcheck)?.test.join(' ') ?? '';
+  const web = /\bhttps?:\/\/(\[[^\]]+\]|[^/:\s"']+)/.exec(probe)?.[1];
+  const own = [spec?.name, spec?.containerName, containers[0]?.service, containers[0]?.name];
+  if (web && (/^(localhost|127\.|0\.0\.0\.0|\[::1?\]|\$|host(name)?$)/i.test(web) || own.includes(web))) return { role: 'http', reason: 'its healthcheck asks over HTTP' };
+  const asked = /(?:\s-h|--host)[\s=]*([^\s"']+)/.exec(probe)?.[1];
+  if (asked && !/^(localhost|127\.|\$)/.test(asked) && !own.includes(asked)) return null;
+  if (/\bpg_isready\b/.test(probe) && !/pgbouncer|pgpool|pgcat/.test(image)) return { role: 'postgres', reason: 'its healthcheck is pg_isready' };
+  return /\b(redis|valkey)-cli\b/.test(probe) ? { role: 'redis', reason: 'its healthcheck is redis-cli' } : null;
+};
+
+/** A container that only waits to be entered, or in which somebody starts things by hand. */
+const idle = (main: readonly string[], { spec, containers }: RoleEvidence): Judgement | null => {
+  const line = main.join(' ');
+  const waits =
+    /^sleep (infinity|inf|\d+[dhms]?)$/.test(line) ||
+    /^tail -[fF] \/dev\/(null|stdin)$/.test(line) ||
+    /^(cat|bash|sh|ash|zsh|fish|irb|pause|python[\d.]*|node)( -[il]+)*$/.test(line);
+  const isProbed = (containers[0] ? containers[0].healthcheck : spec?.healthcheck) ?? null;
+  return waits && isProbed === null ? { role: 'build-only', reason: `only waits (\`${shown(main)}\`)` } : null;
+};
+
+/** A script that is named after a job: `./migrate.sh`, `python seed.py`, `node dist/migrate.js`. */
+const JOB_SCRIPT = /^((db|run|do)[-_])?(migrate|migrations?|seed|seeder|setup|bootstrap|init[-_]?db|create[-_]\w+|load[-_]?fixtures|fixtures|import|restore|backup)([-_]\w+)?(\.(sh|py|js|mjs|cjs|ts|rb|php))?$/i;
+
+const scriptOf = (main: readonly string[]): string => {
+  const [name = '', ...rest] = main;
+  if (!/^(python[\d.]*|node|tsx|ts-node|deno|bun|ruby|php\d?|perl|nodemon|sh|bash)$/.test(name)) return name;
+  const module = rest.indexOf('-m');
+  const found = module >= 0 ? rest[module + 1]?.split('.').at(-1) : rest.find((word) => !word.startsWith('-') && !/^(run|watch)$/.test(word));
+  return (found ?? '').replace(/^.*\//, '');
+};
+
+const offersPorts = ({ spec, containers }: RoleEvidence): boolean => (containers[0]?.portBindings ?? spec?.ports ?? []).length > 0;
+
+/** Somebody relies on it while it runs. */
+const isAwaited = ({ awaitedAs }: RoleEvidence): boolean => awaitedAs.length > 0;
+
+const job = (main: readonly string[], evidence: RoleEvidence): Judgement | null => {
+  const restart = evidence.containers[0]?.restartPolicy ?? evidence.spec?.restart ?? 'no';
+  if (offersPorts(evidence) || isAwaited(evidence) || !/^(no|on-failure.*|false)$/.test(restart)) return null;
+  return JOB_SCRIPT.test(scriptOf(main)) ? { role: 'one-shot', reason: `a job by its command (\`${shown(main)}\`)` } : null;
+};
+
+/**
+ * Ran to its end with 0, offers nothing, nobody restarts or waits for it: that is how a job looks. A server that was stopped has ports, a probe,
+ * a program that is known, or somebody who depends on it.
+ */
+const finished = (evidence: RoleEvidence): Judgement | null => {
+  const [first] = evidence.containers;
+  if (!first || offersPorts(evidence) || isAwaited(evidence) || first.healthcheck !== null || first.exposedPorts.length > 0 || first.restartPolicy !== 'no') return null;
+  const ended = evidence.containers.every(({ state }) => state.status === 'exited' && state.exitCode === 0 && state.error === '');
+  return ended ? { role: 'one-shot', reason: 'ran to its end with exit code 0, publishes nothing, is not restarted' } : null;
+};
+
+const workerScript = (main: readonly string[]): Judgement | null =>
+  /^(\w+[-_.])?(workers?|consumers?)([-_.]\w+)?(\.(py|js|mjs|cjs|ts|rb|php|sh|jar))?$/i.test(scriptOf(main))
+    ? { role: 'worker', reason: `its command names a worker (\`${shown(main)}\`)` }
     : null;
 
-const BUILD = /\b(build|compile|generate|bundle|codegen|collectstatic)\b/;
-const JOB = /\b(migrate|migrations?|alembic|seed|init|setup|bootstrap|prisma (migrate|db)|db:migrate|flyway|liquibase|createdb|mc |restore|backup|import|fixtures?)\b/;
-
-/** Ran to its end with 0, publishes nothing, and nobody restarts it: that is how a job looks. A server that stopped has ports, a healthcheck or a program. */
-const finishedJob = (line: string, { spec, containers }: RoleEvidence): Judgement | null => {
-  const container = containers[0];
-  const hasPorts = (container ? container.portBindings : (spec?.ports ?? [])).length > 0;
-  const hasCheck = (container ? container.healthcheck : spec?.healthcheck) !== null && (container ?? spec) !== null;
-  if (hasPorts || hasCheck) return null;
-  const restart = container?.restartPolicy ?? spec?.restart ?? 'no';
-  if (BUILD.test(line)) return { role: 'build-only', reason: `builds (\`${line}\`) and publishes nothing` };
-  if (JOB.test(line) && (restart === 'no' || restart === 'on-failure')) return { role: 'one-shot', reason: `a job by its command (\`${line}\`)` };
-  if (spec && !spec.active && spec.profiles.length > 0) return null;
-  if (container?.state.status === 'exited' && container.state.exitCode === 0 && restart === 'no' && containers.every((each) => each.state.status === 'exited')) {
-    return { role: 'one-shot', reason: 'ran to its end with exit code 0, publishes nothing, is not restarted' };
-  }
-  return null;
+const workerByName = (main: readonly string[], evidence: RoleEvidence): Judgement | null => {
+  const name = evidence.spec?.name ?? evidence.containers[0]?.service ?? '';
+  const isNamed = /(^|[-_])(workers?|consumers?)($|[-_]?\d*$)/i.test(name) && !offersPorts(evidence) && main.length > 0;
+  return isNamed ? { role: 'worker', reason: `the service is called ${name}, and publishes nothing` } : null;
 };
 
-const byHints = (line: string, { spec, containers }: RoleEvidence, exposed: number[]): Judgement | null => {
+/** Servers that speak their own protocols, also on ports that are the web's elsewhere (PHP-FPM on 9000, ClickHouse, Aerospike on 3000). */
+const FOREIGN_PROGRAMS = /^(php-fpm[\d.]*|mysqld|mariadbd|mongod|mongos|rabbitmq-server|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|pgbouncer|pgcat|pgpool|ssh|sshd|dockerd|crond?|supercronic)$/;
+const FOREIGN_IMAGES =
+  /^(mysql|mysql-server|mariadb|percona|mongo|mongodb|rabbitmq|kafka|cp-kafka|redpanda|zookeeper|cp-zookeeper|clickhouse|clickhouse-server|cassandra|scylla|aerospike-server|memcached|nats|eclipse-mosquitto|etcd|pgbouncer|pgpool|docker|openldap|hivemq\d*|postgres_exporter|postgres-exporter|redis_exporter|redis-exporter|mysqld-exporter|nginx-prometheus-exporter)$/;
+
+const foreign = (image: string, main: readonly string[]): Judgement | null => {
+  const { name } = imageName(image);
+  if (FOREIGN_PROGRAMS.test(main[0] ?? '')) return { role: 'unknown', reason: `runs \`${shown(main)}\`, which is looked at as a container alone` };
+  return FOREIGN_IMAGES.test(name) ? { role: 'unknown', reason: `image ${image}, which is looked at as a container alone` } : null;
+};
+
+const WEB_PORTS = [80, 3000, 3001, 4000, 4200, 4321, 5000, 5173, 5174, 8000, 8001, 8080, 8081, 8888, 9000];
+
+const byPorts = ({ spec, containers }: RoleEvidence): Judgement | null => {
   const container = containers[0];
-  const check = (container?.healthcheck ?? spec?.healthcheck)?.test.join(' ') ?? '';
-  if (/\bhttps?:\/\//.test(check)) return { role: 'http', reason: 'its healthcheck asks over HTTP' };
-  if (/\bpg_isready\b/.test(check)) return { role: 'postgres', reason: 'its healthcheck is pg_isready' };
-  if (/\b(redis|valkey)-cli\b/.test(check)) return { role: 'redis', reason: 'its healthcheck is redis-cli' };
-  if (/\b(workers?|consumers?|queue:work|bullmq|scheduler)\b|[\w/](worker|consumer)s?\.(py|js|ts|mjs|rb)/.test(line)) {
-    return { role: 'worker', reason: `its command names a worker (\`${line}\`)` };
-  }
-  const ports = [...(container?.portBindings ?? spec?.ports ?? []).map((port) => port.containerPort), ...exposed];
-  const web = ports.find((port) => [80, 443, 3000, 3001, 4000, 4321, 5000, 5173, 8000, 8080, 8081, 8888, 9000].includes(port));
-  if (web !== undefined) return { role: 'http', reason: `it offers port ${web}` };
-  return null;
+  const ports = [...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort), ...(container?.exposedPorts ?? [])];
+  const web = ports.find((port) => WEB_PORTS.includes(port));
+  return web === undefined ? null : { role: 'http', reason: `it offers port ${web}` };
 };

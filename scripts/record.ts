@@ -1,0 +1,66 @@
+/**
+ * Makes `fixtures/recordings/`: the facts of really broken (and three healthy) stacks, and beside each the diagnosis they must give.
+ * `npm run record [-- <fault>…]` after a change to what is gathered; read the diff before committing it.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openEngine } from '../test/lab/engine.ts';
+import { faults } from '../test/lab/faults.ts';
+import { healthyVariants } from '../test/lab/healthy.ts';
+import { startStack, type LabStack } from '../test/lab/stack.ts';
+import { expectationOf } from '../test/recording/expectation.ts';
+
+const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../fixtures/recordings/', import.meta.url));
+const HEALTHY = ['reference', 'redis-password', 'two-workers', 'no-healthchecks'];
+
+const wanted = process.argv.slice(2);
+const isWanted = (id: string) => wanted.length === 0 || wanted.includes(id);
+
+const record = (stack: LabStack, name: string): void => {
+  const file = `${FOLDER}${name}.json`;
+  rmSync(file, { force: true });
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'record', file], { cwd: stack.dir, env: { ...process.env, ...stack.env } as NodeJS.ProcessEnv, encoding: 'utf8' });
+  const text = readFileSync(file, 'utf8');
+  if (text.includes(stack.password)) throw new Error(`${name}: the recording holds a password`);
+  writeFileSync(file, neutral(text, stack));
+  writeFileSync(`${FOLDER}${name}.expected.json`, `${JSON.stringify(expectationOf(file), null, 2)}\n`);
+  console.log(`${name}: exit ${status} ${stderr.trim()}`);
+};
+
+/** Nothing of the machine that recorded: its folders, its socket. */
+const neutral = (text: string, stack: LabStack): string =>
+  text.replaceAll(stack.dir, '/src/shootout').replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock');
+
+mkdirSync(FOLDER, { recursive: true });
+const engine = await openEngine({ onProgress: (text) => console.error(`lab: ${text}`) });
+try {
+  for (const variant of healthyVariants.filter(({ id }) => HEALTHY.includes(id) && isWanted(`healthy-${id}`))) {
+    const stack = await startStack(engine, variant.options);
+    try {
+      await variant.after?.(stack);
+      record(stack, `healthy-${variant.id}`);
+    } finally {
+      await stack.down();
+    }
+  }
+  const broken = faults.filter(({ id }) => isWanted(id));
+  if (broken.length > 0) {
+    const stack = await startStack(engine);
+    try {
+      for (const fault of broken) {
+        await fault.inject(stack);
+        try {
+          record(stack, fault.id);
+        } finally {
+          await fault.heal(stack);
+        }
+      }
+    } finally {
+      await stack.down();
+    }
+  }
+} finally {
+  await engine.close();
+}

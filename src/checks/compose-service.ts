@@ -1,0 +1,326 @@
+/** Does the container match the files? Fields are compared, not hashes: a hash differs with the Compose version and the flags, too. */
+import { accepted, listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known } from '../model/check.ts';
+import type { ImageFact, ProjectFact } from '../model/facts.ts';
+import { fullRef, isPinned, taggedMajor } from '../model/image-ref.ts';
+import { madeOfTheseFiles, plainPath } from '../model/project-files.ts';
+import { isMark, isSecretName } from '../model/secrets.ts';
+import { connectionsFrom, isRunning, serviceNamed, type Connection, type Container, type MountSpec, type PortMapping, type Service, type ServiceSpec, type Stack } from '../model/stack.ts';
+
+const drift = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
+
+export const composeService = defineCheck({
+  id: 'compose',
+  title: 'The container matches the compose files',
+  question: 'Does what runs match what the compose files say, and do their values agree with each other?',
+  needs: ['project', 'images'],
+  peerNeeds: ['postgres', 'redis'],
+  after: ['engine', 'compose'],
+  appliesTo: (service) => service.spec !== null,
+  findings: {
+    'postgres-data-path': drift(
+      'From version 18 on, the Postgres images refuse a mount at /var/lib/postgresql/data.',
+      'PG_MAJOR of the container (or the tag of the image), and a mount with that destination.',
+    ),
+    'env-drift': drift(
+      'The container runs with other environment values than the compose files give now.',
+      'The values in `Config.Env` of the container, against the resolved files.',
+    ),
+    'image-drift': drift('The container runs another image than its reference names now.', 'The image id of the container, against the id of the reference.'),
+    'mount-drift': drift('The container has other mounts than the compose files declare.', '`Mounts` of the container, against the resolved files.'),
+    'config-drift': drift(
+      'The container was created with other ports, command or entry point than the compose files declare.',
+      '`HostConfig.PortBindings`, `Config.Cmd` and `Config.Entrypoint` of the container, against the resolved files.',
+    ),
+    'credentials-conflict': {
+      severity: 'warn',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'The credentials that the client is given contradict those that the server is set up with.',
+      proof: 'The environment of both containers; passwords are compared by their marks. Nobody has logged in with them.',
+    },
+  },
+  evaluate({ service, stack, facts, peers }) {
+    const conflicts = credentialConflicts(service, stack, peers);
+    if (!facts.project.ok) return conflicts.length > 0 ? { findings: conflicts } : { cannotLook: facts.project.reason };
+    const { spec } = service;
+    if (!spec) return { skip: `${service.name} is in none of the compose files that were read` };
+    const project = facts.project.value;
+    const images = facts.images.ok ? facts.images.value : [];
+    const findings = [
+      ...dataPath(service, spec),
+      ...firstOf(service.containers, (container) => envDrift(container, spec, project, stack)),
+      ...firstOf(service.containers, (container) => imageDrift(container, service, spec, stack, images)),
+      ...firstOf(service.containers, (container) => mountDrift(container, spec, project)),
+      ...firstOf(service.containers, (container) => configDrift(container, spec, project)),
+    ].flatMap((finding) => softened(finding, service, project));
+    if (findings.length + conflicts.length > 0) return { findings: [...findings, ...conflicts] };
+    if (service.containers.length === 0) return { skip: `${service.name} has no container to compare` };
+    if (!facts.images.ok) return { cannotLook: facts.images.reason };
+    return { findings };
+  },
+});
+
+const firstOf = (containers: Container[], compare: (container: Container) => Finding | null): Finding[] => {
+  for (const container of containers) {
+    const finding = compare(container);
+    if (finding) return [finding];
+  }
+  return [];
+};
+
+/** A container made with other `-f` or `--env-file` flags differs by right: that is worth a word, not an alarm. A job that is done is made anew when it runs. */
+const softened = (finding: Finding, service: Service, project: ProjectFact): Finding[] => {
+  if (!finding.reason.endsWith('-drift')) return [finding];
+  if ((service.role === 'build-only' || service.role === 'one-shot') && !service.containers.some(isRunning)) return [];
+  if (service.containers.every((container) => madeOfTheseFiles(container, project))) return [finding];
+  return [{ ...finding, severity: 'warn', message: `${finding.message} (it was made from other files or flags than were read now)` }];
+};
+
+const DATA_PATH = '/var/lib/postgresql/data';
+
+/** The entry point looks for the old path only where PGDATA is its own default. */
+const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
+  if (service.role !== 'postgres') return [];
+  const container = service.containers[0];
+  const image = spec.image ?? container?.image ?? '';
+  const major = Number(container?.env['PG_MAJOR'] ?? taggedMajor(image, 'postgres') ?? 0);
+  const mount = (container?.mounts ?? spec.mounts).find((each) => plainPath(each.destination) === DATA_PATH);
+  const data = container?.env['PGDATA'] ?? spec.environment['PGDATA'];
+  if (!(major >= 18) || !mount || (data !== undefined && plainPath(data) !== `/var/lib/postgresql/${major}/docker`)) return [];
+  const runs = service.containers.some(isRunning);
+  return [
+    {
+      reason: 'postgres-data-path',
+      ...(runs ? { severity: 'warn' } : {}),
+      message: runs
+        ? `${service.name} runs Postgres ${major} with a mount at ${DATA_PATH}, which it does not use: its data lies outside it`
+        : `${service.name} mounts a ${mount.type} at ${DATA_PATH}, which Postgres ${major} refuses; it expects /var/lib/postgresql`,
+      evidence: [
+        { source: container ? `docker inspect ${container.name}: Mounts` : `${service.name}: volumes`, text: `${mount.source || 'anonymous'} → ${mount.destination}` },
+        { source: container ? `docker inspect ${container.name}` : `${service.name}: image`, text: container?.env['PG_MAJOR'] ? `PG_MAJOR=${major}` : image },
+      ],
+      values: { path: DATA_PATH, image, ...(mount.type === 'volume' && mount.source ? { volume: mount.source } : {}), ...(container ? { container: container.name } : {}) },
+    },
+  ];
+};
+
+/** The image adds variables of its own: only what the files give is compared. What an unset variable left blank is another finding. */
+const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact, stack: Stack): Finding | null => {
+  const blank = new Set(project.blanks.filter((each) => each.service === spec.name).map((each) => each.key));
+  const keys = Object.entries(spec.environment)
+    .filter(([key, value]) => !blank.has(key) && !isUnresolved(value, project) && valueOf(container, key) !== value && !(value === '' && valueOf(container, key) === undefined))
+    .map(([key]) => key);
+  if (keys.length === 0) return null;
+  const matters = keys.some((key) => isSecretName(key) || connectionsFrom(stack, spec.name).some((connection) => connection.source === `env ${key}`));
+  return {
+    reason: 'env-drift',
+    // A log level of yesterday breaks nothing, and must not pass for the cause of what is broken.
+    ...(matters ? {} : { severity: 'warn' as const }),
+    message: `${spec.name} runs with ${keys.length === 1 ? 'another value' : 'other values'} of ${listed(keys)} than the compose files give now`,
+    evidence: keys.slice(0, 5).flatMap((key) => [
+      { source: `docker inspect ${container.name}: ${key}`, text: cut(valueOf(container, key) ?? 'not set') },
+      { source: `compose files: ${key}`, text: cut(spec.environment[key]!) },
+    ]),
+    values: { variable: keys[0]!, container: container.name, ...(project.files[0] ? { file: project.files[0] } : {}) },
+  };
+};
+
+const valueOf = (container: Container, key: string): string | undefined => (Object.hasOwn(container.env, key) ? container.env[key] : undefined);
+
+/** Without the Compose CLI, some forms of interpolation stay as they are written. */
+const isUnresolved = (value: string, project: ProjectFact): boolean => project.loadedBy !== 'compose' && value.includes('$');
+
+const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text);
+
+/** An image that was only pulled again, by whomever, harms nobody; one that was built again may be the cure that has not arrived. */
+const imageDrift = (container: Container, service: Service, spec: ServiceSpec, stack: Stack, images: readonly ImageFact[]): Finding | null => {
+  const values = { container: container.name, image: container.image };
+  if (spec.image !== null && !isPinned(container.image) && fullRef(spec.image) !== fullRef(container.image)) {
+    return {
+      reason: 'image-drift',
+      message: `${spec.name} runs ${container.image}, and the compose files say ${spec.image}`,
+      evidence: [{ source: `docker inspect ${container.name}: Config.Image`, text: container.image }, { source: 'compose files: image', text: spec.image }],
+      values: { ...values, image: spec.image },
+    };
+  }
+  const now = images.find((each) => each.ref === container.image);
+  if (!now?.id || isPinned(container.image) || (spec.image !== null && isPinned(spec.image)) || now.id === container.imageId) return null;
+  const built = stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
+  return {
+    reason: 'image-drift',
+    ...(built && inTrouble(service) ? {} : { severity: 'warn' as const }),
+    message: `${spec.name} runs an older image than the one that ${container.image} names now${built ? ': it was built again, and the container was not recreated' : ''}`,
+    evidence: [
+      { source: `docker inspect ${container.name}: Image`, text: container.imageId },
+      { source: `docker image inspect ${container.image}: Id`, text: `${now.id}${now.createdAt ? `, created ${now.createdAt}` : ''}` },
+    ],
+    values,
+  };
+};
+
+const inTrouble = ({ containers }: Service): boolean => containers.some((each) => !isRunning(each) || each.health?.status === 'unhealthy');
+
+const mountDrift = (container: Container, spec: ServiceSpec, project: ProjectFact): Finding | null => {
+  const differing = spec.mounts.flatMap((mount) => {
+    const actual = container.mounts.find((each) => plainPath(each.destination) === plainPath(mount.destination));
+    const difference = mountDifference(mount, actual, container, project);
+    return difference ? [{ mount, actual, difference }] : [];
+  });
+  const [first] = differing;
+  if (!first) return null;
+  return {
+    reason: 'mount-drift',
+    message: `${spec.name} has other mounts than the compose files declare: ${listed(differing.map((each) => `${each.mount.destination} ${each.difference}`))}`,
+    evidence: differing.flatMap(({ mount, actual }) => [
+      { source: `docker inspect ${container.name}: Mounts`, text: actual ? mountText(actual) : `nothing at ${mount.destination}` },
+      { source: 'compose files: volumes', text: mountText(mount) },
+    ]),
+    values: { container: container.name, path: first.mount.destination, ...(first.mount.type === 'bind' ? { hostPath: first.mount.source } : {}) },
+  };
+};
+
+const mountText = (mount: MountSpec): string => `${mount.type} ${mount.source || 'anonymous'} → ${mount.destination}${mount.readOnly ? ' (read-only)' : ''}`;
+
+/** tmpfs, secrets and configs are not listed alike by every engine. */
+const mountDifference = (mount: MountSpec, actual: MountSpec | undefined, container: Container, project: ProjectFact): string | null => {
+  if (mount.type !== 'bind' && mount.type !== 'volume') return null;
+  if (!actual) return 'is not mounted';
+  if (actual.type !== mount.type) return `is a ${actual.type}`;
+  if (actual.readOnly !== mount.readOnly) return actual.readOnly ? 'is read-only' : 'is writable';
+  if (mount.source === '' || isUnresolved(mount.source, project)) return null;
+  const same = mount.type === 'bind' ? sameBind(mount, actual, container, project) : sameVolume(mount, actual, project);
+  return same ? null : `is ${actual.source}`;
+};
+
+/** The same folder may be written by way of a symbolic link: then the paths agree below the project's folder, each below its own. */
+const sameBind = (mount: MountSpec, actual: MountSpec, container: Container, project: ProjectFact): boolean =>
+  plainPath(mount.source) === plainPath(actual.source) || below(project.workingDir, mount.source) === below(container.compose.workingDir, actual.source);
+
+const below = (folder: string, path: string): string => {
+  const [base, full] = [plainPath(folder), plainPath(path)];
+  return full === base || full.startsWith(`${base}/`) ? full.slice(base.length) || '/' : full;
+};
+
+const sameVolume = (mount: MountSpec, actual: MountSpec, project: ProjectFact): boolean =>
+  actual.source === mount.source || actual.source === `${project.name}_${mount.source}` || project.loadedBy !== 'compose';
+
+const configDrift = (container: Container, spec: ServiceSpec, project: ProjectFact): Finding | null => {
+  const differences: { what: string; actual: string; declared: string }[] = [];
+  const compare = (what: string, declared: string[] | null, actual: string[]): void => {
+    // An empty list means "none" or "the image's own", by where it stands.
+    if (declared?.length && project.loadedBy === 'compose' && declared.join('\0') !== actual.join('\0')) differences.push({ what, actual: actual.join(' '), declared: declared.join(' ') });
+  };
+  compare('command', spec.command, container.command);
+  compare('entrypoint', spec.entrypoint, container.entrypoint);
+  if (!samePorts(container, spec)) differences.push({ what: 'ports', actual: portsText(container.portBindings), declared: portsText(spec.ports) });
+  if (differences.length === 0) return null;
+  return {
+    reason: 'config-drift',
+    message: `${spec.name} was created with ${differences.length === 1 ? 'another' : 'other'} ${listed(differences.map((each) => each.what))} than the compose files declare now`,
+    evidence: differences.flatMap(({ what, actual, declared }): Evidence[] => [
+      { source: `docker inspect ${container.name}: ${what}`, text: cut(actual || 'none') },
+      { source: `compose files: ${what}`, text: cut(declared || 'none') },
+    ]),
+    values: { container: container.name },
+  };
+};
+
+const portsText = (ports: PortMapping[]): string => listed(ports.map((each) => `${each.hostIp ? `${each.hostIp}:` : ''}${each.hostPort || 'any'}:${each.containerPort}/${each.protocol}`));
+
+/** Docker ignores ports on the host's network. A declared range or "any" (0) is met by whatever was bound. */
+const samePorts = (container: Container, spec: ServiceSpec): boolean => {
+  if (/^(host|none|container:|service:)/.test(container.networkMode) || spec.networkMode === 'host') return true;
+  const meets = (a: PortMapping, b: PortMapping): boolean =>
+    a.containerPort === b.containerPort && a.protocol === b.protocol && (a.hostPort === b.hostPort || a.hostPort === 0 || b.hostPort === 0 || spec.replicas > 1) && sameIp(a.hostIp, b.hostIp);
+  return spec.ports.every((port) => container.portBindings.some((each) => meets(port, each))) && container.portBindings.every((each) => spec.ports.some((port) => meets(port, each)));
+};
+
+const WILDCARDS = ['', '0.0.0.0', '::', '[::]'];
+
+const sameIp = (a: string, b: string): boolean => a === b || (WILDCARDS.includes(a) && WILDCARDS.includes(b));
+
+interface Setup {
+  user: string | null;
+  /** A mark; `''` when there is none; `null` when not known. */
+  password: string | null;
+  database: string | null;
+}
+
+type Peers = Record<string, Known<'postgres' | 'redis'>>;
+
+/** Other roles and databases may have been made since: a login that works ends all doubt. */
+const credentialConflicts = (service: Service, stack: Stack, peers: Peers): Finding[] =>
+  connectionsFrom(stack, service.name).flatMap((connection) => {
+    const server = connection.to === null || connection.to === connection.from ? undefined : serviceNamed(stack, connection.to);
+    const setup = server?.containers[0] && setupOf(connection, server.containers[0]);
+    if (!server || !setup || hasLoggedIn(connection, peers)) return [];
+    const differing = differences(connection, setup);
+    if (differing.length === 0) return [];
+    return [
+      {
+        reason: 'credentials-conflict',
+        message: `${connection.source} of ${service.name} gives ${server.name} ${listed(differing)}`,
+        evidence: [
+          { source: `${service.name}: ${connection.source}`, text: connection.url },
+          { source: `environment of ${server.containers[0]!.name}`, text: [setup.user && `user ${setup.user}`, setup.database && `database ${setup.database}`, setup.password === '' ? 'no password' : null].filter(Boolean).join(', ') || 'a password' },
+        ],
+        values: {
+          client: service.name,
+          target: server.name,
+          ...(connection.user ? { user: connection.user } : {}),
+          ...(connection.database ? { database: connection.database } : {}),
+          ...(connection.source.startsWith('env ') ? { variable: connection.source.slice(4) } : {}),
+        },
+      },
+    ];
+  });
+
+const hasLoggedIn = (connection: Connection, peers: Peers): boolean => {
+  const known = Object.hasOwn(peers, connection.to!) ? peers[connection.to!]! : null;
+  const attempts = [...(known?.postgres.ok ? known.postgres.value.attempts : []), ...(known?.redis.ok ? known.redis.value.attempts : [])];
+  return attempts.some((each) => each.client === connection.from && each.source === connection.source && accepted(each));
+};
+
+const setupOf = (connection: Connection, server: Container): Setup | null => {
+  if (connection.kind === 'postgres') return postgresSetup(server);
+  return connection.kind === 'redis' ? redisSetup(server) : null;
+};
+
+/** The official images' variables; `*_FILE` hides a value, `trust` makes the password moot. */
+const postgresSetup = ({ env }: Container): Setup | null => {
+  if (env['POSTGRES_PASSWORD'] === undefined && env['POSTGRES_USER'] === undefined && env['POSTGRES_HOST_AUTH_METHOD'] !== 'trust') return null;
+  const user = env['POSTGRES_USER'] || (env['POSTGRES_USER_FILE'] ? null : 'postgres');
+  const password = env['POSTGRES_HOST_AUTH_METHOD'] === 'trust' ? null : (env['POSTGRES_PASSWORD'] ?? null);
+  return { user, password, database: env['POSTGRES_DB'] || (env['POSTGRES_DB_FILE'] ? null : user) };
+};
+
+/** A configuration file or an ACL may hold what neither command nor environment shows. */
+const redisSetup = (server: Container): Setup | null => {
+  const words = [...server.entrypoint, ...server.command].flatMap((part) => part.split(/\s+/));
+  const at = words.indexOf('--requirepass');
+  const given = at >= 0 ? (words[at + 1] ?? '').replace(/^["']|["']$/g, '') : null;
+  if (given?.startsWith('$')) return { user: null, password: server.env[given.replace(/[${}]/g, '')] ?? null, database: null };
+  if (given !== null) return { user: null, password: given, database: null };
+  const elsewhere = words.some((word) => /\.(conf|acl)$|--aclfile|--include/.test(word)) || Object.keys(server.env).some((key) => /REDIS.*(PASS|ARGS|ACL)/i.test(key));
+  return elsewhere || !words.includes('redis-server') ? null : { user: null, password: '', database: null };
+};
+
+const differences = (connection: Connection, setup: Setup): string[] => {
+  const user = connection.user ?? (connection.kind === 'postgres' ? null : 'default');
+  const otherUser = setup.user !== null && user !== null && user !== setup.user;
+  // Marks are compared with marks only: a value that stands in the open was not recognised as a secret.
+  const comparable = setup.password !== null && (setup.password === '' || isMark(setup.password)) && (connection.password === null || isMark(connection.password));
+  const otherPassword = !otherUser && (user === null || user === 'default' || user === setup.user) && comparable && (connection.password ?? '') !== setup.password;
+  const otherDatabase = connection.kind === 'postgres' && setup.database !== null && connection.database !== null && connection.database !== setup.database;
+  return [
+    ...(otherUser ? [`user "${user}", and it is set up with "${setup.user}"`] : []),
+    ...(otherPassword ? [passwordWords(connection, setup)] : []),
+    ...(otherDatabase ? [`database "${connection.database}", and it is set up with "${setup.database}"`] : []),
+  ];
+};
+
+const passwordWords = (connection: Connection, setup: Setup): string => {
+  if (setup.password === '') return 'a password, and it is set up with none';
+  return connection.password === null ? 'no password, and it is set up with one' : 'another password than it is set up with';
+};

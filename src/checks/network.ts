@@ -1,0 +1,406 @@
+/** Can each client reach what it depends on? Name, network, port, in this order: the first that fails is the finding. */
+import { serviceAt } from '../model/addresses.ts';
+import { listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known } from '../model/check.ts';
+import { isLoopback, nameTable } from '../model/connections.ts';
+import { isFlapping } from '../model/crash-loop.ts';
+import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
+import { knownErrorIn, lineAbout, type KnownError } from '../model/log-signatures.ts';
+import { nearest } from '../model/nearest.ts';
+import { allContainers, isAddress, isExtraHost, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
+import { connectionsFrom, isRunning, running, serviceNamed, type Connection, type ConnectionKind, type Container, type Service, type Stack } from '../model/stack.ts';
+
+const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'compose'): FindingSpec => ({ severity: 'fail', layer, kind: 'cause', means, proof });
+/** Below the app: what the app says of itself comes of this. */
+const symptom = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'data', kind: 'symptom', means, proof });
+
+export const network = defineCheck({
+  id: 'network',
+  title: 'It reaches what it depends on',
+  question: 'Can the service reach each service that it connects to, by the name and port that it uses?',
+  needs: ['reach', 'inside', 'logs', 'networks'],
+  peerNeeds: ['inside'],
+  // Not after `container`: a client that cannot reach its database is often one that keeps ending.
+  after: ['engine', 'compose'],
+  appliesTo: (service, stack) => connectionsFrom(stack, service.name).some(isTried),
+  findings: {
+    'malformed-url': cause('The address that the client is given cannot be read as it was meant.', 'A reserved character stands unescaped in the password of the URL.'),
+    'host-mode': cause(
+      'The client uses a network mode that knows no names of services.',
+      '`HostConfig.NetworkMode` is `host` or the default bridge, and the name does not resolve there.',
+    ),
+    'localhost-in-container': cause(
+      'The client looks for another service on localhost, which inside a container is the container itself.',
+      'The host of the URL is a loopback address, and nothing in the network namespace of the client listens on that port.',
+    ),
+    'unknown-host': cause(
+      'The client uses a host name that no service, container or alias has.',
+      'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+    ),
+    'dependency-stopped': symptom(
+      'The service that the client wants is not running, so its name does not resolve or nobody answers.',
+      '`State.Status` of every container of the target.',
+    ),
+    'no-common-network': cause(
+      'Client and target run, and no network joins them under that name.',
+      'The ids in `NetworkSettings.Networks` of both have none in common on which the target has the name.',
+    ),
+    'host-port-inside': cause(
+      'The client uses the port that the target has on the host; inside the network the target has its container port.',
+      'The port is a published host port of the target, and the target does not listen on it inside.',
+    ),
+    'duplicate-alias': cause(
+      'Containers of different services answer to one name on one network, so that requests reach either.',
+      'The name resolves to addresses of containers of different services, or stands among the names of both on one network.',
+    ),
+    'dns-fault': cause(
+      'The target runs on a common network under the name, and the name does not resolve inside the client all the same.',
+      'The result of resolving the name inside the client, and the names of the target on the network.',
+      'host',
+    ),
+    refused: symptom('The target is there and refuses connections on that port.', 'Connecting from inside the client ends with ECONNREFUSED.'),
+    timeout: symptom('The target is there and does not answer on that port.', 'Connecting from inside the client ends with no answer, or with no route to the host.'),
+  },
+  evaluate({ service, stack, facts, peers, now }) {
+    const client = running(service)[0] ?? service.containers[0];
+    if (!client) return { skip: `${service.name} has no container` };
+    const scene: Scene = {
+      service,
+      stack,
+      client,
+      up: isRunning(client) && !isFlapping(client, now),
+      reach: facts.reach.ok ? facts.reach.value : null,
+      listeners: facts.inside.ok ? facts.inside.value.listeners : null,
+      log: facts.logs.ok ? facts.logs.value.lines : [],
+      networks: facts.networks.ok ? facts.networks.value : [],
+      peers,
+    };
+    const connections = onePerAddress(connectionsFrom(stack, service.name).filter(isTried));
+    const findings = connections.flatMap((connection) => judge(connection, scene) ?? []);
+    if (findings.length > 0) return { findings };
+    if (!scene.up) return { skip: `${service.name} ${isRunning(client) ? 'keeps ending' : 'is not running'}` };
+    const unseen = connections.find((connection) => isOurs(connection, scene) && !isReached(trialOf(connection, scene)));
+    if (unseen) return { cannotLook: facts.reach.ok ? whyUnseen(unseen, scene) : facts.reach.reason };
+    return { findings, note: noteOf(connections, scene) };
+  },
+});
+
+interface Scene {
+  service: Service;
+  stack: Stack;
+  client: Container;
+  /** Runs, and for longer than a moment. */
+  up: boolean;
+  reach: ReachFact | null;
+  /** Of the client's own network namespace. `null`: could not look. */
+  listeners: Listener[] | null;
+  log: LogLine[];
+  networks: NetworkFact[];
+  peers: Record<string, Known<'inside'>>;
+}
+
+type Judge = (connection: Connection, scene: Scene) => Finding | null;
+
+const isTried = (connection: Connection): boolean => connection.kind !== 'depends-on' && connection.to !== connection.from;
+
+/** External hosts are tried for the note's sake; their faults are not the stack's. Nor is what was not asked to run. */
+const isOurs = (connection: Connection, scene: Scene): boolean => {
+  const target = targetOf(connection, scene);
+  return target !== undefined && !isUnasked(target);
+};
+
+/** Two variables with one address are one road. */
+const onePerAddress = (connections: Connection[]): Connection[] =>
+  connections.filter((each, index) => connections.findIndex((other) => other.host === each.host && other.port === each.port) === index);
+
+const judge: Judge = (connection, scene) => {
+  if (isReached(trialOf(connection, scene))) return malformed(connection, scene) ?? duplicateAlias(connection, scene);
+  const judges = [malformed, localhost, hostMode, unknownHost, dependencyStopped, duplicateAlias, noCommonNetwork, hostPortInside, dnsFault, refused, timeout];
+  for (const each of judges) {
+    const finding = each(connection, scene);
+    if (finding) return finding;
+  }
+  return null;
+};
+
+type Target = ReachFact['targets'][number];
+
+const trialOf = ({ host, port }: Connection, { reach }: Scene): Target | undefined => reach?.targets.find((each) => each.host === host && each.port === port);
+
+/** TCP came about: whatever fails after it is a matter of the protocol. */
+const isReached = (target: Target | undefined): boolean => target !== undefined && (target.trial.outcome === 'ok' || !['name', 'tcp'].includes(target.trial.layer)) && target.trial.outcome !== 'no-tool';
+
+const isNameless = (target: Target | undefined): boolean => target?.trial.layer === 'name' && target.trial.outcome === 'not-found';
+
+const targetOf = (connection: Connection, { stack }: Scene): Service | undefined => (connection.to === null ? undefined : serviceNamed(stack, connection.to));
+
+const base = (connection: Connection, scene: Scene): Record<string, string> => {
+  const variable = /^env (\S+)/.exec(connection.source)?.[1];
+  return {
+    client: scene.service.name,
+    host: connection.host,
+    port: String(connection.port),
+    ...(connection.to ? { target: connection.to } : {}),
+    ...(variable ? { variable } : {}),
+  };
+};
+
+const declared = (connection: Connection, scene: Scene): Evidence => ({ source: `${scene.service.name}: ${connection.source}`, text: connection.url });
+
+const tried = (target: Target | undefined, scene: Scene): Evidence[] =>
+  target ? [{ source: `from inside ${scene.service.name}`, text: `${target.host}:${target.port}: ${[target.trial.code, target.trial.text].filter(Boolean).join(' ') || target.trial.outcome}` }] : [];
+
+const logged = (known: KnownError | null, scene: Scene): Evidence[] => (known ? [{ source: `${scene.service.name} log`, text: known.line }] : []);
+
+const URL_TROUBLE = /invalid literal for int|invalid (?:url|uri|port|dsn)|could not parse|missing "=" after|port could not be cast/i;
+
+/** Some clients read such a URL as it was meant: while this one lives, it is a warning unless its log says otherwise. */
+const malformed: Judge = (connection, scene) => {
+  if (!connection.malformed || trialOf(connection, scene)?.view.kind === 'server') return null;
+  const known = knownErrorIn(scene.log, scene.service.role);
+  const suffers = ['name', 'connection', connection.kind].includes(known?.blame ?? '') || scene.log.some((line) => URL_TROUBLE.test(line.text));
+  return {
+    reason: 'malformed-url',
+    ...(scene.up && !suffers ? { severity: 'warn' as const } : {}),
+    message: `${connection.source} of ${scene.service.name} cannot be read as it is meant: ${connection.malformed}`,
+    evidence: [declared(connection, scene), ...logged(suffers ? known : null, scene)],
+    values: { variable: connection.source, ...base(connection, scene) },
+  };
+};
+
+const STORES: ConnectionKind[] = ['postgres', 'redis', 'mysql', 'mongodb', 'amqp'];
+
+const LOOPBACKS = ['localhost', '127.0.0.1', '::1', '0.0.0.0'];
+
+const localhost: Judge = (connection, scene) => {
+  // On the host's network, localhost is the host; nginx's own upstreams are judged by `proxy`.
+  if (!isLoopback(connection.host) || scene.client.networkMode === 'host' || isConfigured(connection)) return null;
+  if (connection.to !== null || scene.listeners?.some((each) => each.port === connection.port)) return null;
+  const line = lineAbout(scene.log, 'connection', LOOPBACKS, connection.port);
+  const refusedInside = trialOf(connection, scene)?.trial.outcome === 'refused' || (scene.up && scene.listeners !== null);
+  // A web address may be meant for a browser, and a variable may be unused: then only the log proves that the client goes there.
+  if (!line && !(refusedInside && STORES.includes(connection.kind))) return null;
+  const meant = byRole(connection, scene.stack);
+  return {
+    reason: 'localhost-in-container',
+    message: `${scene.service.name} looks for ${connection.kind} at ${connection.host}:${connection.port}, which is its own container, where nothing listens on it${meant ? `; the ${connection.kind} service is "${meant}"` : ''}`,
+    evidence: [declared(connection, scene), ...tried(trialOf(connection, scene), scene), ...(scene.listeners ? [{ source: `listening sockets inside ${scene.service.name}`, text: written(scene.listeners) }] : []), ...logged(line, scene)],
+    values: { ...base(connection, scene), ...(meant ? { target: meant, nearest: meant } : {}) },
+  };
+};
+
+/** Written in a file of the service, not in its environment: nginx's upstreams. */
+const isConfigured = (connection: Connection): boolean => connection.kind === 'http' && !connection.source.startsWith('env ');
+
+const byRole = (connection: Connection, { services }: Stack): string | null => {
+  const same = services.filter((each) => each.role === connection.kind && each.name !== connection.from);
+  return same.length === 1 ? same[0]!.name : null;
+};
+
+const written = (listeners: Listener[]): string => listed(listeners.map((each) => `${each.address.includes(':') ? `[${each.address}]` : each.address}:${each.port}`)) || 'nothing listens';
+
+/** In such a mode only `/etc/hosts` and the host's DNS know names. */
+const hostMode: Judge = (connection, scene) => {
+  const mode = namelessMode(scene.client);
+  if (!mode || connection.to === null || isExtraHost(scene.client, connection.host)) return null;
+  const target = trialOf(connection, scene);
+  if (target && !isNameless(target)) return null;
+  const where = mode === 'host' ? "the host's network" : "Docker's default bridge";
+  return {
+    reason: 'host-mode',
+    message: `${scene.service.name} is on ${where}, where the name "${connection.host}" does not exist`,
+    evidence: [{ source: `docker inspect ${scene.client.name}: HostConfig.NetworkMode`, text: scene.client.networkMode }, declared(connection, scene), ...tried(target, scene)],
+    values: { ...base(connection, scene), container: scene.client.name },
+  };
+};
+
+const unknownHost: Judge = (connection, scene) => {
+  const { host } = connection;
+  if (connection.to !== null || isConfigured(connection)) return null;
+  if (host === '' || host.includes('.') || isLoopback(host) || isAddress(host) || isExtraHost(scene.client, host)) return null;
+  const target = trialOf(connection, scene);
+  const line = lineAbout(scene.log, 'name', [host], null);
+  // Of a client that cannot be looked into, only its own log tells that it asked for the name in vain.
+  const seen = target !== undefined && target.trial.outcome !== 'no-tool';
+  if (seen ? !isNameless(target) : !line) return null;
+  const names = [...nameTable(scene.stack.services).keys()];
+  const meant = byRole(connection, scene.stack) ?? nearest(host, scene.stack.services.map((each) => each.name), 1)[0] ?? null;
+  return {
+    reason: 'unknown-host',
+    message: `${scene.service.name} looks for "${host}", and nothing on its networks has that name${meant ? `; the ${STORES.includes(connection.kind) ? connection.kind : 'nearest'} service is "${meant}"` : ''}`,
+    evidence: [declared(connection, scene), ...tried(target, scene), ...logged(line, scene), { source: 'names on the networks of the stack', text: listed(names) }],
+    values: { ...base(connection, scene), ...(meant ? { target: meant, nearest: meant } : {}) },
+  };
+};
+
+/** Behind an inactive profile, or scaled to zero: it is missed only by a client that says so. */
+const isUnasked = (target: Service): boolean => target.spec !== null && (!target.spec.active || target.spec.replicas === 0) && target.containers.length === 0;
+
+/** Of a client that does not run this tells nothing: its own container check points at the target. */
+const dependencyStopped: Judge = (connection, scene) => {
+  const target = targetOf(connection, scene);
+  if (!target || !scene.up || running(target).length > 0) return null;
+  const line = lineAbout(scene.log, 'name', [connection.host], null) ?? lineAbout(scene.log, 'connection', [connection.host], connection.port);
+  if (isUnasked(target) && !line) return null;
+  const first = target.containers[0];
+  const state = first ? `is ${first.state.status === 'created' ? 'created and was never started' : first.state.status}` : 'has no container';
+  return {
+    reason: 'dependency-stopped',
+    message: `${scene.service.name} cannot reach ${connection.host}:${connection.port}: ${target.name} ${state}`,
+    evidence: [...(first ? [{ source: `docker inspect ${first.name}: State`, text: first.state.status }] : []), declared(connection, scene), ...tried(trialOf(connection, scene), scene), ...logged(line, scene)],
+    suspects: [{ service: target.name, check: 'container' }, { service: target.name, code: 'ports/taken' }, { service: target.name, check: 'compose' }],
+    values: base(connection, scene),
+  };
+};
+
+const noCommonNetwork: Judge = (connection, scene) => {
+  const target = targetOf(connection, scene);
+  const found = trialOf(connection, scene);
+  if (!target || running(target).length === 0 || namelessMode(scene.client) || isExtraHost(scene.client, connection.host)) return null;
+  if (found && !isNameless(found)) return null;
+  const ends = running(target).flatMap((each) => sharedEnds(scene.client, each, scene.stack));
+  const namedThere = ends.some((end) => end.names.length === 0 || end.names.includes(connection.host));
+  if (namedThere || (ends.length > 0 && !found)) return null;
+  const own = networkNames(scene.client, scene.stack);
+  const theirs = networkNames(running(target)[0]!, scene.stack);
+  const what = ends.length > 0 ? `no network on which it is called "${connection.host}"` : 'no network';
+  return {
+    reason: 'no-common-network',
+    message: `${scene.service.name} (on ${listed(own) || 'none'}) and ${target.name} (on ${listed(theirs) || modeOf(running(target)[0]!)}) share ${what}`,
+    evidence: [
+      { source: `docker inspect ${scene.client.name}: Networks`, text: listed(own) || modeOf(scene.client) },
+      { source: `docker inspect ${running(target)[0]!.name}: Networks`, text: listed(theirs) || modeOf(running(target)[0]!) },
+      ...tried(found, scene),
+    ],
+    values: { ...base(connection, scene), ...(theirs[0] ? { network: theirs[0] } : {}) },
+  };
+};
+
+const networkNames = (container: Container, stack: Stack): string[] => networksOf(container, stack).map((each) => each.network);
+
+const modeOf = (container: Container): string => `network mode ${container.networkMode || 'none'}`;
+
+const hostPortInside: Judge = (connection, scene) => {
+  const target = targetOf(connection, scene);
+  if (!target) return null;
+  const mapping = running(target)
+    .flatMap((each) => [...each.ports, ...each.portBindings])
+    .find((each) => each.protocol === 'tcp' && each.hostPort === connection.port && each.containerPort !== connection.port);
+  const listeners = listenersOf(target, scene);
+  const listens = listeners?.some((each) => each.port === connection.port);
+  const wasRefused = trialOf(connection, scene)?.trial.outcome === 'refused';
+  if (!mapping || listens || (!wasRefused && listeners === null)) return null;
+  return {
+    reason: 'host-port-inside',
+    message: `${scene.service.name} uses port ${connection.port} of ${target.name}, which exists only on the host; inside the network it is ${mapping.containerPort}`,
+    evidence: [
+      declared(connection, scene),
+      ...tried(trialOf(connection, scene), scene),
+      { source: `published ports of ${target.name}`, text: `${mapping.hostPort}→${mapping.containerPort}` },
+      ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: written(listeners) }] : []),
+    ],
+    values: { ...base(connection, scene), hostPort: String(mapping.hostPort), containerPort: String(mapping.containerPort) },
+  };
+};
+
+const listenersOf = (target: Service, { peers }: Scene): Listener[] | null => {
+  const inside = Object.hasOwn(peers, target.name) ? peers[target.name]!.inside : undefined;
+  return inside?.ok ? inside.value.listeners : null;
+};
+
+/** Replicas share a name by right; so do like services under an alias that is nobody's own name. */
+const duplicateAlias: Judge = (connection, scene) => {
+  const target = targetOf(connection, scene);
+  if (!target || running(target).length === 0) return null;
+  const strangers = [...sharers(connection, target, scene), ...foreignAnswers(connection, target, scene)];
+  if (strangers.length === 0) return null;
+  const names = [...new Set(strangers)];
+  const own = running(target)[0]!;
+  const addresses = trialOf(connection, scene)?.addresses ?? [];
+  return {
+    reason: 'duplicate-alias',
+    message: `the name "${connection.host}" that ${scene.service.name} uses leads to ${own.name} and to ${listed(names)}`,
+    evidence: [
+      { source: `names on the networks of ${scene.service.name}`, text: `"${connection.host}": ${listed([own.name, ...names])}` },
+      ...(addresses.length > 0 ? [{ source: `from inside ${scene.service.name}`, text: `${connection.host} resolves to ${listed(addresses)}` }] : []),
+    ],
+    values: { ...base(connection, scene), container: names[0]!, network: networkNames(own, scene.stack)[0] ?? '' },
+  };
+};
+
+const sharers = (connection: Connection, target: Service, { client, stack }: Scene): string[] =>
+  [...allContainers(stack), ...stack.oneOffs]
+    .filter((each) => isRunning(each) && each.service !== target.name && sharedEnds(client, each, stack).some((end) => end.names.includes(connection.host)))
+    .filter((each) => !isTeam(connection.host, target, serviceNamed(stack, each.service)))
+    .map((each) => each.name);
+
+const isTeam = (host: string, target: Service, other: Service | undefined): boolean =>
+  other !== undefined && other.role === target.role && other.spec !== null && target.spec !== null && host !== target.name && host !== other.name;
+
+/** Containers of no service of ours are known by the network's list of members alone. */
+const foreignAnswers = (connection: Connection, target: Service, scene: Scene): string[] => {
+  const addresses = trialOf(connection, scene)?.addresses ?? [];
+  if (addresses.length < 2 || !addresses.some((address) => serviceAt(scene.stack, address) === target)) return [];
+  const own = new Set(networksOf(scene.client, scene.stack).map((each) => each.networkId));
+  const members = scene.networks.filter((each) => own.has(each.id)).flatMap((each) => each.members);
+  const ours = new Set([...allContainers(scene.stack), ...scene.stack.oneOffs].map((each) => each.name));
+  return addresses.flatMap((address) => members.find((member) => member.ip.split('/')[0] === address && !ours.has(member.container))?.container ?? []);
+};
+
+const dnsFault: Judge = (connection, scene) => {
+  const target = targetOf(connection, scene);
+  const found = trialOf(connection, scene);
+  if (!target || !isNameless(found) || running(target).length === 0) return null;
+  const ends = running(target).flatMap((each) => sharedEnds(scene.client, each, scene.stack));
+  if (ends.length === 0) return null;
+  const detached = ends.every((end) => end.ip === '');
+  return {
+    reason: 'dns-fault',
+    message: `${target.name} runs on ${ends[0]!.network} ${detached ? 'without an address' : `as "${connection.host}"`}, and the name does not resolve inside ${scene.service.name}`,
+    evidence: [...tried(found, scene), { source: `names of ${target.name} on ${ends[0]!.network}`, text: `${listed(ends[0]!.names) || 'none'}${ends[0]!.ip ? ` at ${ends[0]!.ip}` : ', no address'}` }],
+    values: { ...base(connection, scene), network: ends[0]!.network },
+  };
+};
+
+const refused: Judge = (connection, scene) => {
+  const found = trialOf(connection, scene);
+  const target = targetOf(connection, scene);
+  if (!target || (found?.trial.outcome !== 'refused' && found?.trial.outcome !== 'reset')) return null;
+  const listeners = listenersOf(target, scene);
+  return {
+    reason: 'refused',
+    message: `${target.name} refuses ${scene.service.name} on port ${connection.port}`,
+    evidence: [...tried(found, scene), ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: written(listeners) }] : [])],
+    suspects: [{ service: target.name }],
+    values: base(connection, scene),
+  };
+};
+
+const timeout: Judge = (connection, scene) => {
+  const found = trialOf(connection, scene);
+  const target = targetOf(connection, scene);
+  if (!target || found?.trial.layer !== 'tcp' || (found.trial.outcome !== 'timeout' && found.trial.outcome !== 'unreachable')) return null;
+  return {
+    reason: 'timeout',
+    message: `${target.name} does not answer ${scene.service.name} on port ${connection.port}`,
+    evidence: tried(found, scene),
+    suspects: [{ service: target.name }],
+    values: base(connection, scene),
+  };
+};
+
+const whyUnseen = (connection: Connection, scene: Scene): string => {
+  const trial = trialOf(connection, scene)?.trial;
+  return `the way from ${scene.service.name} to ${connection.host}:${connection.port} could not be tried: ${trial?.text || trial?.outcome || 'no try was made'}`;
+};
+
+const noteOf = (connections: Connection[], scene: Scene): string => {
+  const reached = connections.filter((each) => isReached(trialOf(each, scene)));
+  const outside = connections.filter((each) => each.to === null && isNameless(trialOf(each, scene)));
+  const unasked = connections.filter((each) => !isReached(trialOf(each, scene)) && each.to !== null && !isOurs(each, scene));
+  return [
+    ...(reached.length > 0 ? [`reaches ${listed(reached.map((each) => `${each.host}:${each.port}`))}`] : []),
+    ...(outside.length > 0 ? [`${listed(outside.map((each) => each.host))}, outside the stack, ${outside.length === 1 ? 'does' : 'do'} not resolve`] : []),
+    ...(unasked.length > 0 ? [`${listed(unasked.map((each) => each.host))} ${unasked.length === 1 ? 'is' : 'are'} not active`] : []),
+  ].join('; ');
+};

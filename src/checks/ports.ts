@@ -1,0 +1,284 @@
+/** Is what the service publishes reachable, and is it the service that answers? */
+import { secondsUp } from '../model/age.ts';
+import { listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Suspect } from '../model/check.ts';
+import { isFlapping } from '../model/crash-loop.ts';
+import type { InsideFact, Listener, PortOwner, PublishedFact } from '../model/facts.ts';
+import { obstacleOf, portWanted } from '../model/start-error.ts';
+import { connectionsTo, running, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
+
+export const ports = defineCheck({
+  id: 'ports',
+  title: 'Its ports are reachable and its own',
+  question: 'Is what the service publishes reachable from the host, and is it the service that answers?',
+  needs: ['published', 'inside', 'portOwners'],
+  // Not after `container`: a port that is taken is why a container does not start.
+  after: ['engine', 'compose'],
+  appliesTo: (service, stack) => asked(service).length > 0 || innerPorts(service, stack).length > 0,
+  findings: {
+    taken: {
+      severity: 'fail',
+      layer: 'host',
+      kind: 'cause',
+      means: 'Something else holds a host port that the service wants, so the container could not start.',
+      proof: '`State.Error` that names the port, and who listens on it now.',
+    },
+    'not-bound': {
+      severity: 'fail',
+      layer: 'host',
+      kind: 'cause',
+      means: 'The container runs and Docker has not bound the host port that it was created with.',
+      proof: '`HostConfig.PortBindings` has the port, `NetworkSettings.Ports` has not.',
+    },
+    'other-server': {
+      severity: 'fail',
+      layer: 'host',
+      kind: 'cause',
+      means: 'Another server answers on the published port than the one in the container.',
+      proof: 'The identity of the server, asked over the published port and over the Docker network.',
+    },
+    'loopback-only': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'The program listens only on the loopback of its own container, where nobody outside can reach it.',
+      proof: 'The listening sockets inside the container: 127.0.0.1 or ::1 alone on that port.',
+    },
+    'wrong-container-port': {
+      severity: 'fail',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'The port mapping leads to a container port on which nothing listens, while the program listens on another one.',
+      proof: 'The listening sockets inside the container.',
+    },
+    'no-listener': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'symptom',
+      means: 'Nothing listens on the container port that is published.',
+      proof: 'The listening sockets inside the container.',
+    },
+    unreachable: {
+      severity: 'fail',
+      layer: 'host',
+      kind: 'symptom',
+      means: 'The published port does not lead to the container, though it is bound.',
+      proof: 'The error of connecting to the published port from the host.',
+    },
+  },
+  evaluate({ service, stack, facts, now }) {
+    const taken = takenPorts(service, facts.portOwners.ok ? facts.portOwners.value : []);
+    if (taken.length > 0) return { findings: taken };
+    const container = running(service)[0];
+    if (!container) return { skip: `${service.name} is not running` };
+    if (isFlapping(container, now)) return { skip: `${service.name} keeps ending` };
+    if (hasNoPorts(container)) return { skip: `network mode ${container.networkMode} publishes nothing` };
+    const inside = facts.inside.ok ? facts.inside.value : null;
+    const published = facts.published.ok ? facts.published.value : null;
+    const scene: Scene = { service, container, published, listeners: listenersOf(inside), young: isYoung(service, now) };
+    const mapped = asked(service);
+    const findings = [...oncePer(mapped.map((port) => judge(port, scene))), ...innerPorts(service, stack).flatMap((port) => loopbackOnly(port, scene) ?? [])];
+    if (findings.length > 0) return { findings: unique(findings) };
+    if (mapped.length === 0) return inside || published ? { findings, note: 'publishes nothing' } : { skip: 'publishes nothing' };
+    const unseen = mapped.filter((port) => port.protocol === 'tcp' && !answers(port, scene));
+    if (unseen.length > 0 && !facts.published.ok) return { cannotLook: facts.published.reason };
+    const untold = unseen.find((port) => tryOf(port, scene)?.trial.outcome === 'no-tool');
+    if (untold) return { cannotLook: `port ${untold.hostPort} could not be tried: ${tryOf(untold, scene)!.trial.text}` };
+    return { findings, note: `${listed(mapped.map(shown))} ${mapped.length === 1 ? 'leads' : 'lead'} to it` };
+  },
+});
+
+interface Scene {
+  service: Service;
+  container: Container;
+  published: PublishedFact | null;
+  /** `null`: could not look. */
+  listeners: Listener[] | null;
+  /** Just started: it may not listen yet. */
+  young: boolean;
+}
+
+/** What the containers were created to publish; of a service with no container, what the files declare. */
+const asked = (service: Service): PortMapping[] =>
+  service.containers.length > 0 ? (running(service)[0] ?? service.containers[0]!).portBindings : (service.spec?.ports ?? []);
+
+/** Ports that other services of the stack use over the Docker network. */
+const innerPorts = (service: Service, stack: Stack): number[] => [
+  ...new Set(connectionsTo(stack, service.name).flatMap((each) => (each.kind === 'depends-on' || each.from === service.name || each.port <= 0 ? [] : [each.port]))),
+];
+
+/** `host`, `none` and another container's network: Docker publishes no port of such a container. */
+const hasNoPorts = (container: Container): boolean => /^(host|none|container:|service:)/.test(container.networkMode);
+
+const shown = ({ hostIp, hostPort, containerPort }: PortMapping): string => `${hostIp && hostIp !== '0.0.0.0' ? `${hostIp}:` : ''}${hostPort || 'any'}→${containerPort}`;
+
+/** Docker's DNS server has a socket of its own in every container. */
+const listenersOf = (inside: InsideFact | null): Listener[] | null => inside?.listeners.filter((each) => each.address !== '127.0.0.11') ?? null;
+
+const YOUNG_SECONDS = 10;
+
+const isYoung = (service: Service, now: string): boolean =>
+  secondsUp(service, now) < YOUNG_SECONDS || running(service).some((each) => each.health?.status === 'starting');
+
+const takenPorts = (service: Service, owners: readonly PortOwner[]): Finding[] =>
+  service.containers
+    .filter((each) => each.state.status !== 'running' && obstacleOf(each.state.error) === 'port')
+    .slice(0, 1)
+    .map((each) => {
+      const wanted = portWanted(each.state.error);
+      const owner = wanted ? ownerOf(wanted, owners) : undefined;
+      const evidence: Evidence[] = [{ source: `docker inspect ${each.name}: State.Error`, text: each.state.error }];
+      return {
+        reason: 'taken',
+        message: `port ${wanted?.port ?? 'of the host'} that ${service.name} wants ${heldBy(owner)}`,
+        evidence: owner ? [...evidence, { source: `listeners of host port ${owner.port}`, text: owner.kind === 'nobody' ? 'nobody' : ownerName(owner) }] : evidence,
+        values: {
+          container: each.name,
+          ...(wanted ? { port: String(wanted.port), hostPort: String(wanted.port) } : {}),
+          owner: owner && (owner.container ?? owner.pid) !== null ? ownerName(owner) : owner?.kind === 'nobody' ? 'a program that has ended since' : 'another program',
+          ...(owner?.project ? { project: owner.project } : {}),
+          ...(owner?.pid ? { pid: String(owner.pid) } : {}),
+        },
+      };
+    });
+
+/** Two listeners may hold one port on different addresses; a wildcard meets them all. */
+const ownerOf = (wanted: { hostIp: string; port: number }, owners: readonly PortOwner[]): PortOwner | undefined => {
+  const onPort = owners.filter((each) => each.port === wanted.port);
+  return onPort.find((each) => each.hostIp === wanted.hostIp) ?? onPort[0];
+};
+
+const heldBy = (owner: PortOwner | undefined): string => {
+  if (owner?.kind === 'nobody') return 'was taken when it was to start, and is free now';
+  return owner && (owner.container ?? owner.pid) !== null ? `is held by ${ownerName(owner)}` : 'is held by another program';
+};
+
+const ownerName = (owner: PortOwner): string => {
+  if (owner.container) return `container ${owner.container}${owner.project ? ` of project ${owner.project}` : ''}`;
+  if (owner.pid !== null) return `process ${owner.command?.split(' ')[0] || 'unknown'} (pid ${owner.pid})`;
+  return 'a program that the host does not name';
+};
+
+const judge = (port: PortMapping, scene: Scene): Finding | null => {
+  if (port.protocol !== 'tcp') return isBound(port, scene.container) ? null : notBound(port, scene);
+  const tried = tryOf(port, scene);
+  if (tried?.server === 'other') return otherServer(port, tried.proof, scene);
+  if (answers(port, scene)) return null;
+  if (!isBound(port, scene.container)) return notBound(port, scene);
+  return loopbackOnly(port.containerPort, scene, port) ?? noListener(port, scene) ?? unreachable(port, scene);
+};
+
+const sameSide = (a: PortMapping, b: PortMapping): boolean =>
+  a.containerPort === b.containerPort && a.protocol === b.protocol && (a.hostPort === 0 || b.hostPort === 0 || a.hostPort === b.hostPort);
+
+const isBound = (port: PortMapping, container: Container): boolean => container.ports.some((bound) => sameSide(port, bound));
+
+/** One mapping is bound on IPv4 and on IPv6: the answer of either will do. */
+const tryOf = (port: PortMapping, { published }: Scene): PublishedFact['ports'][number] | undefined => {
+  const tries = published?.ports.filter((each) => sameSide(port, each.mapping)) ?? [];
+  return tries.find((each) => each.server === 'other') ?? tries.find((each) => each.trial.outcome === 'ok') ?? tries[0];
+};
+
+/** docker-proxy accepts for everybody: a bare connection proves nothing, an answer does. */
+const answers = (port: PortMapping, scene: Scene): boolean => {
+  const tried = tryOf(port, scene);
+  if (!tried) return false;
+  const { outcome, layer } = tried.trial;
+  if (outcome === 'ok') return layer === 'done' || scene.listeners === null || hasOpenListener(port.containerPort, scene.listeners);
+  return outcome === 'rejected' || ((layer === 'login' || layer === 'query') && outcome === 'failed');
+};
+
+/** Java shows IPv4 loopback as a mapped IPv6 address. */
+const onLoopback = ({ address }: Listener): boolean => /^(?:::ffff:)?127\.|^::1$/.test(address);
+
+const hasOpenListener = (port: number, listeners: Listener[]): boolean => listeners.some((each) => each.port === port && !onLoopback(each));
+
+const otherServer = (port: PortMapping, proof: string, { service }: Scene): Finding => ({
+  reason: 'other-server',
+  message: `port ${port.hostPort} of this machine is answered by another server than ${service.name}`,
+  evidence: [{ source: `server behind port ${port.hostPort}`, text: proof }],
+  values: values(port),
+});
+
+const values = (port: PortMapping, atFault: 'host' | 'container' = 'host'): Record<string, string> => ({
+  port: String(atFault === 'host' ? port.hostPort : port.containerPort),
+  containerPort: String(port.containerPort),
+  ...(port.hostPort > 0 ? { hostPort: String(port.hostPort) } : {}),
+});
+
+const notBound = (port: PortMapping, { service, container }: Scene): Finding => ({
+  reason: 'not-bound',
+  message: `${service.name} runs, and port ${shown(port)} that it was created with is not bound`,
+  evidence: [{ source: `docker inspect ${container.name}: NetworkSettings.Ports`, text: listed(container.ports.map(shown)) || 'empty' }],
+  values: { ...values(port), container: container.name },
+});
+
+const written = (listeners: Listener[]): string => listed(listeners.map((each) => `${each.address.includes(':') ? `[${each.address}]` : each.address}:${each.port}`)) || 'nothing listens';
+
+const listening = (listeners: Listener[], { service }: Scene): Evidence => ({ source: `listening sockets inside ${service.name}`, text: written(listeners) });
+
+const loopbackOnly = (port: number, scene: Scene, mapping?: PortMapping): Finding | null => {
+  const onPort = scene.listeners?.filter((each) => each.port === port) ?? [];
+  if (onPort.length === 0 || !onPort.every(onLoopback)) return null;
+  return {
+    reason: 'loopback-only',
+    message: `${scene.service.name} listens on ${written(onPort)} only, where nobody outside its container can reach it`,
+    evidence: [listening(onPort, scene)],
+    values: { ...(mapping ? values(mapping, 'container') : { port: String(port), containerPort: String(port) }), address: onPort[0]!.address },
+  };
+};
+
+/** Debuggers and live-reload helpers listen beside a program; they are not what it serves. */
+const SIDE_PORTS = new Set([5005, 5678, 9222, 9229, 9230, 24678, 35729]);
+
+const noListener = (port: PortMapping, scene: Scene): Finding | null => {
+  const { service, listeners, young } = scene;
+  if (listeners === null || listeners.some((each) => each.port === port.containerPort)) return null;
+  const mapped = new Set(asked(service).map((each) => each.containerPort));
+  const others = listeners.filter((each) => !mapped.has(each.port) && !SIDE_PORTS.has(each.port) && !onLoopback(each));
+  if (others.length > 0 && !young) {
+    return {
+      reason: 'wrong-container-port',
+      message: `the mapping ${shown(port)} leads to port ${port.containerPort} of ${service.name}, which listens on ${listed(others.map((each) => String(each.port)))}`,
+      evidence: [listening(listeners, scene)],
+      // Where the mapping should lead, and where it leads.
+      values: { ...values(port, 'container'), containerPort: String(others[0]!.port) },
+    };
+  }
+  const served = listeners.some((each) => mapped.has(each.port) && !onLoopback(each));
+  return {
+    reason: 'no-listener',
+    // A second port, of a debugger or of HTTPS, is often published for the day it is needed.
+    ...(young || served ? { severity: 'warn' as const } : {}),
+    message: `nothing listens on port ${port.containerPort} inside ${service.name}${young ? ', which has just started' : ''}`,
+    evidence: [listening(listeners, scene)],
+    suspects: sameService(service),
+    values: values(port, 'container'),
+  };
+};
+
+const sameService = ({ name }: Service): Suspect[] => ['container', 'hot-reload', 'http-health', 'postgres', 'redis'].map((check) => ({ service: name, check }));
+
+const unreachable = (port: PortMapping, scene: Scene): Finding | null => {
+  const trial = tryOf(port, scene)?.trial;
+  if (!trial || trial.outcome === 'no-tool') return null;
+  // Whoever accepts and then keeps silent has been reached; that is another check's matter.
+  const cut = trial.outcome === 'reset' || (trial.layer === 'tcp' && trial.outcome !== 'ok');
+  if (!cut) return null;
+  return {
+    reason: 'unreachable',
+    ...(scene.young ? { severity: 'warn' as const } : {}),
+    message: `port ${port.hostPort} of this machine does not lead to ${scene.service.name}: ${trial.text || trial.outcome}`,
+    evidence: [
+      { source: `connection to host port ${port.hostPort}`, text: [trial.code, trial.text].filter(Boolean).join(' ') || trial.outcome },
+      ...(scene.listeners ? [listening(scene.listeners, scene)] : []),
+    ],
+    suspects: sameService(scene.service),
+    values: values(port),
+  };
+};
+
+const oncePer = (findings: (Finding | null)[]): Finding[] => findings.filter((each) => each !== null);
+
+/** IPv4 and IPv6 bindings of one mapping say the same. */
+const unique = (findings: Finding[]): Finding[] => findings.filter((each, index) => findings.findIndex((other) => other.message === each.message) === index);

@@ -1,0 +1,381 @@
+/** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
+import { secondsUp } from '../model/age.ts';
+import { serviceAt } from '../model/addresses.ts';
+import {
+  accepted,
+  couldNotAsk,
+  deciding,
+  grouped,
+  guests,
+  harmsNobody,
+  listed,
+  reached,
+  seenFrom,
+  unreachedSuspects,
+  withVerb,
+} from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import type { PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
+import { running, type Service, type Stack } from '../model/stack.ts';
+
+/** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
+const START_SECONDS = 60;
+const BLOCKED_SECONDS = 5;
+
+interface Known {
+  service: Service;
+  stack: Stack;
+  fact: PostgresFact;
+  declared: DeclaredLogin | null;
+  tries: PostgresAttempt[];
+  secondsUp: number;
+}
+
+export const postgres = defineCheck({
+  id: 'postgres',
+  title: "Postgres accepts the app's connection",
+  question: 'Does Postgres accept the connection that each client service really makes?',
+  aliases: ['db'],
+  needs: ['postgres'],
+  after: ['engine', 'container'],
+  appliesTo: (service) => service.role === 'postgres',
+  findings: {
+    'password-volume-mismatch': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means:
+        'The data volume was initialised with another password than the one declared now; POSTGRES_PASSWORD counts only at the first start.',
+      proof: 'SQLSTATE 28P01 for the user and password of the server container itself, without the log saying that the role is missing.',
+    },
+    'role-missing': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The user that the client names does not exist on this server.',
+      proof: 'SQLSTATE 28P01 with DETAIL `Role "…" does not exist.` in the server log, or 28000 with these words.',
+    },
+    'auth-rejected': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server knows the user and rejects the password.',
+      proof: 'SQLSTATE 28P01 for the credentials of the client, while the role exists.',
+    },
+    'no-hba-entry': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The server's pg_hba.conf allows no login from this address for this user and database.",
+      proof: 'SQLSTATE 28000 that names pg_hba.conf.',
+    },
+    'tls-required': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
+      proof: 'The try ended at the TLS layer, or the server asks for TLS or a certificate.',
+    },
+    'database-missing': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The database that the client names does not exist on this server.',
+      proof: 'SQLSTATE 3D000.',
+    },
+    'too-many-clients': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Every connection slot that the client may use is taken.',
+      proof: 'SQLSTATE 53300; the holders are counted in pg_stat_activity where a reserved slot let the doctor in.',
+    },
+    'disk-full': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server cannot write: its disk, or its shared memory, is full.',
+      proof: 'SQLSTATE 53100, or `No space left on device` from the server.',
+    },
+    'in-recovery': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The only Postgres of the stack is a standby, which takes no writes.',
+      proof: 'pg_is_in_recovery() is true, and the stack has no other Postgres to follow.',
+    },
+    'read-only': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Transactions are read-only by default on this server.',
+      proof: 'default_transaction_read_only is on, and the server is not in recovery.',
+    },
+    'blocked-sessions': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'A session that idles inside a transaction holds a lock for which others wait.',
+      proof: 'pg_blocking_pids() leads to a session that nobody blocks and whose state is idle in transaction.',
+    },
+    'not-postgres': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Something listens on the port that does not speak the Postgres protocol.',
+      proof: "The answer to the start-up message is not Postgres'.",
+    },
+    error: {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server refuses the login or the query for another reason.',
+      proof: 'The SQLSTATE and the message of the server.',
+    },
+    'starting-up': {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'The server is starting, recovering or stopping, and takes no connections yet.',
+      proof: 'SQLSTATE 57P03, or 57P01 and 57P02 around a restart.',
+    },
+    refused: {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'Nothing listens where the clients look for Postgres.',
+      proof: 'Every try ended with a refused connection.',
+    },
+    'no-answer': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'The server does not answer in time.',
+      proof: 'The try timed out, or was cut off, before an answer came.',
+    },
+  },
+  evaluate({ service, stack, facts, now }): Verdict {
+    if (!facts.postgres.ok) return { cannotLook: facts.postgres.reason };
+    const fact = facts.postgres.value;
+    const tries = deciding(fact.attempts, service.name);
+    const known: Known = {
+      service,
+      stack,
+      fact,
+      tries,
+      declared: declaredLogin(running(service)[0]?.env ?? {}),
+      secondsUp: secondsUp(service, now),
+    };
+    const findings = [...rejections(known), ...stateOfServer(known)];
+    if (findings.length > 0) return { findings };
+    return passOrUnseen(known);
+  },
+});
+
+const passOrUnseen = ({ service, stack, fact, tries }: Known): Verdict => {
+  const unseen = couldNotAsk(fact.attempts, tries, service.name);
+  if (unseen !== null) return { cannotLook: unseen };
+  if (fact.server?.inRecovery && hasOtherPostgres(stack, service))
+    return { findings: [], note: `${service.name} is a standby: it takes no writes` };
+  if (tries.every((each) => each.trial.layer === 'protocol'))
+    return { findings: [], note: 'speaks Postgres; no credentials to try are known' };
+  return { findings: [], note: `accepts ${listed(guests(tries, service.name))}` };
+};
+
+/** What the server said to each client, one finding for all clients that were told the same. */
+const rejections = (known: Known): Finding[] => {
+  const failed = known.tries.flatMap((attempt) => {
+    const reason = reasonOf(attempt, known);
+    return reason === null ? [] : [{ attempt, reason }];
+  });
+  const groups = grouped(failed, ({ attempt, reason }) => `${reason}\n${subjectOf(reason, attempt)}`);
+  return groups.map((group) =>
+    describe(
+      group[0]!.reason,
+      group.map((each) => each.attempt),
+      known,
+    ),
+  );
+};
+
+const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
+  if (reason === 'database-missing') return attempt.database;
+  if (reason === 'auth-rejected' || reason === 'role-missing' || reason === 'no-hba-entry') return attempt.user;
+  return reason === 'error' ? attempt.trial.code : '';
+};
+
+/** `null`: nothing is wrong with the server, or the fault lies on the way to it, which is the business of `network`. */
+const reasonOf = (attempt: PostgresAttempt, known: Known): string | null => {
+  if (attempt.trial.layer === 'tcp' && known.tries.some(reached)) return null;
+  const reason = postgresReason(attempt, known.fact.serverLog);
+  return reason === 'auth-rejected' && sharesOwnCredentials(attempt, known) ? 'password-volume-mismatch' : reason;
+};
+
+/** POSTGRES_PASSWORD counts only while the data folder is empty. */
+const sharesOwnCredentials = (attempt: PostgresAttempt, { declared }: Known): boolean =>
+  declared !== null && attempt.user === declared.user && attempt.password === declared.password;
+
+const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Finding => {
+  const clients = attempts.map((each) => each.client).filter((name) => name !== known.service.name);
+  const first = attempts.find((each) => each.client !== known.service.name) ?? attempts[0]!;
+  return {
+    reason,
+    message: messageOf(reason, attempts, known),
+    evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
+    ...severityOf(reason, clients, known),
+    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    values: {
+      client: first.client,
+      target: known.service.name,
+      user: first.user,
+      database: first.database,
+      host: first.host,
+      port: String(first.port),
+      ...holderValues(reason, known),
+    },
+  };
+};
+
+const severityOf = (reason: string, clients: string[], { service, tries, secondsUp: up }: Known): Pick<Finding, 'severity'> => {
+  if (reason === 'starting-up') return up > START_SECONDS ? { severity: 'fail' } : {};
+  return harmsNobody(clients, tries, service.name) ? { severity: 'warn' } : {};
+};
+
+const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): string => {
+  const db = known.service.name;
+  const { user, database, port, trial } = attempts[0]!;
+  const names = attempts.map((each) => each.client);
+  const clients = names.filter((name) => name !== db);
+  const uses = withVerb(clients.length > 0 ? clients : names, 'uses', 'use');
+  switch (reason) {
+    case 'password-volume-mismatch':
+      return `${db} rejects its own declared password for user "${user}"${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with another one`;
+    case 'auth-rejected':
+      return `${db} rejects the password that ${uses} for user "${user}"${comparedWithOwn(attempts, known)}`;
+    case 'role-missing':
+      return `${db} has no role "${user}", which ${uses}${ownUser(user, known)}`;
+    case 'no-hba-entry':
+      return `pg_hba.conf of ${db} has no entry that lets ${listed(names)} in as "${user}" to database "${database}"`;
+    case 'tls-required':
+      return `${db} and ${listed(names)} do not agree on TLS: ${trial.text || 'the TLS handshake failed'}`;
+    case 'database-missing':
+      return `${db} has no database "${database}", which ${uses}`;
+    case 'too-many-clients':
+      return `${db} has no connection left for ${listed(names)}${holders(known)}`;
+    case 'disk-full':
+      return `${db} cannot write: ${trial.text}`;
+    case 'read-only':
+      return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
+    case 'starting-up':
+      return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start: ${trial.text}`;
+    case 'refused':
+      return `${db} refuses connections on port ${port} (tried as ${listed(names)})`;
+    case 'no-answer':
+      return `${db} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+    case 'not-postgres':
+      return `what answers on port ${port} of ${db} does not speak the Postgres protocol`;
+    default:
+      return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+  }
+};
+
+const comparedWithOwn = (attempts: PostgresAttempt[], { declared, service }: Known): string => {
+  if (attempts.every(({ password }) => !password)) return '; none is given';
+  const comparable = declared !== null && attempts.every(({ user, password }) => user === declared.user && password !== declared.password);
+  return comparable ? `; it differs from ${declared.variable} of ${service.name}` : '';
+};
+
+const ownUser = (user: string, { declared, service }: Known): string =>
+  declared && declared.user !== user ? `; ${service.name} declares "${declared.user}"` : '';
+
+const evidenceOf = (attempt: PostgresAttempt): Evidence => ({
+  source: `postgres${attempt.trial.code && ` ${attempt.trial.code}`} ${seenFrom(attempt)}`,
+  text: attempt.trial.text || attempt.trial.outcome,
+});
+
+const detailsOf = (reason: string, attempts: PostgresAttempt[], known: Known): Evidence[] => {
+  const db = known.service.name;
+  if (reason === 'too-many-clients') return sessionEvidence(known);
+  if (reason === 'password-volume-mismatch')
+    return [
+      {
+        source: `docker inspect ${running(known.service)[0]?.name ?? db}: ${known.declared?.variable}`,
+        text: 'the very password that is rejected',
+      },
+    ];
+  const named = attempts.map((each) => ({
+    source: `${each.client}: ${each.source}`,
+    text: `user "${each.user}", database "${each.database}"`,
+  }));
+  if (reason !== 'role-missing') return reason === 'auth-rejected' || reason === 'database-missing' ? named : [];
+  const details = attempts.flatMap((each) => roleDetail(each, known.fact.serverLog) ?? []);
+  return [...[...new Set(details.map((line) => line.text))].map((text) => ({ source: `${db} log`, text })), ...named];
+};
+
+/** Sessions by service, most first. Those of no service go by their address: a shell on the host, another project. */
+const sessionsByHolder = ({ stack, fact }: Known): { holder: string; count: number }[] => {
+  const nameOf = (address: string | null): string => (address === null ? 'its own socket' : (serviceAt(stack, address)?.name ?? address));
+  return grouped(fact.server?.sessions ?? [], (session) => nameOf(session.address))
+    .map((sessions) => ({ holder: nameOf(sessions[0]!.address), count: sessions.reduce((sum, each) => sum + each.count, 0) }))
+    .toSorted((a, b) => b.count - a.count);
+};
+
+const holders = (known: Known): string => {
+  const [most] = sessionsByHolder(known);
+  return most && known.fact.server ? `: ${most.holder} holds ${most.count} of ${known.fact.server.maxConnections}` : '';
+};
+
+const holderValues = (reason: string, known: Known): Record<string, string> => {
+  const most = reason === 'too-many-clients' ? sessionsByHolder(known)[0] : undefined;
+  return most ? { owner: most.holder } : {};
+};
+
+const sessionEvidence = (known: Known): Evidence[] =>
+  sessionsByHolder(known)
+    .slice(0, 3)
+    .map(({ holder, count }) => ({ source: `pg_stat_activity of ${known.service.name}`, text: `${count} sessions of ${holder}` }));
+
+const stateOfServer = ({ service, stack, fact }: Known): Finding[] => {
+  const { server } = fact;
+  if (!server) return [];
+  const findings: Finding[] = [];
+  if (server.inRecovery && !hasOtherPostgres(stack, service)) {
+    findings.push({
+      reason: 'in-recovery',
+      message: `${service.name} is in recovery and takes no writes, and no other Postgres of the stack does`,
+      evidence: [{ source: `postgres of ${service.name}`, text: 'pg_is_in_recovery() = true' }],
+    });
+  }
+  if (server.readOnly && !server.inRecovery) {
+    findings.push({
+      reason: 'read-only',
+      message: `${service.name} takes no writes: its transactions are read-only by default`,
+      evidence: [{ source: `postgres of ${service.name}`, text: 'default_transaction_read_only = on' }],
+    });
+  }
+  const root = server.blockers.find(
+    (each) => each.state.startsWith('idle in transaction') && each.blocked > 0 && each.seconds > BLOCKED_SECONDS,
+  );
+  if (root) findings.push(blocking(root, service, stack));
+  return findings;
+};
+
+const blocking = (root: NonNullable<PostgresFact['server']>['blockers'][number], service: Service, stack: Stack): Finding => {
+  const holder = (root.address && serviceAt(stack, root.address)?.name) || root.application || root.address || 'a local session';
+  return {
+    reason: 'blocked-sessions',
+    message: `${root.blocked} sessions of ${service.name} wait for a lock that ${holder} holds in a transaction idle for ${Math.round(root.seconds)} s`,
+    evidence: [
+      {
+        source: `pg_stat_activity of ${service.name}`,
+        text: `pid ${root.pid}, ${root.state}, ${root.application || 'no application name'}, from ${root.address ?? 'the socket'}`,
+      },
+    ],
+    values: { owner: holder, pid: String(root.pid) },
+  };
+};
+
+/** A standby beside a primary is as it should be. */
+const hasOtherPostgres = (stack: Stack, service: Service): boolean =>
+  stack.services.some((each) => each.role === 'postgres' && each.name !== service.name);

@@ -1,0 +1,450 @@
+/** nginx and the services that it passes requests on to: one request for each proxied location, and nginx's own words about it. */
+import { secondsSince } from '../model/age.ts';
+import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
+import { grouped, listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
+import { isLoopback } from '../model/connections.ts';
+import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
+import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
+
+type Upstream = NginxFact['upstreams'][number];
+type UpstreamError = NginxFact['upstreamErrors'][number];
+type Proxied = NginxFact['proxied'][number];
+
+interface Given {
+  service: Service;
+  stack: Stack;
+  nginx: NginxFact;
+  inside: Fact<InsideFact>;
+  logs: Fact<LogFact>;
+  peers: Record<string, Known<'http'>>;
+}
+
+/** What is wrong with one proxied location. */
+interface Trouble {
+  reason: string;
+  message: string;
+  evidence: Evidence[];
+  /** `api:8000`; of a group of servers, `a:8000, b:8000`. */
+  upstream: string;
+  /** The service that is meant; of a group, the first. */
+  target: Service | undefined;
+  targets: Service[];
+  location: string;
+  severity?: 'warn';
+}
+
+export const proxy = defineCheck({
+  id: 'proxy',
+  title: 'nginx reaches its upstreams',
+  question: 'Is the configuration valid, and does each proxied location get an answer from the service behind it?',
+  needs: ['nginx', 'logs', 'inside'],
+  peerNeeds: ['http'],
+  after: ['engine', 'container'],
+  appliesTo: (service) => service.role === 'nginx',
+  findings: {
+    'config-invalid': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The configuration on disk is not valid; nginx runs on the one that it loaded before, or cannot start.',
+      proof: '`nginx -t` fails, and names file and line.',
+    },
+    'upstream-not-found': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The configuration names an upstream host that no service of the stack answers to.',
+      proof: 'The name is no service, alias or extra host, and nginx says that it does not resolve, or answers 502.',
+    },
+    'upstream-loopback': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: "The upstream is loopback, which inside the container is nginx's own; nothing listens there.",
+      proof: "The configuration's host is loopback, and no socket of the container listens on that port.",
+    },
+    'stale-upstream': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means:
+        'nginx still sends to an address that the service had before it was recreated; it resolves names only when it loads its configuration.',
+      proof: 'The address in the newest upstream error is none of the addresses that the service has now.',
+    },
+    'config-not-reloaded': {
+      severity: 'warn',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The configuration on disk is newer than the one that runs.',
+      proof: 'A file changed after the start and the log tells of no reload since; or the container holds the file that was replaced.',
+    },
+    'upstream-stopped': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The service behind the proxy does not run.',
+      proof: 'The state of the containers of the upstream service.',
+    },
+    'bad-gateway': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The upstream refuses the connection, or breaks it off.',
+      proof: "Status 502, with an upstream error that names the service's current address.",
+    },
+    'gateway-timeout': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The upstream does not answer in time.',
+      proof: 'Status 504, or no answer through the proxy within the limit.',
+    },
+    'upstream-error': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The upstream answers with an error of its own, which nginx passes on.',
+      proof: 'A status of 500 or more that is not from nginx itself.',
+    },
+    'no-answer': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'nginx itself does not answer.',
+      proof: 'The connection to nginx is refused, or ends without an answer.',
+    },
+  },
+  evaluate({ service, stack, facts: { nginx, logs, inside }, peers }): Verdict {
+    if (!nginx.ok) return { cannotLook: nginx.reason };
+    const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers };
+    const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given)];
+    if (findings.length > 0) return { findings };
+    const { upstreams, files, proxied } = nginx.value;
+    if (upstreams.length === 0)
+      return files.length > 0
+        ? { skip: `${service.name} proxies to nothing` }
+        : { cannotLook: `the configuration of ${service.name} could not be read` };
+    const asked = proxied.filter(({ http }) => http.trial.outcome !== 'no-tool');
+    if (asked.length === 0) return { cannotLook: `no proxied location of ${service.name} could be asked` };
+    return { findings: [], note: `${listed(asked.map(({ location }) => location))} ${asked.length === 1 ? 'answers' : 'answer'}` };
+  },
+});
+
+const NAME_UNKNOWN = /host not found in upstream "([^":]+)/;
+/** What a test run by another user, or on a read-only root, complains of. */
+const NOT_THE_CONFIGURATION = /(Permission denied|Read-only file system|Address already in use)\)?$/m;
+
+const configInvalid = ({ service, nginx: { test } }: Given): Finding[] => {
+  if (!test || test.ok || NAME_UNKNOWN.test(test.text)) return [];
+  const line = test.text.split('\n').find((each) => /\[emerg\]/.test(each)) ?? test.text.split('\n')[0] ?? '';
+  if (NOT_THE_CONFIGURATION.test(line)) return [];
+  const place = / in (\/[^\s:]+:\d+)/.exec(line)?.[1];
+  return [
+    {
+      reason: 'config-invalid',
+      message: `the configuration of ${service.name} is not valid: ${line.replace(/^nginx:\s*/, '').trim()}`,
+      evidence: [{ source: `nginx -t in ${service.name}`, text: line.trim() }],
+      values: place ? { file: place } : {},
+    },
+  ];
+};
+
+/** The same trouble with the same upstream is one finding, whatever number of locations it hits. */
+const troubles = (given: Given): Finding[] =>
+  grouped(
+    [...given.nginx.proxied.flatMap((each) => troubleOf(each, given)), ...deafLoopbacks(given)],
+    ({ reason, upstream }) => `${reason}\n${upstream}`,
+  ).map((group) => {
+    const [first] = group as [Trouble];
+    const peer = first.target?.name;
+    return {
+      reason: first.reason,
+      message: `${first.message} (${listed(group.map(({ location }) => location))})`,
+      evidence: unique(group.flatMap(({ evidence }) => evidence)).slice(0, 4),
+      ...(first.severity ? { severity: first.severity } : {}),
+      ...suspectsOf(first, given.service),
+      values: { upstream: first.upstream, ...(peer ? { target: peer } : {}), host: hostOf(first.upstream), port: portOf(first.upstream) },
+    };
+  });
+
+const unique = (evidence: Evidence[]): Evidence[] => grouped(evidence, ({ source, text }) => `${source}\n${text}`).map((same) => same[0]!);
+
+const suspectsOf = ({ reason, target }: Trouble, service: Service): Pick<Finding, 'suspects'> => {
+  if (reason === 'no-answer')
+    return { suspects: ['container', 'ports', 'static-files'].map((check) => ({ service: service.name, check })) };
+  const isSymptom = ['upstream-stopped', 'bad-gateway', 'gateway-timeout', 'upstream-error'].includes(reason);
+  return isSymptom && target ? { suspects: [{ service: target.name }] } : {};
+};
+
+const serversOf = (upstream: string): string[] => upstream.split(/,\s*/).map(authority);
+
+/** `http://api:8000/x` → `api:8000`. */
+const authority = (url: string): string => url.replace(/^[a-z]+:\/\//i, '').replace(/\/.*$/, '');
+const hostOf = (upstream: string): string => withoutPort(serversOf(upstream)[0] ?? '');
+const portOf = (upstream: string): string => /:(\d+)$/.exec(serversOf(upstream)[0] ?? '')?.[1] ?? '80';
+
+const targetOf = (upstream: string, { service, stack }: Given): Service | undefined => {
+  const host = hostOf(upstream);
+  const known = connectionsFrom(stack, service.name).find((each) => each.host === host && each.to !== null)?.to;
+  return serviceNamed(stack, known ?? host) ?? stack.services.find((each) => namesOf(each).includes(host)) ?? serviceAt(stack, host);
+};
+
+const namesOf = (service: Service): string[] =>
+  service.containers.flatMap((each) => [each.name, ...each.networks.flatMap((end) => end.names)]);
+
+const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
+  const { http, location, upstream } = proxied;
+  const { trial, answer } = http;
+  if (trial.outcome === 'no-tool' || (answer !== null && answer.status < 500)) return [];
+  const targets = serversOf(upstream).flatMap((each) => targetOf(each, given) ?? []);
+  const base = { location, upstream: serversOf(upstream).join(', '), targets, target: targets[0], evidence: [answerEvidence(http)] };
+  const { service } = given;
+  if (answer === null && trial.outcome !== 'timeout')
+    return [{ ...base, reason: 'no-answer', message: `${service.name} does not answer: ${trial.text || trial.outcome}` }];
+  if (answer === null && trial.layer === 'tcp')
+    return [{ ...base, reason: 'no-answer', message: `${service.name} takes no connections in time` }];
+  return [
+    deafLoopback(base, given) ??
+      stopped(base, given) ??
+      stale(base, proxied, given) ??
+      unknownHost(base, given) ??
+      gatewayTrouble(base, proxied, given),
+  ];
+};
+
+type Base = Omit<Trouble, 'reason' | 'message'>;
+
+const answerEvidence = ({ url, answer, trial }: HttpTry): Evidence => ({
+  source: `HTTP ${url}`,
+  text: answer ? `status ${answer.status}` : trial.text || trial.outcome,
+});
+
+const deafLoopback = (base: Base, { service, inside }: Given): Trouble | null => {
+  if (!isLoopback(hostOf(base.upstream))) return null;
+  const port = Number(portOf(base.upstream));
+  if (inside.ok && inside.value.listeners.some((each) => each.port === port)) return null;
+  const seen = inside.ok
+    ? [
+        {
+          source: `sockets of ${service.name}`,
+          text: `listening: ${listed(inside.value.listeners.map((each) => String(each.port))) || 'none'}`,
+        },
+      ]
+    : [];
+  return {
+    ...base,
+    reason: 'upstream-loopback',
+    message: `${service.name} proxies to ${base.upstream}, which is its own container, where nothing listens on port ${port}`,
+    evidence: [...base.evidence, ...seen],
+  };
+};
+
+/** Those that no request was put through. */
+const deafLoopbacks = (given: Given): Trouble[] =>
+  given.inside.ok
+    ? given.nginx.upstreams
+        .filter(({ location }) => !given.nginx.proxied.some((each) => each.location === location))
+        .flatMap(
+          (each) =>
+            deafLoopback(
+              {
+                location: each.location,
+                upstream: `${each.host}:${each.port}`,
+                target: undefined,
+                targets: [],
+                evidence: [{ source: each.at, text: `${each.scheme}://${each.host}:${each.port}` }],
+              },
+              given,
+            ) ?? [],
+        )
+    : [];
+
+const stopped = (base: Base, { service }: Given): Trouble | null => {
+  const { target } = base;
+  if (!target || base.targets.some((each) => running(each).length > 0)) return null;
+  const state = target.containers[0]?.state.status ?? 'not created';
+  return {
+    ...base,
+    reason: 'upstream-stopped',
+    message: `${service.name} proxies to ${target.name}, which does not run (${state})`,
+    evidence: [...base.evidence, { source: `docker inspect ${target.containers[0]?.name ?? target.name}`, text: `status ${state}` }],
+    // Behind an inactive profile, or scaled to zero: that part of the site is meant to be off.
+    ...(shouldRun(target) ? {} : { severity: 'warn' as const }),
+  };
+};
+
+/** The newest error that is about this location's upstream, and not older than the service that it is about. */
+const errorOf = ({ upstream, target }: Base, { nginx }: Given): UpstreamError | undefined => {
+  const started = target ? startOf(target) : null;
+  const ports = serversOf(upstream).map(portOf);
+  return nginx.upstreamErrors.findLast(
+    (each) =>
+      each.upstream !== null && ports.includes(portOf(each.upstream)) && (started === null || each.time === null || each.time >= started),
+  );
+};
+
+const startOf = (service: Service): string | null =>
+  running(service)
+    .map((each) => each.state.startedAt)
+    .find((each) => each !== null) ?? null;
+
+const stale = (base: Base, proxied: Proxied, given: Given): Trouble | null => {
+  const { target } = base;
+  const { service, stack } = given;
+  const now = base.targets.flatMap(addressesOf);
+  if (!target || now.length === 0 || base.targets.length < serversOf(base.upstream).length || isResolvedPerRequest(base, given))
+    return null;
+  const error = errorOf(base, given);
+  const used = error?.upstream ? hostOf(error.upstream) : null;
+  const times = {
+    source: 'docker inspect',
+    text: `${service.name} started ${startOf(service)}, ${target.name} started ${startOf(target)}`,
+  };
+  const message = `${service.name} still sends to ${used ?? 'an earlier address'} for ${target.name}, which is now ${listed(now)}`;
+  if (used !== null) {
+    if (now.includes(used) || used === target.name) return null;
+    const owner = serviceAt(stack, used);
+    return {
+      ...base,
+      reason: 'stale-upstream',
+      message: owner ? `${message}; ${used} now belongs to ${owner.name}` : message,
+      evidence: [
+        ...base.evidence,
+        { source: `${service.name} log`, text: error!.text },
+        { source: `addresses of ${target.name}`, text: listed(now) },
+        times,
+      ],
+    };
+  }
+  return proxied.http.answer === null && isOlder(given, target) && isWell(target, given)
+    ? {
+        ...base,
+        reason: 'stale-upstream',
+        message,
+        evidence: [...base.evidence, { source: `addresses of ${target.name}`, text: listed(now) }, times],
+      }
+    : null;
+};
+
+/** A name in a variable is asked for anew by the `resolver`. */
+const isResolvedPerRequest = ({ location }: Base, { nginx }: Given): boolean =>
+  nginx.upstreams.some((each: Upstream) => each.location === location && !each.literal);
+
+/** No error yet: an address that nobody has keeps nginx waiting for longer than we do. The service was made after nginx last resolved its name. */
+const isOlder = ({ service, logs }: Given, target: Service): boolean => {
+  const reloaded = logs.ok ? (logs.value.lines.findLast(({ text }) => RELOADED.test(text))?.time ?? null) : null;
+  const resolved = [startOf(service), reloaded]
+    .filter((each) => each !== null)
+    .toSorted()
+    .at(-1);
+  const made = running(target)
+    .map((each) => each.createdAt)
+    .toSorted()
+    .at(-1);
+  return resolved !== undefined && made !== undefined && resolved < made;
+};
+
+const isWell = (target: Service, { peers }: Given): boolean => {
+  const http = peers[target.name]?.http;
+  return http?.ok === true && http.value.tries.some((each) => each.answer !== null && each.answer.status < 500);
+};
+
+/** No service, no address, no variable. */
+const isUnknownName = (host: string, given: Given): boolean => !targetOf(host, given) && !isLoopback(host) && !/^[\d.]+$|[:$]/.test(host);
+
+const unknownHost = (base: Base, given: Given): Trouble | null => {
+  const { service, nginx } = given;
+  const host = serversOf(base.upstream)
+    .map(withoutPort)
+    .find((each) => isUnknownName(each, given));
+  if (host === undefined) return null;
+  const container = service.containers.find(isRunning);
+  if (container?.extraHosts.some((each) => each.split(/[:=]/)[0] === host)) return null;
+  const error = nginx.upstreamErrors.findLast((each) => each.kind === 'not-found' && each.text.includes(host));
+  const tested = nginx.test && NAME_UNKNOWN.exec(nginx.test.text)?.[1] === host;
+  // A name with dots is somebody else's server, unless nginx itself says that there is none.
+  if (!error && !tested && host.includes('.')) return null;
+  return {
+    ...base,
+    reason: 'upstream-not-found',
+    message: `${service.name} proxies to ${host}, and no service of the stack answers to that name`,
+    evidence: [
+      ...base.evidence,
+      ...(error ? [{ source: `${service.name} log`, text: error.text }] : []),
+      ...(tested ? [{ source: `nginx -t in ${service.name}`, text: nginx.test!.text.slice(0, 300) }] : []),
+    ],
+  };
+};
+
+const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble => {
+  const { service } = given;
+  const error = errorOf(base, given);
+  const evidence = error ? [...base.evidence, { source: `${service.name} log`, text: error.text }] : base.evidence;
+  const to = base.target?.name ?? base.upstream;
+  const status = http.answer?.status ?? null;
+  if (status === null || status === 504)
+    return {
+      ...base,
+      evidence,
+      reason: 'gateway-timeout',
+      message: `${to} does not answer ${service.name} in time${status === null ? '' : ', which answers 504'}`,
+    };
+  if (status === 502) return { ...base, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to)}` };
+  const own = /<center>(nginx|openresty)/i.test(http.answer!.body);
+  return {
+    ...base,
+    reason: 'upstream-error',
+    ...(own ? { target: undefined } : {}),
+    message: own ? `${service.name} itself answers ${status}` : `${to} answers ${status} through ${service.name}`,
+  };
+};
+
+const saidOf = (error: UpstreamError | undefined, to: string): string => {
+  if (error?.kind === 'refused') return `${to} refuses the connection`;
+  if (error?.kind === 'reset') return `${to} closes the connection without an answer`;
+  return error?.kind === 'unreachable' ? `the address of ${to} is not reachable` : `no answer from ${to}`;
+};
+
+const RELOADED = /signal 1 \(SIGHUP\)|\breconfiguring\b/;
+const STARTED = /start worker process(es)?\b/;
+
+/** Told only where it is certain: the log goes back to the start, tells of starts, and of no reload after the change. */
+const notReloaded = ({ service, nginx, logs, inside }: Given): Finding[] => {
+  const replaced = nginx.files.find(
+    (file) => inside.ok && inside.value.mounts.some((mount) => mount.destination === file.path && mount.deleted),
+  );
+  if (replaced)
+    return [
+      notReloadedFinding(
+        service,
+        replaced,
+        `${service.name} still holds the ${replaced.path} that was replaced on the host`,
+        `mountinfo of ${service.name}: ${replaced.path} is deleted`,
+      ),
+    ];
+  const started = startOf(service);
+  const changed = nginx.files
+    .filter((file) => file.modifiedAt !== null && started !== null && file.modifiedAt > started)
+    .toSorted((a, b) => (a.modifiedAt! < b.modifiedAt! ? 1 : -1))[0];
+  if (!changed || nginx.test?.ok !== true || !logs.ok) return [];
+  const { lines } = logs.value;
+  const tellsOfStart = lines.some(({ time, text }) => STARTED.test(text) && time !== null && Math.abs(secondsSince(started, time)) < 30);
+  const reloaded = lines.some(({ time, text }) => RELOADED.test(text) && (time === null || time >= changed.modifiedAt!));
+  if (!tellsOfStart || reloaded) return [];
+  return [
+    notReloadedFinding(
+      service,
+      changed,
+      `${changed.path} of ${service.name} changed after its start, and was not loaded since`,
+      `changed ${changed.modifiedAt}, nginx started ${started}`,
+    ),
+  ];
+};
+
+const notReloadedFinding = (service: Service, file: NginxFact['files'][number], message: string, proof: string): Finding => ({
+  reason: 'config-not-reloaded',
+  message,
+  evidence: [{ source: file.hostPath ?? `${service.name}:${file.path}`, text: proof }],
+  values: { file: file.path, path: file.path, ...(file.hostPath ? { hostPath: file.hostPath } : {}) },
+});

@@ -1,0 +1,325 @@
+/** Redis, asked with the URL that each client service really has: PING and INFO. */
+import { secondsUp } from '../model/age.ts';
+import {
+  accepted,
+  couldNotAsk,
+  deciding,
+  grouped,
+  guests,
+  harmsNobody,
+  listed,
+  reached,
+  seenFrom,
+  unreachedSuspects,
+  withVerb,
+} from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import type { RedisAttempt, RedisFact } from '../model/facts.ts';
+import { redisReason } from '../model/redis-answer.ts';
+import type { Service, Stack } from '../model/stack.ts';
+
+/** Loading takes seconds on a developer's machine; after this, clients have given up. */
+const START_SECONDS = 60;
+
+type Server = NonNullable<RedisFact['server']>;
+
+interface Known {
+  service: Service;
+  tries: RedisAttempt[];
+  secondsUp: number;
+}
+
+export const redis = defineCheck({
+  id: 'redis',
+  title: 'Redis answers and takes work',
+  question: 'Does Redis answer each client service with its own URL, and may it write?',
+  aliases: ['cache', 'queue'],
+  needs: ['redis'],
+  after: ['engine', 'container'],
+  appliesTo: (service) => service.role === 'redis',
+  findings: {
+    'auth-required': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server wants a password, and the client gives none.',
+      proof: 'The reply NOAUTH.',
+    },
+    'wrong-password': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The server rejects the client's user name or password.",
+      proof: 'The reply WRONGPASS.',
+    },
+    'unexpected-password': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The client gives a password to a server that has none; most client libraries take the error for a failed login.',
+      proof: 'The reply that AUTH was called without any password configured.',
+    },
+    'protected-mode': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server runs in protected mode: with no password set, it serves its own loopback alone.',
+      proof: 'The reply DENIED.',
+    },
+    'read-only-replica': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server is a replica of another one, and refuses writes.',
+      proof: 'INFO replication: role slave with a master that is no service of this stack, or the reply READONLY.',
+    },
+    'cannot-persist': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server cannot save its data to disk, and therefore refuses writes.',
+      proof: 'The reply MISCONF, or INFO persistence with a failed append; a failed snapshot alone is a warning while writes are taken.',
+    },
+    'out-of-memory': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server is at its memory limit and may evict nothing, so it refuses writes.',
+      proof: 'The reply OOM, or INFO memory: used_memory at maxmemory with policy noeviction.',
+    },
+    'max-clients': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Every connection that the server allows is taken.',
+      proof: 'The reply `max number of clients reached`.',
+    },
+    'database-out-of-range': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The client asks for a database index that the server does not have.',
+      proof: 'The reply `DB index is out of range`.',
+    },
+    'not-redis': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Something listens on the port that does not speak the Redis protocol.',
+      proof: "The answer to the first command is not Redis'.",
+    },
+    error: {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server refuses the client for another reason.',
+      proof: 'The error reply of the server, or a TLS handshake that fails.',
+    },
+    loading: {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'The server is loading its data set into memory.',
+      proof: 'The reply LOADING.',
+    },
+    refused: {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'Nothing listens where the clients look for Redis.',
+      proof: 'Every try ended with a refused connection.',
+    },
+    'no-answer': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'The server does not answer in time.',
+      proof: 'The try timed out, or was cut off, before an answer came.',
+    },
+  },
+  evaluate({ service, stack, facts, now }): Verdict {
+    if (!facts.redis.ok) return { cannotLook: facts.redis.reason };
+    const fact = facts.redis.value;
+    const tries = deciding(fact.attempts, service.name).filter((each) => !isGuess(each, service));
+    const told = rejections({ service, tries, secondsUp: secondsUp(service, now) });
+    const measured = fact.server ? stateOfServer(service, fact.server, stack) : [];
+    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))];
+    if (findings.length > 0) return { findings };
+    return passOrUnseen(service, fact, tries);
+  },
+});
+
+/** Where no password of the server is known (a file, an ACL), asking without one proves nothing but that it has one. */
+const isGuess = (attempt: RedisAttempt, service: Service): boolean =>
+  attempt.client === service.name && !attempt.password && redisReason(attempt) === 'auth-required';
+
+const passOrUnseen = (service: Service, fact: RedisFact, tries: RedisAttempt[]): Verdict => {
+  const unseen = couldNotAsk(fact.attempts, tries, service.name);
+  if (unseen !== null) return { cannotLook: unseen };
+  if (fact.server && isReplica(fact.server))
+    return { findings: [], note: `${service.name} is a replica of ${fact.server.masterHost}: it takes no writes` };
+  return { findings: [], note: `answers ${listed(guests(tries, service.name))}` };
+};
+
+/** What the server said to each client, one finding for all clients that were told the same. */
+const rejections = (known: Known): Finding[] => {
+  const failed = known.tries.flatMap((attempt) => {
+    const reason = attempt.trial.layer === 'tcp' && known.tries.some(reached) ? null : redisReason(attempt);
+    return reason === null ? [] : [{ attempt, reason }];
+  });
+  return grouped(failed, ({ attempt, reason }) => `${reason}\n${reason === 'database-out-of-range' ? attempt.database : ''}`).map((group) =>
+    describe(
+      group[0]!.reason,
+      group.map((each) => each.attempt),
+      known,
+    ),
+  );
+};
+
+const describe = (reason: string, attempts: RedisAttempt[], known: Known): Finding => {
+  const clients = attempts.map((each) => each.client).filter((name) => name !== known.service.name);
+  const first = attempts.find((each) => each.client !== known.service.name) ?? attempts[0]!;
+  return {
+    reason,
+    message: messageOf(reason, attempts, known),
+    evidence: attempts.flatMap((each) => evidenceOf(reason, each)),
+    ...severityOf(reason, clients, known),
+    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    values: {
+      client: first.client,
+      target: known.service.name,
+      user: first.user ?? 'default',
+      database: String(first.database),
+      host: first.host,
+      port: String(first.port),
+    },
+  };
+};
+
+const severityOf = (reason: string, clients: string[], { service, tries, secondsUp: up }: Known): Pick<Finding, 'severity'> => {
+  if (reason === 'loading') return up > START_SECONDS ? { severity: 'fail' } : {};
+  return harmsNobody(clients, tries, service.name) ? { severity: 'warn' } : {};
+};
+
+const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsUp: up }: Known): string => {
+  const { database, port, trial, tls } = attempts[0]!;
+  const redisName = service.name;
+  const names = attempts.map((each) => each.client);
+  const clients = names.filter((name) => name !== redisName);
+  const asked = clients.length > 0 ? clients : names;
+  switch (reason) {
+    case 'auth-required':
+      return `${redisName} wants a password, and ${withVerb(asked, 'gives', 'give')} none`;
+    case 'wrong-password':
+      return `${redisName} rejects the password that ${withVerb(asked, 'uses', 'use')}`;
+    case 'unexpected-password':
+      return `${redisName} has no password, and ${withVerb(asked, 'gives', 'give')} one`;
+    case 'protected-mode':
+      return `${redisName} runs in protected mode and denies ${listed(names)}`;
+    case 'read-only-replica':
+      return `${redisName} is a replica and takes no writes from ${listed(names)}`;
+    case 'cannot-persist':
+      return `${redisName} cannot save its data and refuses writes`;
+    case 'out-of-memory':
+      return `${redisName} is at its memory limit and refuses writes`;
+    case 'max-clients':
+      return `${redisName} has no connection left for ${listed(names)}`;
+    case 'database-out-of-range':
+      return `${redisName} has no database ${database}, which ${withVerb(asked, 'uses', 'use')}`;
+    case 'not-redis':
+      return `what answers on port ${port} of ${redisName} does not speak the Redis protocol`;
+    case 'loading':
+      return `${redisName} is still loading its data, ${Math.round(up)} s after its start`;
+    case 'refused':
+      return `${redisName} refuses connections on port ${port} (tried as ${listed(names)})`;
+    case 'no-answer':
+      return `${redisName} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+    default:
+      return tls && trial.layer !== 'login' && trial.layer !== 'query'
+        ? `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`
+        : `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
+  }
+};
+
+const evidenceOf = (reason: string, attempt: RedisAttempt): Evidence[] => {
+  const { code, text, outcome } = attempt.trial;
+  const said = { source: `redis${code && ` ${code}`} ${seenFrom(attempt)}`, text: text || outcome };
+  const isWritten = /password|auth|database|error/.test(reason);
+  return isWritten
+    ? [
+        said,
+        {
+          source: `${attempt.client}: ${attempt.source}`,
+          text: `${attempt.host}:${attempt.port}, database ${attempt.database}, ${attempt.password ? 'a password' : 'no password'}`,
+        },
+      ]
+    : [said];
+};
+
+const stateOfServer = (service: Service, server: Server, stack: Stack): Finding[] => [
+  ...replication(service, server, stack),
+  ...persistence(service, server),
+  ...memory(service, server),
+];
+
+const isReplica = (server: Server): boolean => server.role === 'slave' || server.role === 'replica';
+
+/** A replica of a service of this stack is as it should be. A foreign master is what a hijacked open port looks like. */
+const replication = (service: Service, server: Server, stack: Stack): Finding[] => {
+  const master = server.masterHost;
+  if (!isReplica(server)) return [];
+  const own = stack.services.some((each) => each.name !== service.name && master !== null && answersTo(each, master));
+  if (own && server.masterLinkUp !== false) return [];
+  return [
+    {
+      reason: 'read-only-replica',
+      ...(own ? { severity: 'warn' as const } : {}),
+      message: `${service.name} is a replica of ${master ?? 'an unknown master'}${own ? ', and its link to it is down' : ', which is no service of this stack, and takes no writes'}`,
+      evidence: [
+        {
+          source: `INFO replication of ${service.name}`,
+          text: `role:${server.role}, master_host:${master ?? ''}, master_link_status:${server.masterLinkUp ? 'up' : 'down'}`,
+        },
+      ],
+      values: { host: master ?? '' },
+    },
+  ];
+};
+
+const answersTo = (service: Service, host: string): boolean =>
+  service.name === host ||
+  service.containers.some(
+    (container) => container.name === host || container.networks.some((each) => each.ip === host || each.names.includes(host)),
+  );
+
+const persistence = (service: Service, server: Server): Finding[] => {
+  if (server.lastSaveOk && server.lastAofWriteOk) return [];
+  // While snapshots stop writes, PING itself is refused with MISCONF: an answer means that writes are still taken.
+  const severity = server.lastAofWriteOk ? 'warn' : 'fail';
+  const what = server.lastAofWriteOk ? 'snapshot' : 'append to its file';
+  const field = server.lastAofWriteOk ? 'rdb_last_bgsave_status:err' : 'aof_last_write_status:err';
+  return [
+    {
+      reason: 'cannot-persist',
+      severity,
+      message: `the last ${what} of ${service.name} failed${severity === 'fail' ? '; it refuses writes' : '; its data would not survive a restart'}`,
+      evidence: [{ source: `INFO persistence of ${service.name}`, text: field }],
+    },
+  ];
+};
+
+const memory = (service: Service, server: Server): Finding[] =>
+  server.maxMemory > 0 && server.usedMemory >= server.maxMemory && server.maxMemoryPolicy === 'noeviction'
+    ? [
+        {
+          reason: 'out-of-memory',
+          message: `${service.name} uses ${server.usedMemory} of ${server.maxMemory} bytes and may evict nothing, so it refuses writes`,
+          evidence: [
+            {
+              source: `INFO memory of ${service.name}`,
+              text: `used_memory:${server.usedMemory}, maxmemory:${server.maxMemory}, maxmemory_policy:noeviction`,
+            },
+          ],
+        },
+      ]
+    : [];

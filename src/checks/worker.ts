@@ -1,0 +1,302 @@
+/** Is the queue consumed? Redis itself lists who is connected, from which address, on which database, and what waits. */
+import { secondsUp } from '../model/age.ts';
+import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
+import { accepted, listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import type { Fact, LogFact, RedisFact } from '../model/facts.ts';
+import { knownErrorIn } from '../model/log-signatures.ts';
+import { commandLine, connectionsFrom, running, type Connection, type Service, type Stack } from '../model/stack.ts';
+
+type Server = NonNullable<RedisFact['server']>;
+type Session = Server['sessions'][number];
+type Queue = Server['queues'][number];
+
+/** A Redis of the stack that the worker connects to, and that let the doctor look. */
+interface Broker {
+  name: string;
+  server: Server;
+  /** Databases that the worker's URLs name. */
+  configured: number[];
+  sessions: Session[];
+  /** Where others put their keys: `backend` on database 0. */
+  producers: { service: string; database: number; source: string }[];
+}
+
+interface Given {
+  service: Service;
+  stack: Stack;
+  logs: Fact<LogFact>;
+  links: Connection[];
+}
+
+/** It connects when it has loaded its code. */
+const START_SECONDS = 5;
+/** Said on the way in, by watchers, and by pools that keep a connection warm; who takes work says more. */
+const IDLE_COMMANDS = /^(null|hello|auth|select|ping|info|client(\|.*)?|command(\|.*)?|config(\|.*)?|p?subscribe|ssubscribe|)$/i;
+/** These make work, or show it. */
+const NO_CONSUMER_ITSELF = /\b(taskiq scheduler|celery\b.*\b(beat|flower|events)|rqscheduler|rq-dashboard|flower)\b/;
+
+export const worker = defineCheck({
+  id: 'worker',
+  title: 'The queue is consumed',
+  question: 'Is the worker connected to the Redis and the database where the work waits, and does it take any?',
+  aliases: ['queue-worker'],
+  needs: ['logs'],
+  peerNeeds: ['redis'],
+  after: ['engine', 'container'],
+  appliesTo: (service) => service.role === 'worker',
+  findings: {
+    'other-queue': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'The worker reads another Redis, or another database of it, than the one where the work is put.',
+      proof:
+        'Items wait in a database where another service works and the worker has no session; a warning where the configuration alone says so.',
+    },
+    'no-consumer': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'Work waits in the queue, and the worker does not take it.',
+      proof: 'A list or a stream group that does not shrink, and no session of the worker that ever asked for work.',
+    },
+    'not-connected': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'symptom',
+      means: 'The worker runs, and has no connection to the Redis of its queue.',
+      proof: "CLIENT LIST has no session from any of the worker's addresses.",
+    },
+    'backlog-growing': {
+      severity: 'warn',
+      layer: 'app',
+      kind: 'cause',
+      means: 'The queue grows although the worker is connected.',
+      proof: 'Two looks at the length of a queue that the worker has a session for.',
+    },
+  },
+  evaluate({ service, stack, facts: { logs }, peers, now }): Verdict {
+    const container = running(service)[0];
+    if (!container) return { cannotLook: `${service.name} has no running container` };
+    if (NO_CONSUMER_ITSELF.test(commandLine(container))) return { skip: `${service.name} plans work and takes none` };
+    const own = connectionsFrom(stack, service.name);
+    const links = own.filter((each) => each.kind === 'redis' && each.to !== null);
+    if (links.length === 0) return { skip: `${service.name} names no Redis of this stack` };
+    if (own.some((each) => each.kind === 'amqp')) return { skip: `the queue of ${service.name} is not in Redis` };
+    const given: Given = { service, stack, logs, links };
+    const looked = [...new Set(links.map((each) => each.to!))].map((name) => brokerOf(name, given, peers[name]?.redis));
+    const brokers = looked.filter((each) => typeof each !== 'string');
+    if (brokers.length === 0 || addressesOf(service).length === 0) {
+      return {
+        cannotLook: looked.find((each) => typeof each === 'string') ?? `${service.name} has no address of its own to know its sessions by`,
+      };
+    }
+    return judge(brokers, given, secondsUp(service, now));
+  },
+});
+
+/** Or the reason why it could not be looked at. */
+const brokerOf = (name: string, { service, stack, links }: Given, redis: Fact<RedisFact> | undefined): Broker | string => {
+  if (!redis) return `${name} was not asked`;
+  if (!redis.ok) return redis.reason;
+  const { server, attempts } = redis.value;
+  // Without an accepted login, or where CLIENT LIST is denied, nobody seems to be connected.
+  if (!server || !attempts.some(accepted) || (server.sessions.length === 0 && server.clients > 2))
+    return `${name} does not show its sessions`;
+  const addresses = addressesOf(service);
+  return {
+    name,
+    server,
+    configured: unique(links.filter((each) => each.to === name).map(databaseOf)),
+    sessions: server.sessions.filter((each) => addresses.includes(withoutPort(each.address))),
+    producers: producersOf(name, service, stack),
+  };
+};
+
+const unique = <T>(items: T[]): T[] => [...new Set(items)];
+
+const databaseOf = ({ database }: Connection): number => {
+  const index = Number(database ?? 0);
+  return Number.isInteger(index) && index >= 0 ? index : 0;
+};
+
+const producersOf = (redis: string, service: Service, stack: Stack): Broker['producers'] =>
+  stack.connections
+    .filter((each) => each.kind === 'redis' && each.to === redis && each.from !== service.name)
+    .map((each) => ({ service: each.from, database: databaseOf(each), source: each.source }));
+
+const judge = (brokers: Broker[], given: Given, up: number): Verdict => {
+  const { service, stack } = given;
+  const other = brokers.flatMap((broker) => otherDatabase(broker, given));
+  if (other.length > 0) return { findings: other };
+  const connected = brokers.filter((each) => each.sessions.length > 0);
+  if (connected.length === 0) {
+    if (up < START_SECONDS) return { findings: [], note: `${service.name} started ${Math.round(up)} s ago and has not connected yet` };
+    // Sessions over IPv6 come from addresses that the engine's facts do not hold.
+    if (brokers.some(({ server }) => server.sessions.some((each) => withoutPort(each.address).includes(':'))))
+      return { cannotLook: `${brokers[0]!.name} has sessions from addresses of which the service is not known` };
+    return { findings: [unconnected(brokers[0]!, given)] };
+  }
+  const idle = brokers.flatMap((broker) => unconsumed(broker, given));
+  if (idle.length > 0) return { findings: idle };
+  const apart = otherServer(brokers, service, stack);
+  if (apart) return { findings: [apart] };
+  const growing = connected.flatMap((broker) => growingQueue(broker, service));
+  if (growing.length > 0) return { findings: growing };
+  return { findings: [], note: `connected to ${listed(connected.map(({ name }) => name))}` };
+};
+
+/** A stream keeps what was read; only what a group has not read yet waits. */
+const waits = ({ type, length, lengthLater, groups }: Queue): boolean =>
+  type === 'list' ? length > 0 && lengthLater >= length : groups.some(({ lag }) => lag !== null && lag > 0);
+
+const lengthOf = ({ type, lengthLater, groups }: Queue): number =>
+  type === 'list' ? lengthLater : Math.max(...groups.map(({ lag }) => lag ?? 0));
+
+const databasesOf = ({ sessions, configured }: Broker): number[] =>
+  unique(sessions.length > 0 ? sessions.map((each) => each.database) : configured);
+
+const takesWork = (session: Session): boolean => session.blocked || !IDLE_COMMANDS.test(session.command);
+
+const queueEvidence = (broker: Broker, queue: Queue): Evidence => ({
+  source: `${broker.name}, database ${queue.database}`,
+  text: `${queue.type} ${queue.key}: ${lengthOf(queue)} waiting`,
+});
+
+const sessionEvidence = (broker: Broker, service: Service): Evidence => ({
+  source: `CLIENT LIST of ${broker.name}`,
+  text:
+    broker.sessions.length === 0
+      ? `no session from ${service.name} (${listed(addressesOf(service))})`
+      : listed(
+          broker.sessions.slice(0, 5).map((each) => `${each.address} on database ${each.database}, last command ${each.command || 'none'}`),
+        ),
+});
+
+const logEvidence = ({ service, logs }: Given): Evidence[] => {
+  const known = logs.ok ? knownErrorIn(logs.value.lines, service.role) : null;
+  return known ? [{ source: `${service.name} log`, text: known.line }] : [];
+};
+
+/** Somebody of another service takes from this database: then it is that one's queue. */
+const isServedByOthers = ({ server }: Broker, database: number, { service, stack }: Given): boolean =>
+  server.sessions.some((each) => {
+    const from = serviceAt(stack, withoutPort(each.address));
+    return each.database === database && each.blocked && from?.name !== service.name;
+  });
+
+const otherDatabase = (broker: Broker, given: Given): Finding[] => {
+  const { service } = given;
+  const mine = databasesOf(broker);
+  const foreign = broker.server.queues.find(
+    (queue) =>
+      waits(queue) &&
+      !mine.includes(queue.database) &&
+      !broker.configured.includes(queue.database) &&
+      !isServedByOthers(broker, queue.database, given) &&
+      broker.producers.some((each) => each.database === queue.database),
+  );
+  // With somebody else on the worker's own database, the other one may hold anything.
+  if (foreign && !isSharedPlace(broker)) {
+    const producer = broker.producers.find((each) => each.database === foreign.database)!;
+    return [
+      {
+        reason: 'other-queue',
+        message: `${lengthOf(foreign)} items wait in "${foreign.key}" in database ${foreign.database} of ${broker.name}, where ${producer.service} puts them; ${service.name} reads database ${listed(mine.map(String))}`,
+        evidence: [
+          queueEvidence(broker, foreign),
+          sessionEvidence(broker, service),
+          { source: `${producer.service}: ${producer.source}`, text: `database ${producer.database} of ${broker.name}` },
+        ],
+        values: { client: producer.service, target: broker.name, database: String(foreign.database) },
+      },
+    ];
+  }
+  return [];
+};
+
+/** Another service is configured for a database that the worker reads, or has a session there. */
+const isSharedPlace = (broker: Broker): boolean => {
+  const mine = databasesOf(broker);
+  return [...broker.producers, ...broker.server.sessions.filter((each) => !broker.sessions.includes(each))].some((each) =>
+    mine.includes(each.database),
+  );
+};
+
+const isEmpty = (broker: Broker): boolean => databasesOf(broker).every((database) => (broker.server.keyspace[String(database)] ?? 0) === 0);
+
+const isUp = (name: string, stack: Stack): boolean => stack.services.some((each) => each.name === name && running(each).length > 0);
+
+/** By configuration alone: nobody else uses what the worker reads, and all others use something else. */
+const otherServer = (brokers: Broker[], service: Service, stack: Stack): Finding | null => {
+  const elsewhere = stack.connections.filter(
+    (each) => each.kind === 'redis' && each.to !== null && each.from !== service.name && isUp(each.from, stack),
+  );
+  const [first] = elsewhere;
+  const [broker] = brokers;
+  if (!first || !broker || brokers.some((each) => isSharedPlace(each) || !isEmpty(each))) return null;
+  const place = (name: string, database: number): string => `database ${database} of ${name}`;
+  return {
+    reason: 'other-queue',
+    severity: 'warn',
+    message: `${service.name} reads ${place(broker.name, databasesOf(broker)[0] ?? 0)}, which no other service uses; ${first.from} uses ${place(first.to!, databaseOf(first))}`,
+    evidence: [sessionEvidence(broker, service), { source: `${first.from}: ${first.source}`, text: place(first.to!, databaseOf(first)) }],
+    values: { client: first.from, target: broker.name, database: String(databaseOf(first)) },
+  };
+};
+
+const unconnected = (broker: Broker, given: Given): Finding => {
+  const { service } = given;
+  const queue = broker.server.queues.find(
+    (each) => waits(each) && broker.configured.includes(each.database) && !isServedByOthers(broker, each.database, given),
+  );
+  const rest = {
+    evidence: [...(queue ? [queueEvidence(broker, queue)] : []), sessionEvidence(broker, service), ...logEvidence(given)],
+    values: { target: broker.name, ...(queue ? { database: String(queue.database) } : {}) },
+  };
+  return queue
+    ? {
+        reason: 'no-consumer',
+        message: `${lengthOf(queue)} items wait in "${queue.key}" of ${broker.name}, and ${service.name} is not connected to take them`,
+        ...rest,
+      }
+    : {
+        reason: 'not-connected',
+        message: `${service.name} runs and has no connection to ${broker.name}`,
+        suspects: [{ service: service.name, check: 'network' }, { service: broker.name }],
+        ...rest,
+      };
+};
+
+/** A worker that is busy asks for nothing: only one that never asked for work is told to take none. */
+const unconsumed = (broker: Broker, given: Given): Finding[] => {
+  const { service } = given;
+  const queue = broker.server.queues.find(
+    (each) => waits(each) && databasesOf(broker).includes(each.database) && !isServedByOthers(broker, each.database, given),
+  );
+  if (!queue || broker.sessions.length === 0 || broker.sessions.some(takesWork)) return [];
+  return [
+    {
+      reason: 'no-consumer',
+      message: `${lengthOf(queue)} items wait in "${queue.key}" of ${broker.name}, and ${service.name} is connected and takes none`,
+      evidence: [queueEvidence(broker, queue), sessionEvidence(broker, service), ...logEvidence(given)],
+      values: { target: broker.name, database: String(queue.database) },
+    },
+  ];
+};
+
+const growingQueue = (broker: Broker, service: Service): Finding[] => {
+  const queue = broker.server.queues.find(
+    (each) => each.type === 'list' && each.length > 0 && each.lengthLater > each.length && databasesOf(broker).includes(each.database),
+  );
+  if (!queue || broker.sessions.some((each) => each.blocked)) return [];
+  return [
+    {
+      reason: 'backlog-growing',
+      message: `"${queue.key}" of ${broker.name} grew from ${queue.length} to ${queue.lengthLater} items while ${service.name} was connected`,
+      evidence: [queueEvidence(broker, queue), sessionEvidence(broker, service)],
+      values: { target: broker.name, database: String(queue.database) },
+    },
+  ];
+};

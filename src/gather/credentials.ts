@@ -1,0 +1,95 @@
+/** With whose words a server is asked: each client's own, and those that the server itself was given. Passwords are marks. */
+import { connectionsTo, serviceNamed, shouldRun, type ConnectionKind, type Container, type Service, type Stack } from '../model/stack.ts';
+
+export interface Credentials {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string | null;
+  password: string | null;
+  database: string | null;
+  tls: boolean;
+}
+
+/** Of every client that is there; a malformed URL never gets as far as the server. */
+export const clientCredentials = (stack: Stack, server: string, kind: ConnectionKind): Credentials[] =>
+  connectionsTo(stack, server).flatMap((each) => {
+    const client = serviceNamed(stack, each.from);
+    if (each.kind !== kind || each.from === server || each.malformed !== null || each.port <= 0) return [];
+    if (!client || (client.containers.length === 0 && !shouldRun(client))) return [];
+    const env = client.containers[0]?.env ?? client.spec?.environment ?? {};
+    // libpq and its kin take it where the URL gives none.
+    const password = each.password ?? ((kind === 'postgres' && env['PGPASSWORD']) || null);
+    if (password === null && isToldByFile(client, env)) return [];
+    const { source, host, port, user, database, tls } = each;
+    return [{ client: each.from, source, host, port, user, password, database, tls }];
+  });
+
+/** Its password is in a file that nobody but the client reads: then nothing can be said about it. */
+const isToldByFile = (client: Service, env: Record<string, string>): boolean =>
+  Object.keys(env).some((key) => /(PASS|PASSWORD|PASSWD|SECRETS?|CREDENTIALS?)_?(FILE|PATH)$|^PGPASSFILE$|^PGSERVICEFILE$/i.test(key)) ||
+  client.containers.some((container) => container.mounts.some((mount) => mount.destination.startsWith('/run/secrets')));
+
+/**
+ * What the official image (and Bitnami's) was told at its first start; `null` where it was told otherwise (a file, a secret), which cannot be tried.
+ * Those values count only while the data folder is new: that they fail later is what this is asked for.
+ */
+export const ownPostgresCredentials = (container: Container): Credentials | null => {
+  const { env } = container;
+  const key = ['POSTGRES_PASSWORD', 'POSTGRESQL_PASSWORD'].find((each) => env[each]);
+  const isTrusting = env['POSTGRES_HOST_AUTH_METHOD'] === 'trust';
+  if (!key && !isTrusting) return null;
+  const user = env['POSTGRES_USER'] || env['POSTGRESQL_USERNAME'] || 'postgres';
+  return {
+    client: container.service,
+    source: `env ${key ?? 'POSTGRES_HOST_AUTH_METHOD'}`,
+    host: container.service,
+    port: postgresPort(container),
+    user,
+    password: key ? env[key]! : null,
+    database: env['POSTGRES_DB'] || env['POSTGRESQL_DATABASE'] || user,
+    tls: false,
+  };
+};
+
+export const postgresPort = (container: Container): number =>
+  toPort(container.env['PGPORT']) ?? toPort(valueAfter(container, /^(?:-p|--port|port)$/)) ?? 5432;
+
+/** `requirepass` on the command line, or the variable that images turn into it; no password where none is set. */
+export const ownRedisCredentials = (container: Container): Credentials => {
+  const key = ['REDIS_PASSWORD', 'VALKEY_PASSWORD'].find((each) => container.env[each]);
+  const flag = valueAfter(container, /^--requirepass$/);
+  return {
+    client: container.service,
+    source: flag ? 'command --requirepass' : key ? `env ${key}` : 'no password set',
+    host: container.service,
+    port: toPort(valueAfter(container, /^--port$/)) ?? toPort(container.env['REDIS_PORT_NUMBER']) ?? 6379,
+    user: null,
+    password: flag ?? (key ? container.env[key]! : null),
+    database: null,
+    tls: false,
+  };
+};
+
+/** `--flag value` or `--flag=value`, also inside one `sh -c` line. */
+const valueAfter = (container: Container, flag: RegExp): string | null => {
+  const words = [...container.entrypoint, ...container.command].flatMap((each) => each.split(/\s+/));
+  for (const [index, word] of words.entries()) {
+    const [name = '', value] = word.split(/=(.*)/s);
+    if (flag.test(name) && value !== undefined) return unquote(value);
+    if (flag.test(word)) return unquote(words[index + 1] ?? '') || null;
+  }
+  return null;
+};
+
+/** A variable of the shell is not known here. */
+const unquote = (word: string): string | null => {
+  const text = word.replace(/^(['"])(.*)\1$/, '$2');
+  return text === '' || text.startsWith('$') ? null : text;
+};
+
+const toPort = (text: string | null | undefined): number | null => {
+  const port = Number(text);
+  return text && Number.isInteger(port) && port > 0 && port < 65_536 ? port : null;
+};

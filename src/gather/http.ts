@@ -1,0 +1,87 @@
+/** What a service says on its health path: by its address and by its published port, as a browser and a proxy would meet it. */
+import type { HttpTry } from '../model/facts.ts';
+import { connectionsTo, running, serviceNamed, type Container, type Service } from '../model/stack.ts';
+import { askHttp } from './ask-http.ts';
+import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { couldBeHttp, healthcheckUrl, httpPorts, isTlsPort, usualFirst } from './health-path.ts';
+import { isBelowProtocol } from './trial.ts';
+import { byAddress, byPublishedPort, fromInside, type Vantage } from './vantage.ts';
+
+export { askHttp, type HttpQuestion } from './ask-http.ts';
+
+const GUESSES = ['/health', '/healthz', '/api/health', '/'];
+
+export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
+  const container = speaker(service);
+  const known = healthcheckUrl(container);
+  const port = known?.port ?? (await findPort(service, container, given));
+  const scheme = known?.scheme ?? (isTlsPort(port) ? 'https' : 'http');
+  const address = byAddress(given.engine, given.stack, container, port);
+  const published = byPublishedPort(given.engine, container, port);
+
+  const ask = async (vantage: Vantage, path: string, pathFrom: string): Promise<HttpTry> => {
+    const host = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
+    const url = new URL(path, `${scheme}://${host}:${vantage.port}`);
+    // A name that every framework's list of allowed hosts takes; the container's address is on none.
+    const headers = { host: `localhost:${vantage.port}` };
+    const { trial, answer } = await askHttp({ url: url.href, view: vantage.view, vault: given.vault, signal: given.signal, connect: vantage.dial, headers });
+    return { url: url.href, pathFrom, view: vantage.view, trial, answer };
+  };
+
+  // A proxy passes on what it does not serve, so that its own health is only in its root.
+  const paths: [string, string][] = known
+    ? [[known.path, 'healthcheck']]
+    : (service.role === 'nginx' ? ['/'] : GUESSES).map((path) => [path, path === '/' ? 'root' : 'guess']);
+
+  /** The first path that is there; the last one where none is. */
+  const settle = async (vantage: Vantage): Promise<HttpTry & { path: string }> => {
+    let last: (HttpTry & { path: string }) | null = null;
+    for (const [path, pathFrom] of paths) {
+      last = { ...(await ask(vantage, path, pathFrom)), path };
+      if (last.answer?.status !== 404) break;
+    }
+    return last!;
+  };
+
+  const main = address ?? published;
+  // Both at once: a service that hangs costs one limit. Asked again where the first guess was not the path.
+  const [first, early] = await Promise.all([main && settle(main), address && published && ask(published, ...paths[0]!)]);
+  const second = early && first && first.path !== paths[0]![0] ? await ask(published!, first.path, first.pathFrom) : early;
+  const tries = [first, second].filter((each) => each !== null);
+  const inside = tries.every((each) => isBelowProtocol(each.trial)) ? tunnel(service, container, port, given) : null;
+  const third = inside && (await settle(inside).catch(unlessOver(given)));
+  if (third && !(tries.length > 0 && third.trial.outcome === 'no-tool')) tries.push(third);
+  const settled = first ?? third;
+  if (!settled) throw new CannotLook(`${service.name} can be reached neither by address nor by a published port nor from inside a container`);
+  return { path: settled.path, pathFrom: settled.pathFrom, port, tries: tries.map(withoutPath) };
+};
+
+const withoutPath = ({ url, pathFrom, view, trial, answer }: HttpTry): HttpTry => ({ url, pathFrom, view, trial, answer });
+
+/** A tunnel that cannot be had leaves the other tries as they are. */
+const unlessOver = (given: Gathering) => (error: unknown) => {
+  if (!(error instanceof CannotLook) || given.signal.aborted) throw error;
+  return null;
+};
+
+/** From a client of the service, a proxy first, as that spells it; else from the container itself. */
+const tunnel = (service: Service, container: Container, port: number, given: Gathering): Vantage => {
+  const connections = connectionsTo(given.stack, service.name).filter((each) => each.from !== service.name);
+  for (const { from, host } of connections.toSorted((a, b) => Number(b.kind === 'http') - Number(a.kind === 'http'))) {
+    const client = serviceNamed(given.stack, from);
+    const end = client && running(client)[0];
+    const shared = end?.networks.find((each) => container.networks.some((other) => other.networkId === each.networkId));
+    if (end && shared) return fromInside(given.engine, end, host, port, shared.network);
+  }
+  return fromInside(given.engine, container, '127.0.0.1', port, null);
+};
+
+/** What is declared, else what listens. Errors: `CannotLook`. */
+const findPort = async (service: Service, container: Container, given: Gathering): Promise<number> => {
+  const declared = httpPorts(given.stack, service, container)[0];
+  if (declared !== undefined) return declared;
+  const inside = await given.fact('inside', service);
+  const listening = inside.ok ? usualFirst(inside.value.listeners.map((each) => each.port)).filter(couldBeHttp) : [];
+  if (listening[0] === undefined) throw new CannotLook(`${service.name} declares no port that could speak HTTP`);
+  return listening[0];
+};

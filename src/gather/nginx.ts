@@ -1,0 +1,146 @@
+/** nginx' configuration, one request for each location that it proxies, and what its log says of them. */
+import type { NginxFact } from '../model/facts.ts';
+import { isRunning, type Container, type Service } from '../model/stack.ts';
+import { EngineError } from './engine-client.ts';
+import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { readLog } from './logs.ts';
+import { locationFor, type NginxConfig, type NginxLocation, type NginxServer, type NginxUpstream } from './nginx-config.ts';
+import { readUpstreamError } from './nginx-log.ts';
+import { askNginx, doorOf, readNginxSetup, type NginxSetup } from './nginx-setup.ts';
+import { runInside } from './run-inside.ts';
+
+const MOST_REQUESTS = 12;
+/** Where each request costs an exec. */
+const MOST_FROM_INSIDE = 3;
+const LOG_LINES = 200;
+const MOST_ERRORS = 20;
+
+/** A container that does not run has a configuration all the same; then only that is told. */
+export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
+  const container = service.containers.find(isRunning) ?? service.containers[0];
+  if (!container) throw new CannotLook(`${service.name} has no container`);
+  const setup = await readNginxSetup(container, given);
+  const { config, files, show } = setup;
+  const up = isRunning(container);
+  const proxied = up ? await askProxied(await listening(config, service, given), container, given) : [];
+  const [test, upstreamErrors] = up
+    ? await Promise.all([worthTesting(service, container, setup, proxied, given).then((worth) => (worth ? testConfig(container, setup, given) : null)), errorsOf(container, given)])
+    : [null, []];
+  return {
+    container: container.name,
+    files,
+    roots: rootsOf(config, show),
+    listens: [...new Set(config.servers.flatMap((server) => server.listens.map(({ port }) => port)))],
+    upstreams: upstreamsOf(config, show),
+    test,
+    proxied,
+    upstreamErrors,
+  };
+};
+
+/** As the configuration spells it: `= /health`, `/api/`; `''` at the level of the server. */
+const nameOf = ({ modifier, path }: NginxLocation): string => (modifier === '' || modifier === '@' ? path : `${modifier} ${path}`);
+
+const titleOf = (server: NginxServer): string => server.names.join(' ') || server.listens.map(({ address, port }) => (address === '' ? `${port}` : `${address}:${port}`)).join(' ');
+
+/** Each `root` and `alias` once, where it is written. */
+const rootsOf = (config: NginxConfig, show: NginxSetup['show']): NginxFact['roots'] =>
+  distinct(
+    config.servers.flatMap((server) =>
+      server.locations.flatMap((location) => (location.folder ? [{ path: location.folder.path, server: titleOf(server), location: nameOf(location), at: show(location.folder.at) }] : [])),
+    ),
+    ({ at, path }) => `${at} ${path}`,
+  );
+
+const upstreamsOf = (config: NginxConfig, show: NginxSetup['show']): NginxFact['upstreams'] => {
+  const of = (location: string) => (each: NginxUpstream) => ({ ...each, location, at: show(each.at) });
+  const all = config.servers.flatMap((server) => server.locations.flatMap((location) => location.upstreams.map(of(nameOf(location)))));
+  return distinct([...all, ...config.streams.map(of(''))], (each) => `${each.location} ${each.host} ${each.port} ${each.at}`);
+};
+
+const distinct = <T>(all: T[], key: (each: T) => string): T[] => [...new Map(all.toReversed().map((each) => [key(each), each])).values()].toReversed();
+
+interface Question {
+  server: NginxServer;
+  location: NginxLocation;
+  path: string;
+  upstream: string;
+}
+
+/** Without the servers of a configuration that nginx has not loaded: nothing listens on their ports, while it does on others. */
+const listening = async (config: NginxConfig, service: Service, given: Gathering): Promise<NginxConfig> => {
+  const inside = await given.fact('inside', service);
+  const open = inside.ok ? inside.value.listeners.map(({ port }) => port) : [];
+  const servers = config.servers.filter(({ listens }) => listens.some(({ port }) => open.includes(port)));
+  return servers.length > 0 ? { ...config, servers: servers.map((each) => ({ ...each, listens: each.listens.filter(({ port }) => open.includes(port)) })) } : config;
+};
+
+const askProxied = async (config: NginxConfig, container: Container, given: Gathering): Promise<NginxFact['proxied']> => {
+  const questions = distinct(config.servers.flatMap(questionsFor), ({ path, upstream, server }) => `${upstream} ${path} ${titleOf(server)}`);
+  // Every upstream once before any of them twice.
+  const first = distinct(questions, ({ upstream }) => upstream);
+  const inTurn = [...first, ...questions.filter((each) => !first.includes(each))].slice(0, MOST_REQUESTS);
+  const doors = inTurn.flatMap((question) => {
+    const door = doorOf(question.server, container, given);
+    return door ? [{ ...question, door }] : [];
+  });
+  const askable = doors.filter(({ door }, index) => door.vantage.view.kind !== 'inside' || index < MOST_FROM_INSIDE);
+  const answers = await Promise.all(askable.map(({ door, path }) => askNginx(door, path, 'location', given)));
+  return askable
+    .map(({ location, upstream }, index) => ({ location: nameOf(location), upstream, http: answers[index]! }))
+    .toSorted((a, b) => questions.findIndex((each) => nameOf(each.location) === a.location) - questions.findIndex((each) => nameOf(each.location) === b.location));
+};
+
+const questionsFor = (server: NginxServer): Question[] =>
+  server.answersItself
+    ? []
+    : server.locations.flatMap((location) => {
+        const path = location.upstreams.length > 0 && !location.internal && !location.returns ? pathInto(server, location) : null;
+        const upstream = [...new Set(location.upstreams.map(({ host, port }) => `${host}:${port}`))].join(', ');
+        return path === null ? [] : [{ server, location, path, upstream }];
+      });
+
+/** A path that nginx hands to this very location; `null` where none is sure to. */
+const pathInto = (server: NginxServer, location: NginxLocation): string | null => {
+  if (location.modifier === '@') {
+    // Whatever is no file goes there; `/` is none as long as folders are not tried.
+    const from = server.locations.find(({ tryFiles }) => tryFiles.at(-1) === location.path && tryFiles.slice(0, -1).every((each) => each === '$uri'));
+    return from ? pathOf(from) : null;
+  }
+  return [pathOf(location), '/index.php', '/'].find((path) => path.startsWith('/') && locationFor(server, path) === location) ?? null;
+};
+
+/** Of a pattern, the part before anything that is one: `^/(api|v1)/` → `/`. */
+const pathOf = ({ modifier, path }: NginxLocation): string =>
+  modifier === '~' || modifier === '~*' ? (/^\^?(\/[\w/-]*)(?![\w/-]*[*+?{])/.exec(path)?.[1] ?? '') : path === '' ? '/' : encodeURI(path);
+
+const worthTesting = async (service: Service, container: Container, { config, files }: NginxSetup, proxied: NginxFact['proxied'], given: Gathering): Promise<boolean> => {
+  const { startedAt } = container.state;
+  if (config.problems.length > 0 || files.some(({ modifiedAt }) => modifiedAt !== null && startedAt !== null && Date.parse(modifiedAt) > Date.parse(startedAt))) return true;
+  if (proxied.some(({ http }) => http.answer !== null)) return false;
+  const inside = await given.fact('inside', service);
+  return inside.ok && !config.servers.some(({ listens }) => listens.some(({ port }) => inside.value.listeners.some((each) => each.port === port)));
+};
+
+/** `null`: not to be had. */
+const testConfig = async (container: Container, { command }: NginxSetup, given: Gathering): Promise<NginxFact['test']> => {
+  const result = await runInside(container, [...command, '-t'], given).catch((error: unknown) => {
+    if (error instanceof CannotLook) return null;
+    throw error;
+  });
+  return result && { ok: result.exitCode === 0, text: given.vault.maskText(`${result.stderr}${result.stdout}`.trim()).slice(0, 2_000) };
+};
+
+/** After the requests, so that what they met is among them. No log that can be read is no error. */
+const errorsOf = async (container: Container, given: Gathering): Promise<NginxFact['upstreamErrors']> => {
+  const lines = await readLog(given.engine, given.vault, container, container.state.startedAt, LOG_LINES, given.signal).catch((error: unknown) => {
+    if (error instanceof EngineError) return [];
+    throw error;
+  });
+  return lines
+    .flatMap(({ time, text }) => {
+      const error = readUpstreamError(text);
+      return error ? [{ time, text, ...error }] : [];
+    })
+    .slice(-MOST_ERRORS);
+};

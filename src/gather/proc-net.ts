@@ -1,0 +1,56 @@
+/** Reads the kernel's tables of TCP sockets: `/proc/net/tcp` and `/proc/net/tcp6`. Pure. */
+
+export interface Endpoint {
+  address: string;
+  port: number;
+}
+
+export interface TcpSocket {
+  /** 4 also for an IPv4-mapped socket of the tcp6 table: only IPv4 reaches it. */
+  family: 4 | 6;
+  state: 'listening' | 'connecting' | 'established' | 'closed' | 'other';
+  local: Endpoint;
+  remote: Endpoint;
+  /** For `closed`: how long it has been so. */
+  closedSeconds: number | null;
+}
+
+const END = '([0-9a-f]{8}|[0-9a-f]{32}):([0-9a-f]{4})';
+/** `0: 0100007F:1F40 0200D50A:18EB 06 00000000:00000000 03:000010D2`: both ends, state, queues, timer and what is left of it. */
+const ROW = new RegExp(`^\\s*\\d+:\\s+${END}\\s+${END}\\s+([0-9a-f]{2})(?:\\s+\\S+\\s+([0-9a-f]{2}):([0-9a-f]{8}))?`, 'i');
+const STATES: Record<string, TcpSocket['state']> = { '01': 'established', '02': 'connecting', '06': 'closed', '0A': 'listening' };
+/** An ended connection is remembered for so long (TIME_WAIT); the timer counts down in hundredths. */
+const REMEMBERED_SECONDS = 60;
+
+/** Rows that are not rows (the heading, garbage) are left out. */
+export const parseTcpTable = (table: string): TcpSocket[] => {
+  const sockets: TcpSocket[] = [];
+  for (const line of table.split('\n')) {
+    const [, local, localPort, remote, remotePort, code, timer, left] = ROW.exec(line) ?? [];
+    if (!local || !localPort || !remote || !remotePort || !code) continue;
+    const from = readAddress(local);
+    const state = STATES[code.toUpperCase()] ?? 'other';
+    sockets.push({
+      family: from.includes(':') ? 6 : 4,
+      state,
+      local: { address: from, port: Number.parseInt(localPort, 16) },
+      remote: { address: readAddress(remote), port: Number.parseInt(remotePort, 16) },
+      closedSeconds: state === 'closed' && timer === '03' && left ? Math.max(0, REMEMBERED_SECONDS - Number.parseInt(left, 16) / 100) : null,
+    });
+  }
+  return sockets;
+};
+
+/** The kernel prints each 32-bit word as the host reads it, so on x86 and ARM the bytes of a word stand in reverse. */
+const readAddress = (hex: string): string => {
+  const words = (hex.match(/.{8}/g) ?? []).map((word) => (word.match(/../g) ?? []).reverse().join(''));
+  const last = words.at(-1) ?? '';
+  if (words.length === 1) return dotted(last);
+  const [first, second, third] = words;
+  if (first === '00000000' && second === '00000000' && third?.toLowerCase() === '0000ffff') return dotted(last);
+  const groups = words.join('').match(/.{4}/g) ?? [];
+  // The URL parser writes an IPv6 address in its one canonical form.
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+};
+
+const dotted = (bytes: string): string => (bytes.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)).join('.');

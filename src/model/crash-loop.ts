@@ -1,0 +1,15 @@
+/** A container that ends and is started again and again is `running` for moments; nothing asked of it then holds. */
+import { secondsSince } from './age.ts';
+import type { Container } from './stack.ts';
+
+const FRESH_SECONDS = 20;
+const LOOP_SECONDS = 120;
+
+/** Between two ends of a crash loop: restarted by Docker more than once, and always just started. */
+export const isFlapping = (container: Container, now: string): boolean => {
+  const { restartCount, startedAt, status } = container.state;
+  if (status !== 'running' || restartCount < 2 || container.health?.status === 'healthy') return false;
+  const up = secondsSince(startedAt, now);
+  const perRun = (secondsSince(container.createdAt, now) - up) / restartCount;
+  return up < FRESH_SECONDS && (perRun < LOOP_SECONDS || up < 5);
+};

@@ -1,0 +1,21 @@
+/** Image references, as people write them and as Docker completes them. */
+
+const DIGEST = /@sha256:[0-9a-f]{64}$/;
+
+export const isPinned = (ref: string): boolean => DIGEST.test(ref) || /^sha256:/.test(ref);
+
+/** `postgres` → `docker.io/library/postgres:latest`. */
+export const fullRef = (ref: string): string => {
+  const bare = ref.replace(DIGEST, '');
+  const segments = bare.split('/');
+  const hasHost = segments.length > 1 && /[.:]|^localhost$/.test(segments[0]!);
+  const path = hasHost ? bare : segments.length > 1 ? `docker.io/${bare}` : `docker.io/library/${bare}`;
+  const tagged = /:[^/]+$/.test(path.slice(path.indexOf('/')));
+  return tagged || DIGEST.test(ref) ? path : `${path}:latest`;
+};
+
+/** Major version in the tag of an official image: `postgres:18-alpine` → 18; `null` when the tag does not tell. */
+export const taggedMajor = (ref: string, name: string): number | null => {
+  const found = new RegExp(`(?:^|/)${name}:(\\d+)(?:[.-]|$)`).exec(ref.replace(DIGEST, ''));
+  return found ? Number(found[1]) : null;
+};

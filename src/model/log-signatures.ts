@@ -1,0 +1,153 @@
+/**
+ * Lines by which known programs say what is wrong with them. They are evidence, and point to where to look; a fact that was
+ * measured outranks them. Groups: `host`, `port` of the other side.
+ */
+import type { LogLine } from './facts.ts';
+import type { Role } from './stack.ts';
+
+/** Where a line points: to the other side of a connection, to the compose files, or nowhere beyond the service. */
+export type Blame = 'name' | 'connection' | 'postgres' | 'redis' | 'variable' | 'data-path' | 'command' | 'format' | 'self';
+
+interface Signature {
+  id: string;
+  blame: Blame;
+  says: string;
+  pattern: RegExp;
+}
+
+const signature = (id: string, blame: Blame, says: string, pattern: RegExp): Signature => ({ id, blame, says, pattern });
+
+const name = (id: string, pattern: RegExp) => signature(id, 'name', 'a host name did not resolve', pattern);
+const refused = (id: string, pattern: RegExp) => signature(id, 'connection', 'a connection was refused', pattern);
+const silent = (id: string, pattern: RegExp) => signature(id, 'connection', 'a connection got no answer', pattern);
+const pg = (id: string, says: string, pattern: RegExp) => signature(id, 'postgres', says, pattern);
+const redis = (id: string, says: string, pattern: RegExp) => signature(id, 'redis', says, pattern);
+const own = (id: string, says: string, pattern: RegExp) => signature(id, 'self', says, pattern);
+
+/** Each names its matter beyond doubt. */
+const SPECIFIC: Signature[] = [
+  name('libpq-name', /could not translate host name "(?<host>[^"]+)"/),
+  name('node-name', /getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?<host>[^\s,:]+)/),
+  name('nginx-name', /host not found in upstream "(?<host>[^":]+)/),
+  name('go-name', /lookup (?<host>[\w.-]{1,253})(?: on \S{1,100})?: (?:no such host|server misbehaving|Temporary failure|i\/o timeout)/),
+  name('redis-py-name', /Error -\d+ connecting to (?<host>[^\s:]+):(?<port>\d+)\. (?:Name|Temporary|No address)/),
+  name('php-name', /getaddrinfo for (?<host>\S+) failed/),
+  name('java-name', /UnknownHostException: (?<host>[\w.-]+)/),
+  name('curl-name', /Could not resolve host(?:name)?:? (?<host>[\w.-]+)/),
+  name('urllib3-name', /Failed to resolve '(?<host>[^']+)'/),
+  name('busybox-name', /bad address '(?<host>[^':]+)/),
+  name('mysql-name', /Unknown (?:MySQL|MariaDB) server host '(?<host>[^']+)'/),
+
+  refused('libpq-refused', /connection to server at "(?<host>[^"]+)"[^,]{0,80}, port (?<port>\d+) failed: Connection refused/),
+  refused('node-refused', /ECONNREFUSED \[?(?<host>[0-9a-f.:]*[0-9a-f])\]?:(?<port>\d+)\b/),
+  refused('asyncio-refused', /Connect call failed \('(?<host>[^']+)', (?<port>\d+)/),
+  refused('go-refused', /dial tcp \[?(?<host>[^\s\]]{1,253}?)\]?:(?<port>\d+): connect: connection refused/),
+  refused('redis-py-refused', /Error 111 connecting to (?<host>[^\s:]+):(?<port>\d+)/),
+  refused('mysql-refused', /Can't connect to (?:MySQL|MariaDB)? ?server on '(?<host>[^':]+)(?::(?<port>\d+))?'/),
+  refused('celery-refused', /Cannot connect to (?:amqp|redis)s?:\/\/(?:[^@\s]{0,200}@)?(?<host>[^\s:/@]{1,100}):(?<port>\d+)/),
+  silent('libpq-silent', /connection to server at "(?<host>[^"]+)"[^,]{0,80}, port (?<port>\d+) failed: (?:timeout|Connection timed out|No route)/),
+  silent('node-silent', /(?:ETIMEDOUT|EHOSTUNREACH) \[?(?<host>[0-9a-f.:]*[0-9a-f])\]?:(?<port>\d+)\b/),
+  silent('go-silent', /dial tcp \[?(?<host>[^\s\]]{1,253}?)\]?:(?<port>\d+): (?:i\/o timeout|connect: no route to host)/),
+
+  signature('postgres-no-password', 'variable', 'the superuser password is empty', /superuser password is not specified/),
+  signature('mysql-no-password', 'variable', 'the root password is empty', /Database is uninitialized and password option is not specified/),
+  signature('postgres-data-path', 'data-path', 'from 18 on, Postgres images refuse a mount at /var/lib/postgresql/data', /in 18\+, these Docker images|\(unused mount\/volume\)/),
+
+  pg('postgres-password', 'Postgres rejected the password', /password authentication failed for user "/),
+  pg('postgres-role', 'Postgres has no such role', /role "[^"]+" does not exist/),
+  pg('postgres-database', 'Postgres has no such database', /database "[^"]+" does not exist/),
+  pg('postgres-hba', 'Postgres has no pg_hba.conf entry for the client', /no pg_hba\.conf entry for/),
+  pg('postgres-clients', 'Postgres is out of connections', /too many clients already|remaining connection slots are reserved/),
+  pg('postgres-starting', 'Postgres does not accept connections yet', /the database system is (?:starting up|shutting down|in recovery|not yet accepting)/),
+  pg('postgres-read-only', 'Postgres refuses to write', /cannot execute .{1,60} in a read-only transaction/),
+  redis('redis-noauth', 'Redis wants a password', /\bNOAUTH\b|Authentication required\.$/),
+  redis('redis-wrongpass', 'Redis rejected the password', /\bWRONGPASS\b/),
+  redis('redis-nopass', 'Redis was given a password and has none', /AUTH <password> called without any password/),
+  redis('redis-misconf', 'Redis cannot save and refuses writes', /\bMISCONF\b/),
+  redis('redis-memory', 'Redis is at its memory limit', /OOM command not allowed/),
+  redis('redis-replica', 'Redis is a read-only replica', /READONLY You can't write/),
+  redis('redis-loading', 'Redis is loading its data', /LOADING Redis is loading/),
+  redis('redis-clients', 'Redis is out of connections', /max number of clients reached/),
+  redis('redis-protected', 'Redis runs in protected mode', /DENIED Redis is running in protected mode/),
+
+  own('postgres-version', 'the data is of another Postgres version', /database files are incompatible with server|initialized by PostgreSQL version/),
+  own('postgres-wal', 'Postgres found no valid checkpoint', /could not locate a valid checkpoint record/),
+  own('redis-rdb', 'the dump was written by a newer Redis', /Can't handle RDB format version/),
+  own('redis-aof', 'the append-only file is damaged', /Bad file format reading the append only file/),
+  own('schema', 'a table does not exist', /relation "[^"]+" does not exist|UndefinedTable|no such table/),
+  own('alembic-heads', 'the migrations have several heads', /Multiple head revisions/),
+  own('alembic-revision', 'the database is at an unknown migration', /Can't locate revision identified by/),
+  own('python-module', 'a Python module is missing', /ModuleNotFoundError: No module named/),
+  own('python-import', 'a Python import failed', /^\s*ImportError: /),
+  own('python-syntax', 'the Python code does not parse', /^\s*(?:SyntaxError|IndentationError|TabError): /),
+  own('asgi-app', 'the ASGI app could not be loaded', /Error loading ASGI app|Attribute "[^"]+" not found in module/),
+  own('node-module', 'a Node module is missing', /Cannot find (?:module|package) '|ERR_MODULE_NOT_FOUND/),
+  own('node-heap', 'Node reached its own heap limit', /JavaScript heap out of memory/),
+  own('nginx-config', 'nginx refuses its configuration', /\[emerg\]/),
+  own('pid-file', 'a pid file of an earlier run is in the way', /server is already running\. Check /),
+  // A carriage return is no letter: on its way here it became U+FFFD.
+  own('crlf', 'a script has Windows line ends', /\\r'?: (?:No such file|(?:command )?not found)|[\r\ufffd]'?: (?:invalid option|No such file|(?:command )?not found)/),
+  own('watchers', 'the host is out of file watchers', /System limit for number of file watchers|Too many open files \(os error 24\)|EMFILE: too many open files, watch/),
+  own('map-count', 'vm.max_map_count is too low', /vm\.max_map_count \[\d+\] is too low/),
+  own('avx', 'the processor lacks AVX', /requires a CPU with AVX/),
+  signature('exec-missing', 'command', 'the command, or the interpreter that its first line names, is missing', /\bexec \S{1,200}: no such file or directory/),
+  signature('exec-format', 'format', 'the command is of another architecture, or has no #! line', /exec format error/),
+];
+
+/** Each leaves open whose fault it is; taken when nothing better is found. */
+const GENERIC: Signature[] = [
+  signature('shell-missing', 'command', 'a command was not found', /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: [^:]{1,100}: command not found|^\S{1,100}: \d+: [^:]{1,100}: not found/),
+  name('name', /Temporary failure in name resolution|Name or service not known|Name does not resolve|No address associated with hostname|ENOTFOUND|EAI_AGAIN/),
+  refused('refused', /connection refused|ECONNREFUSED/i),
+  own('disk', 'no space is left on a device', /No space left on device/i),
+  own('port', 'an address is in use inside the container', /address already in use|EADDRINUSE/i),
+  own('read-only', 'a file system is read-only', /Read-only file system|EROFS/),
+  own('permission', 'a permission was denied', /permission denied|EACCES/i),
+  own('memory', 'memory ran out', /Cannot allocate memory|MemoryError|bad_alloc/),
+];
+
+export interface KnownError {
+  id: string;
+  blame: Blame;
+  says: string;
+  line: string;
+  /** Host or address of the other side, where the line names it. */
+  host: string | null;
+  port: number | null;
+}
+
+/** How far back an error may stand and still be the reason for the end. */
+const RECENT_LINES = 60;
+
+const matchOf = (text: string, signatures: Signature[], role: Role): KnownError | null => {
+  for (const { id, blame, says, pattern } of signatures) {
+    // A server's own log tells of its clients' mistakes; they are not why the server is ill.
+    if (blame === role) continue;
+    const found = pattern.exec(text);
+    if (!found) continue;
+    const { host, port } = found.groups ?? {};
+    return { id, blame, says, line: text, host: host ?? null, port: port ? Number(port) : null };
+  }
+  return null;
+};
+
+/** The newest line that names its matter beyond doubt; else the newest that says anything known. */
+export const knownErrorIn = (lines: readonly Pick<LogLine, 'text'>[], role: Role = 'unknown'): KnownError | null => {
+  const recent = lines.slice(-RECENT_LINES).reverse();
+  for (const signatures of [SPECIFIC, GENERIC]) {
+    for (const { text } of recent) {
+      const known = matchOf(text, signatures, role);
+      if (known) return known;
+    }
+  }
+  return null;
+};
+
+/** A line that says a name of this kind did not resolve, or a connection to it failed. */
+export const lineAbout = (lines: readonly Pick<LogLine, 'text'>[], blame: 'name' | 'connection', hosts: readonly string[], port: number | null): KnownError | null => {
+  for (const { text } of lines.slice(-RECENT_LINES).reverse()) {
+    const known = matchOf(text, SPECIFIC, 'unknown');
+    if (known?.blame === blame && known.host !== null && hosts.includes(known.host) && (port === null || known.port === null || known.port === port)) return known;
+  }
+  return null;
+};

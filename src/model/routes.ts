@@ -1,0 +1,32 @@
+/** Can one container speak to another by a name? Pure questions about networks, names and aliases. */
+import type { Attachment, Container, Stack } from './stack.ts';
+
+/** Networks that a container speaks on. One that lives in another's network namespace has none of its own. */
+export const networksOf = (container: Container, stack: Stack): Attachment[] => {
+  const host = /^(?:container|service):(.+)$/.exec(container.networkMode)?.[1];
+  if (!host) return container.networks;
+  const owner = allContainers(stack).find((each) => each.id === host || each.name === host || each.service === host);
+  return owner ? owner.networks : [];
+};
+
+export const allContainers = (stack: Stack): Container[] => stack.services.flatMap((service) => service.containers);
+
+/** `host` and the default bridge have no names of services; `none` has nothing. */
+export const namelessMode = (container: Container): 'host' | 'bridge' | null => {
+  if (container.networkMode === 'host') return 'host';
+  return container.networkMode === 'bridge' || container.networkMode === 'default' ? 'bridge' : null;
+};
+
+/** A container that was never started has no network id yet; its network's name must do. */
+const isSame = (a: Attachment, b: Attachment): boolean => (a.networkId && b.networkId ? a.networkId === b.networkId : a.network === b.network);
+
+/** The ends of `target` on the networks that it shares with `client`. */
+export const sharedEnds = (client: Container, target: Container, stack: Stack): Attachment[] => {
+  const own = networksOf(client, stack);
+  return networksOf(target, stack).filter((end) => own.some((each) => isSame(each, end)));
+};
+
+/** `extra_hosts`, as `host:ip` or `host=ip`. */
+export const isExtraHost = (container: Container, host: string): boolean => container.extraHosts.some((each) => each.startsWith(`${host}:`) || each.startsWith(`${host}=`));
+
+export const isAddress = (host: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || host.includes(':');

@@ -1,0 +1,42 @@
+/** Who may be behind an error that a service logged: the other side of the connection that the line speaks of. */
+import type { Suspect } from './check.ts';
+import { isLoopback, nameTable } from './connections.ts';
+import { serviceAt } from './addresses.ts';
+import type { KnownError } from './log-signatures.ts';
+import { connectionsFrom, type Service, type Stack } from './stack.ts';
+
+/** `[]`: nobody else. `undefined`: the line does not tell. */
+export const suspectsOf = (known: KnownError | null, service: Service, stack: Stack): Suspect[] | undefined => {
+  switch (known?.blame) {
+    case 'name':
+      return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name, check: 'container' }))];
+    case 'connection':
+      return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name }))];
+    case 'postgres':
+    case 'redis':
+      return [{ service: service.name, check: 'compose' }, ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` }))];
+    case 'variable':
+      return [{ code: 'compose/variable-unset' }, { code: 'compose/required-variable' }, { service: service.name, check: 'compose' }];
+    case 'data-path':
+      return [{ service: service.name, code: 'compose/postgres-data-path' }];
+    case 'self':
+    case 'command':
+    case 'format':
+      return [];
+    default:
+      return undefined;
+  }
+};
+
+/** The service that the line names by host or address; where it names none, every one that the service connects to. */
+const otherSides = ({ host }: KnownError, service: Service, stack: Stack): string[] => {
+  const all = [...new Set(connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []))];
+  if (host === null) return all.filter((name) => name !== service.name);
+  if (isLoopback(host)) return [];
+  const named = connectionsFrom(stack, service.name).find((connection) => connection.host === host)?.to ?? nameTable(stack.services).get(host) ?? serviceAt(stack, host)?.name;
+  return named && named !== service.name ? [named] : [];
+};
+
+const servers = (kind: 'postgres' | 'redis', service: Service, stack: Stack): string[] => [
+  ...new Set(connectionsFrom(stack, service.name).flatMap((connection) => (connection.kind === kind && connection.to !== null ? [connection.to] : []))),
+];

@@ -1,0 +1,72 @@
+/** For each finding, the steps to take: from the team's runbook where it has a section, else from the shipped one. */
+import type { Located } from '../model/check.ts';
+import type { Remedy } from '../model/report.ts';
+import { serviceNamed, type Container, type Stack } from '../model/stack.ts';
+import { parseRunbook } from './parse.ts';
+import { readRunbook, readText } from './read.ts';
+import { prescriptionFor } from './remedy.ts';
+import type { Runbook } from './runbook.ts';
+import type { About } from './section-for.ts';
+
+export interface Prescriber {
+  remedyFor(located: Located, stack: Stack): Remedy | null;
+  notes: string[];
+}
+
+/** The names that runbooks have in what people see. Beside a team's own, which may have the same name, the shipped one says whose it is. */
+export const SHIPPED = 'RUNBOOK.md';
+export const SHIPPED_BESIDE_A_TEAMS = 'stack-doctor/RUNBOOK.md';
+
+/** The team's, if any, then the shipped one. Errors: `RunbookError`. */
+export const readRunbooks = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Runbook[]> => {
+  if (options.runbook === null) return [await readRunbook(options.shippedRunbook, SHIPPED)];
+  return Promise.all([readRunbook(options.runbook), readRunbook(options.shippedRunbook, SHIPPED_BESIDE_A_TEAMS)]);
+};
+
+/** Errors: `RunbookError` when a file cannot be used. */
+export const prescriber = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Prescriber> => {
+  const shippedAs = options.runbook === null ? SHIPPED : SHIPPED_BESIDE_A_TEAMS;
+  const [team, text] = await Promise.all([options.runbook === null ? null : readRunbook(options.runbook), readText(options.shippedRunbook, shippedAs)]);
+  let runbooks: Runbook[] | null = null;
+  // A healthy stack needs no remedy: the shipped runbook is parsed when the first one is asked for.
+  const all = (): Runbook[] => (runbooks ??= [...(team ? [team] : []), parseRunbook(text, shippedAs)]);
+  return {
+    notes: [],
+    remedyFor: (located, stack) => prescriptionFor(located.code, aboutOf(located, stack), all(), valuesOf(located, stack))?.remedy ?? null,
+  };
+};
+
+export const aboutOf = (located: Located, stack: Stack): About => {
+  const values = located.finding.values ?? {};
+  const named = [located.service, values['client'], values['target']].flatMap((name) => (name != null && serviceNamed(stack, name) ? [name] : []));
+  const target = values['target'];
+  return {
+    service: located.service,
+    role: located.service === null ? null : (serviceNamed(stack, located.service)?.role ?? null),
+    targetRole: target === undefined ? null : (serviceNamed(stack, target)?.role ?? null),
+    affected: [...new Set(named)],
+    services: stack.services.map(({ name, role }) => ({ name, role })),
+  };
+};
+
+/** What the check saw, and what the stack itself tells. */
+export const valuesOf = (located: Located, stack: Stack): Record<string, string> => {
+  const container = located.service === null ? undefined : serviceNamed(stack, located.service)?.containers[0];
+  const values = located.finding.values ?? {};
+  const volumes = container?.mounts.filter(({ type, name }) => type === 'volume' && name !== null) ?? [];
+  return {
+    project: stack.project,
+    ...(located.service !== null && { service: located.service }),
+    ...(container && { container: container.name, ...publishedUrl(container, values) }),
+    ...(volumes.length === 1 && { volume: volumes[0]!.name! }),
+    ...values,
+  };
+};
+
+/** Where a person on the host can ask the same: the port inside is not for the host. */
+const publishedUrl = (container: Container, { path = '/', port }: Record<string, string>): { url?: string } => {
+  const bound = container.ports.find(({ containerPort, protocol }) => protocol === 'tcp' && String(containerPort) === port);
+  if (!bound || !path.startsWith('/')) return {};
+  const everywhere = ['', '0.0.0.0', '::', '127.0.0.1', '::1'].includes(bound.hostIp);
+  return { url: `http://${everywhere ? 'localhost' : bound.hostIp}:${bound.hostPort}${path}` };
+};

@@ -1,0 +1,35 @@
+/** The nouns of a runbook. */
+
+export interface Runbook {
+  /** As it is to be shown. */
+  file: string;
+  /** In the order of the file. */
+  sections: Section[];
+}
+
+export interface Section {
+  heading: string;
+  /** The headings that lead here, from the top, its own last. */
+  path: string[];
+  /** 1–6 for `#`–`######`; 7 for a line in bold and the summary of a fold, which people use as headings. */
+  level: number;
+  /** From its heading to its last line before the next heading, from 1. */
+  lines: [number, number];
+  /** Codes of findings named in a comment `<!-- doctor: check/reason, … -->`. */
+  anchors: Anchor[];
+  steps: RunbookStep[];
+  /** Its paragraphs, as plain text. */
+  prose: { text: string; line: number }[];
+}
+
+export interface Anchor {
+  code: string;
+  line: number;
+}
+
+export interface RunbookStep {
+  text: string;
+  /** As written, placeholders and all; may have several lines. */
+  command: string | null;
+  line: number;
+}

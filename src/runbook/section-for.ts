@@ -1,0 +1,147 @@
+/**
+ * Which section answers a finding. The team's runbooks come first, the shipped one is last. Within a team's: a section that names
+ * the code in a comment, one whose heading names the code or the check, one whose heading means it. A section for something else
+ * costs an hour, so that in doubt there is no match, and the shipped section is taken.
+ */
+import type { Role } from '../model/stack.ts';
+import { effectOfStep } from './effect.ts';
+import type { Runbook, RunbookStep, Section } from './runbook.ts';
+import { isChapterOfTrouble, isCoveredBy, meaningOf, namesService, ROLE_OF, TOPICS, type Concept, type Meaning } from './vocabulary.ts';
+
+export interface About {
+  service: string | null;
+  role: Role | null;
+  /** Role of the service at the other end of the connection, where the finding is about one. */
+  targetRole: Role | null;
+  /** Every service that the finding speaks of: its own, the client, the target. */
+  affected: readonly string[];
+  services: readonly { name: string; role: Role }[];
+}
+
+export interface Match {
+  section: Section;
+  runbook: Runbook;
+  /** Why this section, for people. */
+  why: string;
+  how: 'anchor' | 'heading' | 'meaning' | 'shipped';
+}
+
+export const sectionFor = (code: string, about: About, runbooks: readonly Runbook[]): Match | null => {
+  for (const [i, runbook] of runbooks.entries()) {
+    const shipped = i === runbooks.length - 1;
+    const match = byAnchor(code, runbook) ?? (shipped ? null : (byHeading(code, runbook) ?? byMeaning(code, about, runbook)));
+    if (match) return shipped ? { ...match, how: 'shipped', why: i > 0 ? `no section of ${runbooks[0]!.file} is about it` : match.why } : match;
+  }
+  return null;
+};
+
+/** Headings of the parts of one procedure. */
+const PART =
+  /^(step \d+.*|symptoms?|(possible |likely )?causes?|diagnos(is|e|tics?)|solutions?|fix(es)?|(the |quick |how to )fix( it)?|resolution|remed(y|ies)|steps?|actions?|mitigation|workarounds?|verif(y|ication)|checks?|commands?|recovery|what to do|investigation|debugging)\W*$/i;
+
+/** "Check the logs" is a step, not a problem. */
+const LOOKING = /^(\d+[.)] *)?(check|verify|inspect|look|view|see|test|confirm|ensure|try|list|show|run)\b/i;
+const DOING = /^(\d+[.)]|(restart|rebuild|recreate|stop|start|clear|remove|update|reinstall|open|create|wait)\b)/i;
+
+/** Anything else below a heading is another problem. Among lines in bold, numbered ones and orders are steps too. */
+const isPart = (heading: string, level: number): boolean => PART.test(heading) || LOOKING.test(heading) || (level === 7 && DOING.test(heading));
+
+/** A section with the parts of it that have headings of their own. */
+export const withParts = (section: Section, runbook: Runbook): { steps: RunbookStep[]; lines: [number, number] } => {
+  const steps = [...section.steps];
+  let end = section.lines[1];
+  const at = runbook.sections.indexOf(section);
+  for (const part of runbook.sections.slice(at + 1)) {
+    if (part.level <= section.level) break;
+    if (part.path.slice(section.path.length).every((heading, i, below) => isPart(heading, i === below.length - 1 ? part.level : 0))) {
+      steps.push(...part.steps);
+      end = Math.max(end, part.lines[1]);
+    }
+  }
+  return { steps, lines: [section.lines[0], end] };
+};
+
+const checkOf = (code: string): string => code.slice(0, code.indexOf('/'));
+
+const byAnchor = (code: string, runbook: Runbook): Match | null => {
+  for (const name of [code, `${checkOf(code)}/*`]) {
+    const section = runbook.sections.find(({ anchors }) => anchors.some((anchor) => anchor.code === name));
+    if (section) return { section, runbook, how: 'anchor', why: `its comment names ${name}` };
+  }
+  return null;
+};
+
+const canBeFollowed = (section: Section, runbook: Runbook): boolean =>
+  // Nobody's first aid is to delete everything: a section of nothing else is taken only where the team names the code.
+  withParts(section, runbook).steps.some((step) => effectOfStep(step.text, step.command) !== 'destructive');
+
+const inTrouble = (section: Section): boolean => section.path.slice(0, -1).some(isChapterOfTrouble);
+
+const byHeading = (code: string, runbook: Runbook): Match | null => {
+  const usable = runbook.sections.filter((section) => canBeFollowed(section, runbook));
+  const named = usable.find(({ heading }) => heading.toLowerCase().split(/[^a-z0-9/-]+/).includes(code));
+  if (named) return { section: named, runbook, how: 'heading', why: `its heading names ${code}` };
+  const check = checkOf(code);
+  // "Redis" may head anything; among problems it heads what is wrong with redis.
+  const whole = usable.find((section) => inTrouble(section) && section.heading.trim().toLowerCase() === check);
+  return whole ? { section: whole, runbook, how: 'heading', why: `its heading names the check ${check}` } : null;
+};
+
+const byMeaning = (code: string, about: About, runbook: Runbook): Match | null => {
+  let best: { section: Section; score: number; concepts: readonly Concept[] } | null = null;
+  for (const section of runbook.sections) {
+    if (PART.test(section.heading) || LOOKING.test(section.heading)) continue;
+    const concepts = fits(code, about, section);
+    if (concepts === null) continue;
+    const score = concepts.length * 2 + (about.affected.some((name) => namesService(section.heading, name)) ? 1 : 0);
+    if ((best === null || score > best.score) && canBeFollowed(section, runbook)) best = { section, score, concepts };
+  }
+  return best && { section: best.section, runbook, how: 'meaning', why: `its heading is about ${best.concepts.map(inWords).join(', ')}` };
+};
+
+const inWords = (concept: Concept): string => concept.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+/** The concepts that make a heading fit, or `null`. */
+const fits = (code: string, about: About, section: Section): readonly Concept[] | null => {
+  const names = about.services.map(({ name }) => name);
+  const own = meaningOf(section.heading, names);
+  if (own.unknown.length > 0 || own.concepts.size === 0) return null;
+  if (!own.isTrouble && !inTrouble(section)) return null;
+  const concepts = withChapter(own, section, names);
+  const topic = TOPICS.find(
+    ({ of, beside = [], codes }) =>
+      codes.some((pattern) => isCoveredBy(code, pattern)) &&
+      of.every((concept) => concepts.has(concept)) &&
+      [...concepts].every((concept) => of.includes(concept) || beside.includes(concept)),
+  );
+  if (topic === undefined) return null;
+  if (topic.toward !== undefined && topic.toward !== about.targetRole) return null;
+  if (topic.byRole && !isOfRole(concepts, about, section)) return null;
+  return namesAnother(about, section, concepts) ? null : [...concepts];
+};
+
+/** "Connection refused" below "Redis" is about redis. A chapter with words of its own ("Deployment") says nothing. */
+const withChapter = (own: Meaning, section: Section, names: readonly string[]): ReadonlySet<Concept> => {
+  const chapter = section.path.at(-2);
+  if (chapter === undefined) return own.concepts;
+  const { concepts, unknown } = meaningOf(chapter, names);
+  const subjects = [...concepts].filter((concept) => concept in ROLE_OF || concept === 'static');
+  return unknown.length > 0 ? own.concepts : new Set([...own.concepts, ...subjects]);
+};
+
+const isOfRole = (concepts: ReadonlySet<Concept>, about: About, section: Section): boolean => {
+  if (about.service !== null && section.path.slice(-2).some((heading) => namesService(heading, about.service!))) return true;
+  const roles = [...concepts].flatMap((concept) => ROLE_OF[concept] ?? []);
+  // "Frontend" may be any service; only its name would tell.
+  if (concepts.has('static')) return false;
+  return roles.length === 0 || (about.role !== null && roles.includes(about.role));
+};
+
+/** Does the heading name a service that the finding is not about? A word such as "db" or "frontend" may be the subject, not the service. */
+const namesAnother = (about: About, section: Section, concepts: ReadonlySet<Concept>): boolean =>
+  about.services.some(({ name, role }) => {
+    if (about.affected.includes(name) || !namesService(section.heading, name)) return false;
+    if (about.affected.some((other) => namesService(other, name) && namesService(section.heading, other))) return false;
+    const isSubject = [...meaningOf(name, []).concepts].some((concept) => concept !== 'app' && concepts.has(concept));
+    return !isSubject || role === about.role || role === about.targetRole;
+  });

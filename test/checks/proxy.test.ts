@@ -1,0 +1,279 @@
+import { describe, expect, it } from 'vitest';
+import { proxy } from '../../src/checks/proxy.ts';
+import type { Fact, HttpFact, InsideFact, Listener, MountView, NginxFact } from '../../src/model/facts.ts';
+import { serviceNamed, type ContainerState, type ServiceSpec } from '../../src/model/stack.ts';
+import { findingsOf, httpTry, logLine, logOf, reasonsOf, stopped } from './attempts.ts';
+import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
+
+const FRONT_STARTED = '2026-11-23T06:50:00.000Z';
+
+interface Case {
+  /** How the proxied request ended. */
+  http?: Parameters<typeof httpTry>[0];
+  upstream?: { host?: string; port?: number; literal?: boolean };
+  errors?: Partial<NginxFact['upstreamErrors'][number]>[];
+  app?: { state?: Partial<ContainerState>; createdAt?: string };
+  appSpec?: Partial<ServiceSpec>;
+  listeners?: Listener[];
+  mounts?: MountView[];
+  test?: NginxFact['test'];
+  modifiedAt?: string;
+  log?: [string, string][];
+  appHealth?: number;
+  extraHosts?: string[];
+  inside?: Fact<InsideFact>;
+  upstreams?: NginxFact['upstreams'];
+  files?: NginxFact['files'];
+}
+
+const judge = (given: Case) => {
+  const { host = 'api', port = 8000, literal = true } = given.upstream ?? {};
+  const front = makeService({
+    name: 'front',
+    role: 'nginx',
+    containers: [{ extraHosts: given.extraHosts ?? [], networks: [{ ip: '172.18.0.2' }], state: { startedAt: FRONT_STARTED } }],
+  });
+  const api = makeService({
+    name: 'api',
+    role: 'http',
+    spec: given.appSpec ?? {},
+    containers: [
+      {
+        networks: [{ ip: '172.18.0.6' }],
+        state: { startedAt: '2026-11-23T06:40:00.000Z' },
+        createdAt: '2026-11-23T06:40:00.000Z',
+        ...given.app,
+      },
+    ],
+  });
+  const other = makeService({ name: 'squatter', role: 'http', containers: [{ networks: [{ ip: '172.18.0.4' }] }] });
+  const services = [front, api, other];
+  const stack = makeStack({
+    services,
+    connections: host === 'api' ? [makeConnection({ from: 'front', to: 'api', kind: 'http', host, port, source: 'site.conf:9' })] : [],
+  });
+  const upstreams = given.upstreams ?? [{ host, port, scheme: 'http', location: '/api/', at: 'site.conf:9', literal }];
+  const nginx: NginxFact = {
+    container: 'p-front-1',
+    files: given.files ?? [{ path: '/etc/nginx/conf.d/site.conf', hostPath: '/src/p/site.conf', modifiedAt: given.modifiedAt ?? null }],
+    roots: [],
+    listens: [80],
+    upstreams,
+    test: given.test ?? null,
+    proxied:
+      upstreams.length > 0
+        ? [{ location: '/api/', upstream: `${host}:${port}`, http: httpTry({ url: 'http://172.18.0.2/api/', ...given.http }) }]
+        : [],
+    upstreamErrors: (given.errors ?? []).map((each) => ({
+      time: NOW,
+      text: 'connect() failed',
+      upstream: `http://172.18.0.6:8000/api/`,
+      kind: 'refused',
+      ...each,
+    })),
+  };
+  const inside: InsideFact = {
+    container: 'p-front-1',
+    via: 'proc',
+    listeners: given.listeners ?? [{ family: 4, address: '0.0.0.0', port: 80 }],
+    peers: [],
+    mounts: given.mounts ?? [],
+    processes: [],
+    processesKnown: false,
+  };
+  const health: HttpFact = {
+    path: '/health',
+    pathFrom: 'healthcheck',
+    port: 8000,
+    tries: [httpTry({ answer: { status: given.appHealth ?? 200 } })],
+  };
+  const logs = logOf(
+    'p-front-1',
+    (given.log ?? []).map(([time, text]) => logLine(text, time)),
+  );
+  return proxy.evaluate({
+    service: serviceNamed(stack, 'front')!,
+    stack,
+    facts: { nginx: fact(nginx), logs: fact(logs), inside: given.inside ?? fact(inside) },
+    peers: { api: { http: fact(health) } },
+    now: NOW,
+  });
+};
+
+const status = (code: number, body = '<center>nginx/1.29</center>') => ({ answer: { status: code, body } });
+const hung = { trial: stopped('protocol', 'timeout', 'ETIMEDOUT', 'connected, but no answer came within 2000 ms') };
+const STARTED_LINE: [string, string] = [FRONT_STARTED, '2026/11/23 06:50:00 [notice] 1#1: start worker processes'];
+
+describe('what is found', () => {
+  const cases: [string, Case, string[]][] = [
+    [
+      'a configuration that is not valid',
+      {
+        test: {
+          ok: false,
+          text: 'nginx: [emerg] unknown directive "prox_pass" in /etc/nginx/conf.d/site.conf:4\nnginx: configuration file /etc/nginx/nginx.conf test failed',
+        },
+      },
+      ['config-invalid'],
+    ],
+    [
+      '502 from an address that the service had once',
+      { http: status(502), errors: [{ upstream: 'http://172.18.0.3:8000/api/' }] },
+      ['stale-upstream'],
+    ],
+    [
+      '504 from an address that nobody has',
+      { http: status(504), errors: [{ upstream: 'http://172.18.0.99:8000/api/', kind: 'timeout-connecting' }] },
+      ['stale-upstream'],
+    ],
+    [
+      'no answer yet, from a service that is well and younger than nginx',
+      { http: hung, app: { createdAt: '2026-11-23T06:55:00.000Z', state: { startedAt: '2026-11-23T06:55:00.000Z' } } },
+      ['stale-upstream'],
+    ],
+    [
+      'the same, with nginx reloaded since',
+      {
+        http: hung,
+        app: { createdAt: '2026-11-23T06:55:00.000Z', state: { startedAt: '2026-11-23T06:55:00.000Z' } },
+        log: [['2026-11-23T06:56:00.000Z', '[notice] 1#1: signal 1 (SIGHUP) received from 40, reconfiguring']],
+      },
+      ['gateway-timeout'],
+    ],
+    [
+      'the same, with a service that is ill itself',
+      { http: hung, app: { createdAt: '2026-11-23T06:55:00.000Z', state: { startedAt: '2026-11-23T06:55:00.000Z' } }, appHealth: 503 },
+      ['gateway-timeout'],
+    ],
+    ['502 from the current address', { http: status(502), errors: [{}] }, ['bad-gateway']],
+    ['502 with no error line', { http: status(502) }, ['bad-gateway']],
+    ['504 from the current address', { http: status(504), errors: [{ kind: 'timeout-reading' }] }, ['gateway-timeout']],
+    ['no answer within our time', { http: hung }, ['gateway-timeout']],
+    ["the app's own error", { http: status(500, '{"detail":"x"}') }, ['upstream-error']],
+    ['the service does not run', { http: status(502), app: { state: { status: 'exited', exitCode: 1 } } }, ['upstream-stopped']],
+    [
+      'the service is off by its profile (FA-5)',
+      { http: status(502), app: { state: { status: 'exited' } }, appSpec: { active: false, profiles: ['extra'] } },
+      ['upstream-stopped:warn'],
+    ],
+    ['loopback, where nothing listens', { http: status(502), upstream: { host: '127.0.0.1' } }, ['upstream-loopback']],
+    [
+      'loopback, asked for by nobody yet',
+      { upstreams: [{ host: 'localhost', port: 9000, scheme: 'http', location: '/ws/', at: 'site.conf:20', literal: true }], http: {} },
+      ['upstream-loopback'],
+    ],
+    ['a name that nothing answers to', { http: status(502), upstream: { host: 'backendd' } }, ['upstream-not-found']],
+    [
+      'a name that nginx does not find',
+      {
+        http: status(502),
+        upstream: { host: 'api.internal' },
+        errors: [{ kind: 'not-found', upstream: null, text: 'api.internal could not be resolved (3: Host not found)' }],
+      },
+      ['upstream-not-found'],
+    ],
+    ['nginx refuses', { http: { trial: stopped('tcp', 'refused', 'ECONNREFUSED') } }, ['no-answer']],
+    [
+      'a file changed after the start, nothing reloaded',
+      { modifiedAt: '2026-11-23T06:55:00.000Z', test: { ok: true, text: '' }, log: [STARTED_LINE] },
+      ['config-not-reloaded'],
+    ],
+    [
+      'a file that was replaced under its mount',
+      { mounts: [{ destination: '/etc/nginx/conf.d/site.conf', root: '/src/p/site.conf', deleted: true, fsType: 'ext4', readOnly: true }] },
+      ['config-not-reloaded'],
+    ],
+  ];
+  it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
+});
+
+describe('what is healthy', () => {
+  const cases: [string, Case][] = [
+    ['200', {}],
+    ...[301, 401, 404, 405, 422].map((code): [string, Case] => [`${code} of the app (FA-27)`, { http: status(code) }]),
+    [
+      'errors from before the last start of the service (FA-35)',
+      { errors: [{ upstream: 'http://172.18.0.3:8000/', time: '2026-11-23T06:30:00.000Z' }] },
+    ],
+    ['errors of an address that is no more, while all is answered', { errors: [{ upstream: 'http://172.18.0.3:8000/' }] }],
+    [
+      'loopback, where a server of the same container listens',
+      { upstream: { host: '127.0.0.1', port: 9000 }, listeners: [{ family: 4, address: '127.0.0.1', port: 9000 }] },
+    ],
+    ['an extra host', { upstream: { host: 'host.docker.internal' }, extraHosts: ['host.docker.internal:host-gateway'] }],
+    ["somebody else's server (FA-37)", { upstream: { host: 'api.example.com', port: 443 } }],
+    [
+      'a file changed and reloaded',
+      {
+        modifiedAt: '2026-11-23T06:55:00.000Z',
+        test: { ok: true, text: '' },
+        log: [STARTED_LINE, ['2026-11-23T06:56:00.000Z', '[notice] 1#1: signal 1 (SIGHUP) received from 40, reconfiguring']],
+      },
+    ],
+    ['a file changed, and a log that does not tell of starts', { modifiedAt: '2026-11-23T06:55:00.000Z', test: { ok: true, text: '' } }],
+    [
+      'a test that may not write the pid file',
+      { test: { ok: false, text: 'nginx: [emerg] open() "/run/nginx.pid" failed (13: Permission denied)' } },
+    ],
+  ];
+  it.each(cases)('%s', (_, given) => expect(reasonsOf(judge(given))).toEqual([]));
+});
+
+it('an old error does not make a current 502 a stale address', () => {
+  expect(
+    reasonsOf(judge({ http: status(502), errors: [{ upstream: 'http://172.18.0.3:8000/', time: '2026-11-23T06:30:00.000Z' }] })),
+  ).toEqual(['bad-gateway']);
+});
+
+it('the address of another server of the same group is not stale', () => {
+  const given = { http: status(502), upstream: { host: 'api:8000, squatter' }, errors: [{ upstream: 'http://172.18.0.4:8000/api/' }] };
+  expect(reasonsOf(judge(given))).toEqual(['bad-gateway']);
+});
+
+it('a name in a variable is never stale', () => {
+  expect(reasonsOf(judge({ http: status(502), upstream: { literal: false }, errors: [{ upstream: 'http://172.18.0.3:8000/' }] }))).toEqual([
+    'bad-gateway',
+  ]);
+});
+
+it('shows both addresses and both starts of a stale upstream, and who has the old one now', () => {
+  const [finding] = findingsOf(
+    judge({
+      http: status(502),
+      errors: [
+        {
+          upstream: 'http://172.18.0.4:8000/api/',
+          text: 'connect() failed (111: Connection refused) … upstream: "http://172.18.0.4:8000/api/"',
+        },
+      ],
+    }),
+  );
+  expect(finding?.message).toBe(
+    'front still sends to 172.18.0.4 for api, which is now 172.18.0.6; 172.18.0.4 now belongs to squatter (/api/)',
+  );
+  expect(finding?.evidence.map(({ source }) => source)).toEqual([
+    'HTTP http://172.18.0.2/api/',
+    'front log',
+    'addresses of api',
+    'docker inspect',
+  ]);
+  expect(finding?.values).toEqual({ upstream: 'api:8000', target: 'api', host: 'api', port: '8000' });
+});
+
+it('suspects the service behind a 502', () => {
+  expect(findingsOf(judge({ http: status(502), errors: [{}] }))[0]?.suspects).toEqual([{ service: 'api' }]);
+});
+
+describe('does not apply, or could not look', () => {
+  const cases: [string, Case, string[]][] = [
+    ['proxies to nothing', { upstreams: [] }, ['skip']],
+    ['no configuration', { upstreams: [], files: [] }, ['cannotLook']],
+    ['no way to ask (FA-21)', { http: { trial: stopped('tcp', 'no-tool') } }, ['cannotLook']],
+  ];
+  it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
+  it('a fact that is missing', () => {
+    const service = makeService({ role: 'nginx' });
+    const facts = { nginx: gap('no time left'), logs: gap('x'), inside: gap('x') };
+    expect(proxy.evaluate({ service, stack: makeStack(), facts, peers: {}, now: NOW })).toEqual({ cannotLook: 'no time left' });
+  });
+});

@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import { worker } from '../../src/checks/worker.ts';
+import type { Fact, RedisFact } from '../../src/model/facts.ts';
+import type { Connection } from '../../src/model/stack.ts';
+import { ADDRESS, findingsOf, logOf, OK, reasonsOf, stopped } from './attempts.ts';
+import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
+
+type Server = NonNullable<RedisFact['server']>;
+type Session = Server['sessions'][number];
+type Queue = Server['queues'][number];
+
+const JOBS = '172.18.0.8';
+const SHOP = '172.18.0.9';
+
+const session = (address: string, parts: Partial<Session> = {}): Session => ({
+  address: `${address}:40100`,
+  database: 0,
+  command: 'brpop',
+  idleSeconds: 3,
+  blocked: true,
+  name: '',
+  ...parts,
+});
+const list = (parts: Partial<Queue> = {}): Queue => ({
+  key: 'jobs',
+  database: 0,
+  type: 'list',
+  length: 3,
+  lengthLater: 3,
+  groups: [],
+  ...parts,
+});
+const stream = (lag: number | null): Queue => ({
+  key: 'events',
+  database: 0,
+  type: 'stream',
+  length: 40,
+  lengthLater: 40,
+  groups: [{ name: 'g', consumers: 0, pending: 0, lag }],
+});
+
+const redisFact = (parts: Partial<Server>, trial = OK): Fact<RedisFact> =>
+  fact({
+    attempts: [
+      {
+        client: 'jobs',
+        source: 'env REDIS_URL',
+        host: 'kv',
+        port: 6379,
+        user: null,
+        password: null,
+        database: 0,
+        tls: false,
+        view: ADDRESS,
+        trial,
+        runId: 'r',
+      },
+    ],
+    server: {
+      version: '8',
+      runId: 'r',
+      role: 'master',
+      masterHost: null,
+      masterLinkUp: null,
+      loading: false,
+      usedMemory: 1,
+      maxMemory: 0,
+      maxMemoryPolicy: '',
+      lastSaveOk: true,
+      lastAofWriteOk: true,
+      clients: 2,
+      maxClients: 100,
+      keyspace: {},
+      sessions: [],
+      queues: [],
+      ...parts,
+    },
+  });
+
+const link = (from: string, database: string | null, to = 'kv'): Connection =>
+  makeConnection({ from, to, host: to, port: 6379, kind: 'redis', database, source: 'env REDIS_URL' });
+
+interface Case {
+  server?: Partial<Server>;
+  redis?: Fact<RedisFact>;
+  connections?: Connection[];
+  command?: string[];
+  startedAt?: string;
+  log?: string[];
+  hostNetwork?: boolean;
+}
+
+const judge = (given: Case) => {
+  const service = makeService({
+    name: 'jobs',
+    role: 'worker',
+    containers: [
+      {
+        command: given.command ?? ['python', '-m', 'shop.worker'],
+        networks: given.hostNetwork ? [{ ip: '' }] : [{ ip: JOBS }],
+        state: { startedAt: given.startedAt ?? '2026-11-23T06:50:00.000Z' },
+      },
+    ],
+  });
+  const shop = makeService({ name: 'shop', role: 'http', containers: [{ networks: [{ ip: SHOP }] }] });
+  const kv = makeService({ name: 'kv', role: 'redis', containers: [{ networks: [{ ip: '172.18.0.3' }] }] });
+  const connections = given.connections ?? [link('jobs', '0'), link('shop', '0')];
+  return worker.evaluate({
+    service,
+    stack: makeStack({ services: [service, shop, kv], connections }),
+    facts: { logs: fact(logOf('p-jobs-1', given.log ?? [])) },
+    peers: { kv: { redis: given.redis ?? redisFact(given.server ?? {}) } },
+    now: NOW,
+  });
+};
+
+describe('what is found', () => {
+  const cases: [string, Case, string[]][] = [
+    [
+      'work waits, and the worker has no session',
+      { server: { queues: [list()], sessions: [session(SHOP, { command: 'lpush', blocked: false })] } },
+      ['no-consumer'],
+    ],
+    [
+      'a stream group lags, and the worker has no session',
+      { server: { queues: [stream(5)], sessions: [session(SHOP, { command: 'xadd', blocked: false })] } },
+      ['no-consumer'],
+    ],
+    [
+      'work waits, and the worker only said hello',
+      { server: { queues: [list()], sessions: [session(JOBS, { command: 'client|setinfo', blocked: false })] } },
+      ['no-consumer'],
+    ],
+    [
+      'nothing waits, and the worker has no session',
+      { server: { sessions: [session(SHOP, { command: 'get', blocked: false })] } },
+      ['not-connected'],
+    ],
+    ['nobody at all is connected', {}, ['not-connected']],
+    [
+      'the work lies in another database',
+      {
+        server: { queues: [list()], keyspace: { 0: 1 }, sessions: [session(JOBS, { database: 1 })] },
+        connections: [link('jobs', '1'), link('shop', null)],
+      },
+      ['other-queue'],
+    ],
+    [
+      'the worker reads an empty database that nobody else uses',
+      { server: { sessions: [session(JOBS, { database: 1 })] }, connections: [link('jobs', '1'), link('shop', '0')] },
+      ['other-queue:warn'],
+    ],
+    [
+      'the worker reads an empty Redis that nobody else uses',
+      { server: { sessions: [session(JOBS)] }, connections: [link('jobs', '0'), link('shop', '0', 'other-kv')] },
+      ['other-queue:warn'],
+    ],
+    [
+      'the queue grows under the eyes of the worker',
+      { server: { queues: [list({ length: 3, lengthLater: 9 })], sessions: [session(JOBS, { command: 'lpop', blocked: false })] } },
+      ['backlog-growing'],
+    ],
+  ];
+  it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
+});
+
+describe('what is healthy', () => {
+  const cases: [string, Case][] = [
+    ['waiting for work', { server: { sessions: [session(JOBS)] } }],
+    [
+      'work waits while the worker takes it (FA-39)',
+      { server: { queues: [list({ length: 30, lengthLater: 12 })], sessions: [session(JOBS, { command: 'brpop', blocked: false })] } },
+    ],
+    [
+      'busy with a long job: it asks for nothing now',
+      { server: { queues: [list()], sessions: [session(JOBS, { command: 'hset', blocked: false, idleSeconds: 600 })] } },
+    ],
+    ['a list that is no queue, beside a worker that waits', { server: { queues: [list({ key: 'recent' })], sessions: [session(JOBS)] } }],
+    ['a stream that was read and is kept', { server: { queues: [stream(0)], sessions: [session(JOBS, { command: 'xreadgroup' })] } }],
+    ['just started', { startedAt: '2026-11-23T06:59:58.000Z' }],
+    [
+      'a cache in one database, the queue in another',
+      {
+        server: { keyspace: { 0: 5, 1: 2 }, queues: [list({ key: 'recent' })], sessions: [session(JOBS, { database: 1 })] },
+        connections: [link('jobs', '1'), link('shop', '0'), link('shop', '1')],
+      },
+    ],
+    [
+      'the database is chosen in the code of both',
+      {
+        server: {
+          queues: [list()],
+          sessions: [session(JOBS, { database: 2 }), session(SHOP, { database: 2, blocked: false, command: 'lpush' })],
+        },
+        connections: [link('jobs', '0'), link('shop', '0')],
+      },
+    ],
+    ['the only client', { server: { sessions: [session(JOBS)] }, connections: [link('jobs', '0')] }],
+    [
+      "another worker's queue",
+      {
+        server: {
+          queues: [list({ database: 1 })],
+          keyspace: { 0: 0, 1: 1 },
+          sessions: [session(JOBS), session('172.18.0.77', { database: 1 })],
+        },
+        connections: [link('jobs', '0'), link('shop', '0'), link('shop', '1')],
+      },
+    ],
+  ];
+  it.each(cases)('%s', (_, given) => expect(reasonsOf(judge(given))).toEqual([]));
+});
+
+describe('does not apply, or could not look', () => {
+  const cases: [string, Case, string[]][] = [
+    ['no Redis', { connections: [makeConnection({ from: 'jobs' })] }, ['skip']],
+    ['a queue in RabbitMQ', { connections: [link('jobs', '0'), makeConnection({ from: 'jobs', to: 'mq', kind: 'amqp' })] }, ['skip']],
+    ['a scheduler', { command: ['taskiq', 'scheduler', 'app:scheduler'] }, ['skip']],
+    ['Celery beat', { command: ['celery', '-A', 'app', 'beat'] }, ['skip']],
+    ['Redis let nobody in', { redis: redisFact({}, stopped('login', 'rejected', 'NOAUTH')) }, ['cannotLook']],
+    ['CLIENT LIST is denied', { server: { clients: 9 } }, ['cannotLook']],
+    ['no fact', { redis: gap('no time left') }, ['cannotLook']],
+    ["the host's network", { hostNetwork: true, server: { sessions: [session('172.18.0.1')] } }, ['cannotLook']],
+    ['sessions over IPv6', { server: { sessions: [session('[fd00::8]')] } }, ['cannotLook']],
+  ];
+  it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
+});
+
+it('says what waits where, and shows the known error of the log', () => {
+  const log = ['starting', 'redis.exceptions.ConnectionError: Error -2 connecting to cache:6379. Name or service not known'];
+  const [finding] = findingsOf(
+    judge({
+      server: { queues: [list({ length: 37, lengthLater: 37 })], sessions: [session(SHOP, { blocked: false, command: 'lpush' })] },
+      log,
+    }),
+  );
+  expect(finding?.message).toBe('37 items wait in "jobs" of kv, and jobs is not connected to take them');
+  expect(finding?.evidence.map(({ source }) => source)).toEqual(['kv, database 0', 'CLIENT LIST of kv', 'jobs log']);
+});

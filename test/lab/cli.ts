@@ -1,0 +1,126 @@
+import { type LabEngine, LabUnavailable, openEngine, peekEngine, stopEngine } from './engine.ts';
+import { faultById, faults } from './faults.ts';
+import { healthyVariants } from './healthy.ts';
+import { type LabStack, startStack } from './stack.ts';
+import { currentStack, forgetCurrent, remember } from './state.ts';
+import { removeLostStacks } from './sweep.ts';
+import { verifyLab } from './verify.ts';
+
+type Current = NonNullable<ReturnType<typeof currentStack>>;
+
+const HELP = `npm run lab -- <command>
+
+  up [variant]    start the engine if need be, and the reference stack (or a healthy variant of it)
+  status          where the stack is, how to run the doctor there, what is broken
+  list            the faults and the healthy variants
+  break <fault>   inject a fault
+  heal            undo the injected faults
+  down            remove the stack; stop the engine if it is the lab's own
+  verify [id...]  inject and heal every fault, start every healthy variant
+`;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const progress = (text: string): void => void process.stderr.write(`lab: ${text}\n`);
+
+async function main([command, ...rest]: string[]): Promise<void> {
+  const [argument = ''] = rest;
+  switch (command) {
+    case 'up':
+      return up(await openEngine({ keep: true, onProgress: progress }), argument);
+    case 'list':
+      return list();
+    case 'verify': {
+      const engine = await openEngine({ onProgress: progress });
+      if (!(await verifyLab(engine, rest, say))) process.exitCode = 1;
+      return engine.close();
+    }
+    case 'down':
+      return down();
+    case 'status':
+    case 'break':
+    case 'heal': {
+      const engine = await peekEngine();
+      const current = engine && currentStack(engine);
+      if (!current) throw new Error('there is no stack; `npm run lab -- up` starts one');
+      if (command === 'break') return breakStack(current, argument);
+      if (command === 'heal') return heal(current);
+      return status(current.stack, current.faults);
+    }
+    default:
+      process.stdout.write(HELP);
+      process.exitCode = command === undefined || command === 'help' ? 0 : 2;
+  }
+}
+
+async function breakStack({ stack, faults: broken }: Current, id: string): Promise<void> {
+  const fault = faultById(id);
+  // Noted first: what is half broken must be healed too.
+  remember(stack, [...broken, fault.id]);
+  await fault.inject(stack);
+  say(`${fault.title}\nexpected: ${fault.expect.root}, ${[fault.expect.code].flat().join(' or ')}\ncd ${stack.dir}`);
+}
+
+async function heal({ stack, faults: broken }: Current): Promise<void> {
+  for (const id of broken.toReversed()) await faultById(id).heal(stack);
+  remember(stack, []);
+  say(broken.length > 0 ? 'healthy again' : 'nothing was broken');
+}
+
+async function down(): Promise<void> {
+  const engine = await peekEngine();
+  if (engine) {
+    await currentStack(engine)?.stack.down();
+    await removeLostStacks(engine);
+    if (engine.owned) await stopEngine();
+  }
+  forgetCurrent();
+}
+
+async function up(engine: LabEngine, variant: string): Promise<void> {
+  const current = currentStack(engine);
+  const running = current && (await current.stack.compose('ps', '-q'))?.stdout.trim();
+  if (current && running && !variant) return status(current.stack, current.faults);
+  await current?.stack.down();
+  const edit = variant ? healthyVariants.find((known) => known.id === variant) : undefined;
+  if (variant && !edit) throw new Error(`no healthy variant "${variant}"; see \`npm run lab -- list\``);
+  await removeLostStacks(engine);
+  const stack = await startStack(engine, { ...edit?.options, keep: true, onProgress: progress });
+  await edit?.after?.(stack);
+  remember(stack, []);
+  return status(stack, []);
+}
+
+async function status(stack: LabStack, broken: string[]): Promise<void> {
+  const exports = Object.entries(stack.engine.env).map(
+    ([name, value]) => `export ${name}=${name === 'PATH' ? `${value.split(':')[0]}:$PATH` : value}`,
+  );
+  say(
+    [
+      `project  ${stack.project}`,
+      `ports    ${Object.entries(stack.ports)
+        .map(([name, port]) => `${name} ${port}`)
+        .join(', ')}`,
+      `broken   ${broken.join(', ') || 'nothing'}`,
+      '',
+      'Run the doctor there:',
+      ...exports.map((line) => `  ${line}`),
+      `  cd ${stack.dir}`,
+      '  doctor',
+    ].join('\n'),
+  );
+  process.stdout.write((await stack.compose('ps', '-a')).stdout);
+}
+
+function list(): void {
+  say('faults');
+  for (const fault of faults) say(`  ${fault.id.padEnd(32)} ${fault.title}`);
+  say('\nhealthy variants');
+  for (const variant of healthyVariants) say(`  ${variant.id.padEnd(32)} ${variant.title}`);
+}
+
+// `npm run lab -- list | head` is no error.
+process.stdout.on('error', () => process.exit());
+main(process.argv.slice(2)).catch((error: Error) => {
+  process.stderr.write(`lab: ${error instanceof LabUnavailable ? 'unavailable: ' : ''}${error.message}\n`);
+  process.exitCode = 1;
+});

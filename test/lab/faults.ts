@@ -1,0 +1,27 @@
+import { appFaults } from './faults/app.ts';
+import { composeFaults } from './faults/compose.ts';
+import { containerFaults } from './faults/containers.ts';
+import type { Fault } from './faults/fault.ts';
+import { postgresFaults } from './faults/postgres.ts';
+import { proxyFaults } from './faults/proxy.ts';
+import { redisFaults } from './faults/redis.ts';
+import { staticFaults } from './faults/static-files.ts';
+
+export type { Fault } from './faults/fault.ts';
+
+/** Every fault the lab can inject. */
+export const faults: Fault[] = [
+  ...containerFaults,
+  ...postgresFaults,
+  ...redisFaults,
+  ...staticFaults,
+  ...appFaults,
+  ...proxyFaults,
+  ...composeFaults,
+];
+
+export function faultById(id: string): Fault {
+  const fault = faults.find((known) => known.id === id);
+  if (!fault) throw new Error(`no fault "${id}"; see \`npm run lab -- list\``);
+  return fault;
+}

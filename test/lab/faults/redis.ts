@@ -1,0 +1,71 @@
+import { until } from '../run.ts';
+import type { LabStack } from '../stack.ts';
+import type { Fault } from './fault.ts';
+import { answers, enqueue, redisCli, up } from './tools.ts';
+
+const others = ['backend', 'db', 'nginx', 'worker'];
+
+const jobsAreRefused = (stack: LabStack): Promise<unknown> =>
+  until('jobs to be refused', async () => (await enqueue(stack)).status === 500);
+
+/** Redis runs, but the app cannot use it. */
+export const redisFaults: Fault[] = [
+  {
+    id: 'redis-password',
+    title: 'Redis wants a password and REDIS_URL has none',
+    inject: async (stack) => {
+      await redisCli(stack, 'config', 'set', 'requirepass', 'set-by-hand');
+      await answers(stack, '/health', 503, 'Authentication');
+    },
+    heal: async (stack) => {
+      await redisCli(stack, '--no-auth-warning', '-a', 'set-by-hand', 'config', 'set', 'requirepass', '');
+      await up(stack);
+    },
+    expect: { root: 'redis/redis', code: 'redis/auth-required', innocents: others, remedy: /REDIS_URL|requirepass/ },
+  },
+  {
+    id: 'redis-cannot-save',
+    title: 'Redis cannot write its snapshot, so it refuses writes',
+    inject: async (stack) => {
+      await stack.exec('redis', ['sh', '-c', 'chown root /data && chmod 755 /data']);
+      await redisCli(stack, 'bgsave');
+      await until('the snapshot to fail', async () => (await redisCli(stack, 'info', 'persistence')).includes('last_bgsave_status:err'));
+      await jobsAreRefused(stack);
+    },
+    heal: async (stack) => {
+      await stack.exec('redis', ['sh', '-c', 'chown redis /data']);
+      await redisCli(stack, 'bgsave');
+      await until('a snapshot', async () => (await redisCli(stack, 'info', 'persistence')).includes('last_bgsave_status:ok'));
+      await up(stack);
+    },
+    expect: { root: 'redis/redis', code: 'redis/cannot-persist', innocents: others, remedy: /\/data|BGSAVE/i },
+  },
+  {
+    id: 'redis-out-of-memory',
+    title: 'Redis has reached maxmemory and may evict nothing',
+    inject: async (stack) => {
+      await redisCli(stack, 'eval', "redis.call('set', 'cache:waveform', string.rep('x', 3000000))", '0');
+      await redisCli(stack, 'config', 'set', 'maxmemory', '2mb');
+      await jobsAreRefused(stack);
+    },
+    heal: async (stack) => {
+      await redisCli(stack, 'config', 'set', 'maxmemory', '0');
+      await redisCli(stack, 'del', 'cache:waveform');
+      await up(stack);
+    },
+    expect: { root: 'redis/redis', code: 'redis/out-of-memory', innocents: others, remedy: /maxmemory/ },
+  },
+  {
+    id: 'redis-replica',
+    title: 'Redis has become a read-only replica of something else',
+    inject: async (stack) => {
+      await redisCli(stack, 'replicaof', '127.0.0.1', '1');
+      await jobsAreRefused(stack);
+    },
+    heal: async (stack) => {
+      await redisCli(stack, 'replicaof', 'no', 'one');
+      await up(stack);
+    },
+    expect: { root: 'redis/redis', code: 'redis/read-only-replica', innocents: others, remedy: /REPLICAOF NO ONE/i },
+  },
+];

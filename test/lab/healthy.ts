@@ -1,0 +1,144 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compose, edit as editStack, enqueue } from './faults/tools.ts';
+import { until } from './run.ts';
+import type { LabStack, StackOptions } from './stack.ts';
+
+/** A stack that is well although it differs from the reference: the doctor must report no failure. */
+export interface HealthyVariant {
+  id: string;
+  title: string;
+  options: StackOptions;
+  /** What happens once it runs. */
+  after?(stack: LabStack): Promise<void>;
+}
+
+const FILE = 'docker-compose.yml';
+
+const edit = (dir: string, ...changes: [string | RegExp, string][]): void => {
+  const path = join(dir, FILE);
+  let text = readFileSync(path, 'utf8');
+  for (const [find, replacement] of changes) {
+    const changed = text.replace(find, replacement);
+    if (changed === text) throw new Error(`${FILE} has nothing like ${String(find)}`);
+    text = changed;
+  }
+  writeFileSync(path, text);
+};
+
+const SEED = `  seed:
+    build:
+      context: ./backend
+      dockerfile: Dockerfile.dev
+    entrypoint: ["python", "-m", "app.migrate"]
+    command: []
+    volumes:
+      - ./backend:/app
+    environment: *app-environment
+    restart: "no"
+    depends_on:
+      db: { condition: service_healthy }
+
+`;
+
+export const healthyVariants: HealthyVariant[] = [
+  { id: 'reference', title: 'the fixture as it is', options: {} },
+  {
+    id: 'redis-password',
+    title: 'Redis with a password that everybody knows',
+    options: {
+      edit: (dir) =>
+        edit(
+          dir,
+          ['redis://redis:6379/0', 'redis://:open-sesame@redis:6379/0'],
+          ['    image: redis:8.4.0-alpine\n', '    image: redis:8.4.0-alpine\n    command: redis-server --requirepass open-sesame\n'],
+          ['redis-cli ping', 'redis-cli -a open-sesame --no-auth-warning ping'],
+        ),
+    },
+  },
+  {
+    id: 'ports-unpublished',
+    title: 'Postgres, Redis and the backend publish no port',
+    options: {
+      edit: (dir) =>
+        edit(
+          dir,
+          ...['BACKEND', 'DB', 'REDIS'].map((name): [RegExp, string] => [new RegExp(` {4}ports:\\n {6}- .*${name}_PORT.*\\n`), '']),
+        ),
+    },
+  },
+  {
+    id: 'two-workers',
+    title: 'two workers share the queue',
+    options: { up: ['--wait', '--scale', 'worker=2'] },
+  },
+  {
+    id: 'one-shot-finished',
+    title: 'a one-shot service has exited with 0 and others waited for that',
+    options: {
+      edit: (dir) =>
+        edit(
+          dir,
+          ['  backend:\n', `${SEED}  backend:\n`],
+          [/( {4}restart: unless-stopped\n {4}depends_on:\n)/, '$1      seed: { condition: service_completed_successfully }\n'],
+        ),
+      // `--wait` takes a service that ends for a failure.
+      up: [],
+    },
+    after: async (stack) => {
+      await compose(stack, 'up', '-d', '--wait', 'nginx', 'worker');
+    },
+  },
+  {
+    id: 'no-healthchecks',
+    title: 'no service has a healthcheck',
+    options: {
+      edit: (dir) => edit(dir, [/ {4}healthcheck:\n(?: {6}.*\n)+/g, ''], [/service_healthy/g, 'service_started']),
+      up: [],
+    },
+    after: async (stack) => {
+      // Without them nobody waits: the first starts may fail, and the restart policy mends it.
+      await until(
+        'the stack to work',
+        async () => {
+          const answer = await enqueue(stack);
+          if (answer.status === 0 || answer.status === 502) await compose(stack, 'up', '-d');
+          return answer.status === 202;
+        },
+        60_000,
+        500,
+      );
+    },
+  },
+  {
+    id: 'build-container-stopped',
+    title: 'the build-only service ran once, exited with 0 and lies there',
+    options: {},
+    after: async (stack) => {
+      await compose(stack, '--profile', 'build', 'up', '-d', 'astro');
+      await compose(stack, '--profile', 'build', 'wait', 'astro');
+    },
+  },
+  {
+    id: 'build-container-sleeps',
+    title: 'the build-only service sleeps for ever, to be used with exec',
+    options: {
+      edit: (dir) => edit(dir, ['    profiles: [build]\n', '    command: ["sleep", "infinity"]\n']),
+    },
+  },
+  {
+    id: 'database-restarted',
+    title: "Postgres was restarted a moment ago; its log and the backend's tell of it",
+    options: {},
+    after: async (stack) => {
+      await compose(stack, 'restart', 'db');
+      await compose(stack, 'up', '-d', '--wait');
+    },
+  },
+  {
+    id: 'comment-edited',
+    title: 'a comment in the compose file changed; nothing to recreate',
+    options: {},
+    after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
+  },
+];

@@ -1,0 +1,51 @@
+/** Every fault of the lab's table, injected into the running reference stack: is the one cause found, and nobody else blamed? */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { faults } from '../lab/faults.ts';
+import type { LabEngine } from '../lab/engine.ts';
+import { startStack, type LabStack } from '../lab/stack.ts';
+import { diagnosis, labEngine } from './doctor.ts';
+
+const only = process.env['FAULTS']?.split(',');
+const engine: LabEngine | null = await labEngine();
+
+describe.skipIf(!engine)('a fault in the reference stack', () => {
+  let stack: LabStack;
+  beforeAll(async () => {
+    stack = await startStack(engine!);
+  }, 600_000);
+  afterAll(async () => {
+    await stack?.down();
+    await engine?.close();
+  }, 120_000);
+
+  test.for(faults.filter(({ id }) => !only || only.includes(id)))('$id: $title', { timeout: 240_000 }, async (fault) => {
+    await fault.inject(stack);
+    try {
+      const { report, code } = await diagnosis(stack);
+      const { root, innocents, remedy } = fault.expect;
+      const codes = [fault.expect.code].flat();
+      const told = JSON.stringify(report.rootCauses.map(({ id, code: found, summary, explains }) => ({ id, found, summary, explains })), null, 1);
+      const red = report.checks.filter(({ status }) => status !== 'pass' && status !== 'skip').map((check) => `${check.id} ${check.status} ${check.code ?? check.reason} ← ${check.causedBy ?? check.blockedBy ?? '?'}`);
+      const context = `${told}\n${red.join('\n')}`;
+
+      if (fault.expect.status === 'warn') {
+        const warned = report.checks.find(({ id }) => id === root);
+        expect(warned?.status, context).toBe('warn');
+        expect(codes, context).toContain(warned?.code);
+        expect(code, context).toBe(0);
+        return;
+      }
+      expect(report.rootCauses[0]?.id, context).toBe(root);
+      expect(codes, context).toContain(report.rootCauses[0]?.code);
+      expect(report.rootCauses.map(({ service }) => service).filter((service) => service !== null && innocents.includes(service)), context).toEqual([]);
+      expect(report.rootCauses, context).toHaveLength(1);
+      expect(code, context).toBe(1);
+      const steps = report.rootCauses[0]!.remedy?.steps ?? [];
+      expect(steps.map(({ text, command }) => `${text} ${command ?? ''}`).join('\n'), context).toMatch(remedy);
+      expect(steps[0]?.effect, 'a step that loses data is never the first').not.toBe('destructive');
+      expect(JSON.stringify(report)).not.toContain(stack.password);
+    } finally {
+      await fault.heal(stack);
+    }
+  });
+});

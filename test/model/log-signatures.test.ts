@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { knownErrorIn, lineAbout } from '../../src/model/log-signatures.ts';
+
+const known = (...texts: string[]) => knownErrorIn(texts.map((text) => ({ text })));
+
+describe('known errors', () => {
+  it.each<[string, string, string | null, number | null]>([
+    ['connection to server at "db" (172.18.0.2), port 5432 failed: Connection refused', 'connection', 'db', 5432],
+    ['connection to server at "db" (172.18.0.2), port 5432 failed: timeout expired', 'connection', 'db', 5432],
+    ['connection to server at "db" (172.18.0.2), port 5432 failed: FATAL:  password authentication failed for user "x"', 'postgres', null, null],
+    ['Error: connect ECONNREFUSED ::1:5432', 'connection', '::1', 5432],
+    ['Error: connect ECONNREFUSED 172.18.0.3:6379', 'connection', '172.18.0.3', 6379],
+    ['dial tcp 172.18.0.2:5432: connect: connection refused', 'connection', '172.18.0.2', 5432],
+    ['dial tcp [::1]:5432: connect: connection refused', 'connection', '::1', 5432],
+    ['dial tcp: lookup db on 127.0.0.11:53: no such host', 'name', 'db', null],
+    ['redis.exceptions.ConnectionError: Error -2 connecting to cache:6379. Name or service not known.', 'name', 'cache', 6379],
+    ['redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.', 'connection', 'cache', 6379],
+    ['[emerg] 1#1: host not found in upstream "backend:8000" in /etc/nginx/conf.d/default.conf:4', 'name', 'backend', null],
+    ['nginx: [emerg] unknown directive "prox_pass" in /etc/nginx/nginx.conf:3', 'self', null, null],
+    ['php_network_getaddresses: getaddrinfo for mysql failed: Name or service not known', 'name', 'mysql', null],
+    ["wget: bad address 'backend:8000'", 'name', 'backend', null],
+    ['socket.gaierror: [Errno -3] Temporary failure in name resolution', 'name', null, null],
+    ['redis.exceptions.AuthenticationError: Authentication required.', 'redis', null, null],
+    ["MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", 'redis', null, null],
+    ['asyncpg.exceptions.UndefinedTableError: relation "users" does not exist', 'self', null, null],
+    ['sh: 1: uvicorn: not found', 'command', null, null],
+    ['exec /entrypoint.sh: exec format error', 'format', null, null],
+  ])('%s', (line, blame, host, port) => {
+    expect(known(line)).toMatchObject({ blame, host, port, line });
+  });
+
+  it.each([
+    'WARNING Memory overcommit must be enabled!',
+    'database system is ready to accept connections',
+    'LOG:  invalid length of startup packet',
+    'WARNING:  database "shop" has a collation version mismatch',
+    'GET /not-found 404 Not Found',
+    '',
+  ])('says nothing of: %s', (line) => {
+    expect(known(line)).toBeNull();
+  });
+
+  it('prefers a line that names its matter to a newer one that names none', () => {
+    expect(known('getaddrinfo ENOTFOUND db', 'Permission denied')?.id).toBe('node-name');
+  });
+
+  it('takes the newest of two that name theirs', () => {
+    expect(known('getaddrinfo ENOTFOUND db', "ModuleNotFoundError: No module named 'x'")?.id).toBe('python-module');
+  });
+
+  it('forgets what is long past', () => {
+    expect(known('getaddrinfo ENOTFOUND db', ...Array.from({ length: 100 }, () => 'ok'))).toBeNull();
+  });
+
+  it("a server's log of its clients' mistakes is not its own error", () => {
+    const line = { text: 'FATAL:  role "root" does not exist' };
+    expect(knownErrorIn([line], 'postgres')).toBeNull();
+    expect(knownErrorIn([line], 'http')?.blame).toBe('postgres');
+  });
+
+  it('finds the line about one host and port', () => {
+    const lines = [{ text: 'connect ECONNREFUSED 127.0.0.1:5432' }, { text: 'connect ECONNREFUSED 127.0.0.1:6379' }];
+    expect(lineAbout(lines, 'connection', ['127.0.0.1'], 5432)?.line).toContain('5432');
+    expect(lineAbout(lines, 'connection', ['127.0.0.1'], 9999)).toBeNull();
+    expect(lineAbout(lines, 'name', ['127.0.0.1'], 5432)).toBeNull();
+  });
+});
