@@ -18,7 +18,6 @@ export default defineConfig({
           include: ['test/live/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          teardownTimeout: 120_000,
           fileParallelism: false,
         },
       },

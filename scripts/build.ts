@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { build, transform } from 'esbuild';
 import type { BuildOptions, Metafile, Plugin } from 'esbuild';
 
@@ -18,15 +18,17 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
  */
 const UNNEEDED = ['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'ssh2', 'tar-fs'];
 
+/** A module whose every export is a function that throws. */
+const throwing = (name: string): string => `
+  const absent = function () { throw new Error('${name} is not part of this program'); };
+  module.exports = new Proxy({}, { get: (_, key) => (typeof key === 'symbol' ? undefined : absent) });`;
+
 const withoutUnneeded: Plugin = {
   name: 'without-unneeded',
   setup(pluginBuild) {
     const names = new Set(UNNEEDED);
     pluginBuild.onResolve({ filter: /^[@a-z]/ }, ({ path }) => (names.has(path) ? { path, namespace: 'unneeded' } : undefined));
-    pluginBuild.onLoad({ filter: /.*/, namespace: 'unneeded' }, ({ path }) => ({
-      contents: `module.exports = new Proxy({}, { get: (_, name) => typeof name === 'symbol' ? undefined : function () { throw new Error(${JSON.stringify(`${path} is not part of this program`)}); } });`,
-      loader: 'js',
-    }));
+    pluginBuild.onLoad({ filter: /.*/, namespace: 'unneeded' }, ({ path }) => ({ contents: throwing(path), loader: 'js' }));
   },
 };
 
@@ -44,6 +46,21 @@ const shared: BuildOptions = {
   logLevel: 'warning',
 };
 
+/**
+ * A CommonJS package that is imported lazily becomes a part with nothing but a default export; Node gives its names too:
+ * `const { Redis } = await import('ioredis')`.
+ */
+const NAMED_EXPORTS = `
+for (const name of Object.keys(module.exports.default)) {
+  if (!(name in module.exports)) Object.defineProperty(module.exports, name, { enumerable: true, get: () => module.exports.default[name] });
+}
+`;
+
+const isCommonJsPackage = ({ inputs, outputs }: Metafile, path: string): boolean => {
+  const { entryPoint } = outputs[relative(root, path).split(sep).join('/')] ?? {};
+  return entryPoint !== undefined && inputs[entryPoint]?.format === 'cjs';
+};
+
 /** esbuild splits ES modules only; each part is turned into CommonJS afterwards, and `import()` into a lazy `require()`. */
 export const buildCli = async (dist: string): Promise<Metafile> => {
   const { metafile, outputFiles } = await build({
@@ -57,10 +74,17 @@ export const buildCli = async (dist: string): Promise<Metafile> => {
     write: false,
     define: { DOCTOR_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
   });
-  for (const { path, text } of outputFiles!) {
-    const { code } = await transform(text, { format: 'cjs', platform: 'node', target: shared.target!, minify: true, supported: { 'dynamic-import': false } });
+  for (const { path, text } of outputFiles) {
+    const { code } = await transform(text, {
+      format: 'cjs',
+      platform: 'node',
+      target: shared.target!,
+      minify: true,
+      supported: { 'dynamic-import': false },
+    });
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, path.endsWith('cli.cjs') ? `#!/usr/bin/env node\n${code}` : code);
+    const before = path.endsWith('cli.cjs') ? '#!/usr/bin/env node\n' : '';
+    writeFileSync(path, before + code + (isCommonJsPackage(metafile!, path) ? NAMED_EXPORTS : ''));
   }
   chmodSync(join(dist, 'cli.cjs'), 0o755);
   return metafile!;
@@ -83,11 +107,29 @@ const buildLibrary = async (dist: string): Promise<Metafile> => {
 /** The declarations of the library, and of what they speak of: the rest of the program has none. */
 const writeTypes = (dist: string): void => {
   const types = join(dist, 'types');
-  const compiler = ['--target', 'ES2023', '--lib', 'ES2023', '--module', 'NodeNext', '--types', 'node', '--strict', '--allowImportingTsExtensions', '--skipLibCheck'];
+  const compiler = [
+    '--target',
+    'ES2023',
+    '--lib',
+    'ES2023',
+    '--module',
+    'NodeNext',
+    '--types',
+    'node',
+    '--strict',
+    '--allowImportingTsExtensions',
+    '--skipLibCheck',
+  ];
   const output = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', types];
   // Declarations of parts of packages that come without any.
-  const ambient = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.d.ts')).map((file) => join('src', file));
-  execFileSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), ...compiler, ...output, 'src/index.ts', ...ambient], { cwd: root, stdio: 'inherit' });
+  const ambient = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.d.ts'))
+    .map((file) => join('src', file));
+  execFileSync(
+    process.execPath,
+    [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), ...compiler, ...output, 'src/index.ts', ...ambient],
+    { cwd: root, stdio: 'inherit' },
+  );
 
   const wanted = new Set<string>();
   const follow = (file: string): void => {
@@ -96,7 +138,10 @@ const writeTypes = (dist: string): void => {
     const text = readFileSync(file, 'utf8');
     for (const [, path] of text.matchAll(IMPORTED)) follow(join(dirname(file), `${path!}.d.ts`));
     // Declarations keep the `.ts` of the sources, which only a compiler with a special switch would follow.
-    writeFileSync(file, text.replaceAll(IMPORTED, (found) => found.replace(/\.ts(?=['"]$)/, '.js')));
+    writeFileSync(
+      file,
+      text.replaceAll(IMPORTED, (found) => found.replace(/\.ts(?=['"]$)/, '.js')),
+    );
   };
   follow(join(types, 'index.d.ts'));
   for (const file of readdirSync(types, { recursive: true, encoding: 'utf8' }).map((name) => join(types, name))) {
@@ -126,7 +171,10 @@ const writeLicences = (metafiles: Metafile[], dist: string): void => {
   });
   texts.sort((a, b) => (a.title < b.title ? -1 : 1));
   const head = 'The files in this folder contain the following packages.';
-  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), `${[head, ...texts.map(({ title, text }) => `${'='.repeat(80)}\n${title}\n\n${text}`)].join('\n\n')}\n`);
+  writeFileSync(
+    join(dist, 'THIRD-PARTY-LICENSES.txt'),
+    `${[head, ...texts.map(({ title, text }) => `${'='.repeat(80)}\n${title}\n\n${text}`)].join('\n\n')}\n`,
+  );
 };
 
 const kilobytes = (path: string): number => Math.round(statSync(path).size / 1024);

@@ -57,7 +57,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   profile: { value: 'name', repeatable: true, help: 'Profile to enable; may be given again', of: LOOKING },
   'env-file': { value: 'file', repeatable: true, help: 'Environment file; may be given again', of: LOOKING },
   context: { short: 'c', value: 'name', help: 'Docker context', of: LOOKING },
-  runbook: { value: 'file', help: 'Your team\'s runbook, before the doctor\'s own', of: EVERY },
+  runbook: { value: 'file', help: "Your team's runbook, before the doctor's own", of: EVERY },
   config: { value: 'file', help: '', of: EVERY },
   timeout: { value: 'time', help: 'For the whole run: 30s, 1500ms, 2m (default 30s)', of: LOOKING },
   wait: { value: 'time', help: 'Look again until nothing fails or the time is up', of: ['check'] },
@@ -85,9 +85,13 @@ export const parseArgs = (argv: readonly string[]): Command => {
   const group = first as Group;
   for (const name of given.keys()) {
     const spec = OPTIONS[name]!;
-    if (!spec.of.includes(group)) throw new UsageError(`--${name} is not an option of "doctor ${group}"; it goes with ${spec.of.map((each) => `"doctor ${each}"`).join(', ')}`);
+    if (!spec.of.includes(group))
+      throw new UsageError(
+        `--${name} is not an option of "doctor ${group}"; it goes with ${spec.of.map((each) => `"doctor ${each}"`).join(', ')}`,
+      );
   }
-  if (given.has('config')) throw new UsageError(`--config ${one(given, 'config')}: configuration files are not supported in this version; leave --config out`);
+  if (given.has('config'))
+    throw new UsageError(`--config ${one(given, 'config')}: configuration files are not supported in this version; leave --config out`);
   if (given.has('quiet') && given.has('verbose')) throw new UsageError('--quiet and --verbose contradict each other; give one of them');
 
   const stack = stackOptions(given);
@@ -99,22 +103,28 @@ export const parseArgs = (argv: readonly string[]): Command => {
       const empty = rest.findIndex((selector) => selector.trim() === '');
       if (empty >= 0) throw new UsageError('an empty selector; name a service, a check, or both as in "db/postgres"');
       const waitMs = given.has('wait') ? duration('--wait', one(given, 'wait')!) : null;
-      if (waitMs !== null && replay !== null) throw new UsageError('--wait and --replay contradict each other: a recording does not change');
+      if (waitMs !== null && replay !== null)
+        throw new UsageError('--wait and --replay contradict each other: a recording does not change');
       return { kind: 'run', stack, looks, selectors: rest, strict: given.has('strict'), waitMs, replay };
     }
     case 'list':
       noMore(rest, 0, 'doctor list');
       return { kind: 'list', stack, looks, replay };
     case 'explain':
-      if (rest[0] === undefined) throw new UsageError('"doctor explain" needs a code, as in "doctor explain postgres/auth-rejected"; "doctor list" shows the checks');
+      if (rest[0] === undefined)
+        throw new UsageError(
+          '"doctor explain" needs a code, as in "doctor explain postgres/auth-rejected"; "doctor list" shows the checks',
+        );
       noMore(rest, 1, 'doctor explain <code>');
       return { kind: 'explain', stack, looks, code: rest[0] };
     case 'runbook':
-      if (rest[0] !== undefined && rest[0] !== 'verify') throw new UsageError(`unknown word "${rest[0]}" after "doctor runbook"; it takes only "verify"`);
+      if (rest[0] !== undefined && rest[0] !== 'verify')
+        throw new UsageError(`unknown word "${rest[0]}" after "doctor runbook"; it takes only "verify"`);
       noMore(rest, 1, 'doctor runbook verify');
       return { kind: 'runbook', stack, looks, verify: rest[0] === 'verify' };
     case 'record':
-      if (rest[0] === undefined || rest[0] === '') throw new UsageError('"doctor record" needs a file to write, as in "doctor record broken.json"');
+      if (rest[0] === undefined || rest[0] === '')
+        throw new UsageError('"doctor record" needs a file to write, as in "doctor record broken.json"');
       noMore(rest, 1, 'doctor record <file>');
       return { kind: 'record', stack, looks, file: rest[0] };
   }
@@ -172,7 +182,8 @@ const option = (arg: string): { name: string; shown: string; inline: string | nu
     const equals = arg.indexOf('=');
     const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
     if (!Object.hasOwn(OPTIONS, name)) {
-      throw new UsageError(`unknown option --${name}${didYouMean(name, Object.keys(OPTIONS)).replaceAll(/(?<=mean | or |, )(?=\w)/g, '--') || '; see doctor --help'}`);
+      const options = Object.keys(OPTIONS).map((each) => `--${each}`);
+      throw new UsageError(`unknown option --${name}${didYouMean(`--${name}`, options) || '; see doctor --help'}`);
     }
     return { name, shown: `--${name}`, inline: equals < 0 ? null : arg.slice(equals + 1), more: null };
   }
@@ -183,7 +194,8 @@ const option = (arg: string): { name: string; shown: string; inline: string | nu
     throw new UsageError(`unknown option ${arg.length > 2 && long.includes('mean') ? arg : `-${letter}`}${long}`);
   }
   const tail = arg.slice(2);
-  if (OPTIONS[name]!.value !== undefined) return { name, shown: `-${letter}`, inline: tail === '' ? null : tail.replace(/^=/, ''), more: null };
+  if (OPTIONS[name]!.value !== undefined)
+    return { name, shown: `-${letter}`, inline: tail === '' ? null : tail.replace(/^=/, ''), more: null };
   return { name, shown: `-${letter}`, inline: null, more: tail === '' ? null : `-${tail}` };
 };
 

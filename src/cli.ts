@@ -131,7 +131,8 @@ const failed = (error: unknown, session: Session): number => {
 const reportBroken = (session: Session, error: Error): void => {
   session.progress?.stop();
   const debug = process.env['DOCTOR_DEBUG'] || process.argv.includes('-v') || process.argv.includes('--verbose');
-  writeNow(2, `doctor: internal error: ${plain(error.message)}; this is a fault of the doctor, please report it${debug ? '' : ' with what DOCTOR_DEBUG=1 prints'}\n`);
+  const how = debug ? '' : ' with what DOCTOR_DEBUG=1 prints';
+  writeNow(2, `doctor: internal error: ${plain(error.message)}; this is a fault of the doctor, please report it${how}\n`);
   if (debug && error.stack !== undefined) writeNow(2, `${error.stack.split('\n').map(plain).join('\n  ')}\n`);
 };
 
@@ -162,7 +163,11 @@ const terminal = async ({ color }: Looks): Promise<Terminal> => {
   const { columnsOf, showsUnicode, wantsColour } = await import('./render/terminal.ts');
   const { env, platform, stdout } = process;
   const given = { env, isTTY: stdout.isTTY };
-  return { columns: columnsOf({ ...given, columns: stdout.columns }), colour: wantsColour({ ...given, color }), unicode: showsUnicode({ env, platform }) };
+  return {
+    columns: columnsOf({ ...given, columns: stdout.columns }),
+    colour: wantsColour({ ...given, color }),
+    unicode: showsUnicode({ env, platform }),
+  };
 };
 
 const doctorOptions = async (stack: StackOptions, selectors: string[], replay: string | null): Promise<DoctorOptions> => ({
@@ -179,7 +184,11 @@ const startProgress = async (session: Session, { json, quiet, verbose }: Looks, 
   const { startProgress: start } = await import('./progress.ts');
   const { env, stderr } = process;
   const inCi = Boolean(env['CI']) && env['CI'] !== 'false';
-  session.progress = start(stderr, { spinner: !quiet && env['TERM'] !== 'dumb' && !(json && inCi), lines: verbose, waitLines: waits && !quiet });
+  session.progress = start(stderr, {
+    spinner: !quiet && env['TERM'] !== 'dumb' && !(json && inCi),
+    lines: verbose,
+    waitLines: waits && !quiet,
+  });
   return session.progress;
 };
 
@@ -190,7 +199,8 @@ const runChecks = async ({ stack, looks, selectors, strict, waitMs, replay }: As
   const { diagnose } = await import('./doctor.ts');
   const { report, stats } = await untilGreen(() => diagnose(options, hooks), { waitMs, strict, session, progress });
   progress.stop();
-  if (options.replay !== null) report.notes.push(`replay of ${replay}, recorded at ${options.replay.recordedAt}: nothing was looked at now`);
+  if (options.replay !== null)
+    report.notes.push(`replay of ${replay}, recorded at ${options.replay.recordedAt}: nothing was looked at now`);
 
   const code = exitCode(report, { strict, signal: session.ending() });
   if (looks.json) return print((await import('./render/json.ts')).renderJson(report), code);
@@ -218,7 +228,9 @@ const untilGreen = async (look: () => Promise<Diagnosis>, { waitMs, strict, sess
       return diagnosis;
     }
     const causes = report.rootCauses.map(({ id }) => id);
-    progress.again(causes.length > 0 ? causes : report.checks.filter(({ status }) => status === 'error' || status === 'warn').map(({ id }) => id));
+    progress.again(
+      causes.length > 0 ? causes : report.checks.filter(({ status }) => status === 'error' || status === 'warn').map(({ id }) => id),
+    );
     await pause(WAIT_PAUSE_MS, session.signal);
     if (session.signal.aborted) return diagnosis;
   }
@@ -227,10 +239,14 @@ const untilGreen = async (look: () => Promise<Diagnosis>, { waitMs, strict, sess
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 
 const list = async ({ stack, looks, replay }: Asked<'list'>, session: Session): Promise<number> => {
@@ -256,7 +272,11 @@ const record = async ({ stack, looks, file }: Asked<'record'>, session: Session)
   const code = ending === null ? 0 : SIGNAL_CODES[ending];
   if (looks.quiet) return code;
   const { shown } = await import('./render/words.ts');
-  return print(`Recorded ${Object.keys(facts).length} facts of ${shown(report.stack.project)} in ${shown(file)}; passwords and tokens are not in it.\nSee it: doctor --replay ${shown(file)}\n`, code);
+  const told = [
+    `Recorded ${Object.keys(facts).length} facts of ${shown(report.stack.project)} in ${shown(file)}; passwords and tokens are not in it.`,
+    `See it: doctor --replay ${shown(file)}`,
+  ];
+  return print(`${told.join('\n')}\n`, code);
 };
 
 const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number> => {
@@ -264,7 +284,12 @@ const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number
   const explained = await explainCode(code, { runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK });
   const { renderExplanation, renderFindings } = await import('./render/explain.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose };
-  return print(explained.kind === 'check' ? renderFindings(explained.question, look) : renderExplanation({ ...explained, ...explained.question }, look), 0);
+  return print(
+    explained.kind === 'check'
+      ? renderFindings(explained.question, look)
+      : renderExplanation({ ...explained, ...explained.question }, look),
+    0,
+  );
 };
 
 const runbook = async ({ stack, looks, verify }: Asked<'runbook'>): Promise<number> => {

@@ -49,29 +49,48 @@ const outcomeOf = async (
     durationMs: 0,
   };
   const blocker = await firstBlocker(instance, all, ask);
-  if (blocker) return { ...base, status: 'blocked', blockedBy: blocker.blockedBy ?? blocker.id, reason: `not asked: ${blocker.blockedBy ?? blocker.id} fails` };
+  if (blocker) return { ...base, ...blockedBy(blocker) };
 
-  const [facts, peers] = await Promise.all([factsFor(check.needs, service, source), peerFacts(check, service, stack, source)]);
-  const durationMs = Math.max(0, ...Object.values(facts).map((fact) => fact.ms));
   try {
+    const [facts, peers] = await Promise.all([factsFor(check.needs, service, source), peerFacts(check, service, stack, source)]);
+    const durationMs = Math.max(0, ...Object.values(facts).map((fact) => fact.ms));
     const verdict = check.evaluate({ stack, service, facts, peers, now: source.startedAt } as never);
-    return { ...base, durationMs, ...judged(verdict, check) };
+    const standing = 'cannotLook' in verdict ? await firstBlockedPeer(Object.keys(peers), all, ask) : null;
+    return { ...base, durationMs, ...(standing ? blockedBy(standing) : judged(verdict, check)) };
   } catch (error) {
     // A check that throws is our bug; it must not look like a fault of the stack, nor like a pass.
-    return { ...base, durationMs, status: 'error', reason: `internal error in check ${check.id}: ${(error as Error).message}` };
+    return { ...base, status: 'error', reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}` };
   }
+};
+
+const blockedBy = (blocker: Outcome): Pick<Outcome, 'status' | 'blockedBy' | 'reason'> => {
+  const id = blocker.blockedBy ?? blocker.id;
+  return { status: 'blocked', blockedBy: id, reason: `not asked: ${id} fails` };
 };
 
 /** A failing prerequisite with a blocking finding, or one that is itself blocked. */
 const firstBlocker = async ({ check, service }: Instance, all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
   const prerequisites = all.filter((other) => check.after.includes(other.check.id) && other.check !== check && (other.service === null || other.service === service));
-  for (const prerequisite of prerequisites) {
-    const outcome = await ask(prerequisite);
-    const blocks = outcome.findings.some((finding) => prerequisite.check.findings[finding.reason]?.blocks && severityOf(finding, prerequisite.check) === 'fail');
-    if (blocks || outcome.status === 'blocked') return outcome;
+  return firstStanding(prerequisites, ask);
+};
+
+/** What could not be seen because a service that this one connects to does not run. */
+const firstBlockedPeer = (peers: string[], all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> =>
+  firstStanding(
+    all.filter(({ check, service }) => check.id === 'container' && service !== null && peers.includes(service.name)),
+    ask,
+  );
+
+const firstStanding = async (instances: Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
+  for (const instance of instances) {
+    const outcome = await ask(instance);
+    if (outcome.status === 'blocked' || outcome.findings.some((finding) => stands(finding, instance.check))) return outcome;
   }
   return null;
 };
+
+const stands = (finding: Finding, check: Check): boolean =>
+  Boolean(finding.blocks ?? check.findings[finding.reason]?.blocks) && severityOf(finding, check) === 'fail';
 
 const factsFor = async (needs: readonly FactName[], service: Service | null, source: FactSource): Promise<Record<string, Fact<unknown>>> =>
   Object.fromEntries(await Promise.all(needs.map(async (name) => [name, await (!isStackFact(name) && service ? source.fact(name, service) : source.fact(name))] as const)));

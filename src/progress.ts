@@ -35,7 +35,10 @@ export const startProgress = (stream: NodeJS.WriteStream, options: ProgressOptio
   const text = (): string => {
     const names = [...running].slice(0, MOST_NAMED).map(shown);
     const more = running.size > MOST_NAMED ? ` and ${running.size - MOST_NAMED} more` : '';
-    const looking = asked === 0 ? 'Looking at the stack' : `${asked - running.size} of ${asked} checks${names.length > 0 ? `; still ${names.join(', ')}${more}` : ''}`;
+    const looking =
+      asked === 0
+        ? 'Looking at the stack'
+        : `${asked - running.size} of ${asked} checks${names.length > 0 ? `; still ${names.join(', ')}${more}` : ''}`;
     const line = failing.length > 0 ? `Waiting for ${failing.map(shown).join(', ')}; ${looking}` : looking;
     // The spinner's own sign takes two columns, and a line that wraps is not cleared whole.
     return cut(line, stream.columns - 4);

@@ -29,10 +29,16 @@ export interface Question {
 export const questionsOf = (all: readonly Check[]): Question[] =>
   [...new Set(all.map(({ id }) => id))].map((id) => {
     const [first, ...others] = all.filter((check) => check.id === id) as [Check, ...Check[]];
-    return { id, title: first.title, question: first.question, findings: Object.assign({}, first.findings, ...others.map(({ findings }) => findings)) as Record<string, FindingSpec> };
+    return {
+      id,
+      title: first.title,
+      question: first.question,
+      findings: Object.assign({}, first.findings, ...others.map(({ findings }) => findings)) as Record<string, FindingSpec>,
+    };
   });
 
-const codesOf = (questions: readonly Question[]): string[] => questions.flatMap(({ id, findings }) => Object.keys(findings).map((reason) => `${id}/${reason}`));
+const codesOf = (questions: readonly Question[]): string[] =>
+  questions.flatMap(({ id, findings }) => Object.keys(findings).map((reason) => `${id}/${reason}`));
 
 /** The role of the services that a check is mostly about: a heading such as "Postgres rejects the password" is matched with it. */
 const TYPICAL_ROLE: Record<string, Role> = {
@@ -46,9 +52,17 @@ const TYPICAL_ROLE: Record<string, Role> = {
 };
 
 /** A finding as such, of no service in particular. */
-const aboutCode = (code: string): About => ({ service: null, role: TYPICAL_ROLE[code.slice(0, code.indexOf('/'))] ?? null, targetRole: null, affected: [], services: [] });
+const aboutCode = (code: string): About => ({
+  service: null,
+  role: TYPICAL_ROLE[code.slice(0, code.indexOf('/'))] ?? null,
+  targetRole: null,
+  affected: [],
+  services: [],
+});
 
-export type Explained = { kind: 'finding'; code: string; question: Question; spec: FindingSpec; remedy: Remedy | null; why: string | null } | { kind: 'check'; question: Question };
+export type Explained =
+  | { kind: 'finding'; code: string; question: Question; spec: FindingSpec; remedy: Remedy | null; why: string | null }
+  | { kind: 'check'; question: Question };
 
 /** A code, or a whole check. Errors: `UsageError` for what is neither. */
 export const explainCode = async (code: string, choice: RunbookChoice): Promise<Explained> => {
@@ -63,7 +77,14 @@ export const explainCode = async (code: string, choice: RunbookChoice): Promise<
     throw new UsageError(`no finding has the code "${code}"${didYouMean(code, words) || '; "doctor list -v" shows all codes'}`);
   }
   const prescription = prescriptionFor(code, aboutCode(code), await readRunbooks(choice), {});
-  return { kind: 'finding', code, question, spec: question.findings[reason]!, remedy: prescription?.remedy ?? null, why: prescription?.why ?? null };
+  return {
+    kind: 'finding',
+    code,
+    question,
+    spec: question.findings[reason]!,
+    remedy: prescription?.remedy ?? null,
+    why: prescription?.why ?? null,
+  };
 };
 
 export interface RunbookIndex {
@@ -84,7 +105,11 @@ export const indexRunbooks = async (choice: RunbookChoice): Promise<RunbookIndex
   });
   const team = runbooks.length > 1 ? runbooks[0]! : null;
   const found = (code: string): string | null => placeIn(team, entries.find((entry) => entry.code === code)?.place ?? null);
-  return { files: runbooks.map(({ file, sections }) => ({ file, sections: sections.length })), entries, verification: verifyRunbook(runbooks, codes, found) };
+  return {
+    files: runbooks.map(({ file, sections }) => ({ file, sections: sections.length })),
+    entries,
+    verification: verifyRunbook(runbooks, codes, found),
+  };
 };
 
 const placeIn = (runbook: Runbook | null, place: Remedy['source'] | null): string | null =>

@@ -107,9 +107,8 @@ const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
 
 /** The image adds variables of its own: only what the files give is compared. What an unset variable left blank is another finding. */
 const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact, stack: Stack): Finding | null => {
-  const blank = new Set(project.blanks.filter((each) => each.service === spec.name).map((each) => each.key));
   const keys = Object.entries(spec.environment)
-    .filter(([key, value]) => !blank.has(key) && !isUnresolved(value, project) && valueOf(container, key) !== value && !(value === '' && valueOf(container, key) === undefined))
+    .filter(([key, value]) => !isBlanked(value, valueOf(container, key) ?? '', project) && !isUnresolved(value, project) && valueOf(container, key) !== value && !(value === '' && valueOf(container, key) === undefined))
     .map(([key]) => key);
   if (keys.length === 0) return null;
   const matters = keys.some((key) => isSecretName(key) || connectionsFrom(stack, spec.name).some((connection) => connection.source === `env ${key}`));
@@ -127,6 +126,14 @@ const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact,
 };
 
 const valueOf = (container: Container, key: string): string | undefined => (Object.hasOwn(container.env, key) ? container.env[key] : undefined);
+
+/** An unset variable left a gap: the value is the container's with a piece cut out of it. */
+const isBlanked = (declared: string, actual: string, project: ProjectFact): boolean => {
+  if (project.unsetVariables.length === 0 || declared.length >= actual.length) return false;
+  let same = 0;
+  while (same < declared.length && declared[same] === actual[same]) same += 1;
+  return actual.endsWith(declared.slice(same));
+};
 
 /** Without the Compose CLI, some forms of interpolation stay as they are written. */
 const isUnresolved = (value: string, project: ProjectFact): boolean => project.loadedBy !== 'compose' && value.includes('$');
@@ -314,13 +321,13 @@ const differences = (connection: Connection, setup: Setup): string[] => {
   const otherPassword = !otherUser && (user === null || user === 'default' || user === setup.user) && comparable && (connection.password ?? '') !== setup.password;
   const otherDatabase = connection.kind === 'postgres' && setup.database !== null && connection.database !== null && connection.database !== setup.database;
   return [
-    ...(otherUser ? [`user "${user}", and it is set up with "${setup.user}"`] : []),
+    ...(otherUser ? [`user "${user}" where "${setup.user}" is set up`] : []),
     ...(otherPassword ? [passwordWords(connection, setup)] : []),
-    ...(otherDatabase ? [`database "${connection.database}", and it is set up with "${setup.database}"`] : []),
+    ...(otherDatabase ? [`database "${connection.database}" where "${setup.database}" is set up`] : []),
   ];
 };
 
 const passwordWords = (connection: Connection, setup: Setup): string => {
-  if (setup.password === '') return 'a password, and it is set up with none';
-  return connection.password === null ? 'no password, and it is set up with one' : 'another password than it is set up with';
+  if (setup.password === '') return 'a password where none is set up';
+  return connection.password === null ? 'no password where one is set up' : 'another password than it is set up with';
 };

@@ -166,10 +166,10 @@ const startError = (each: Container, { service }: Scene): Finding => {
   };
 };
 
-const neverStarted = (each: Container, { service, stack }: Scene): Finding => {
+const neverStarted = (each: Container, { service, stack, now }: Scene): Finding => {
   const conditions = Object.entries({ ...service.spec?.dependsOn, ...each.compose.dependsOn });
   const waiting = conditions.flatMap(([name, condition]) => {
-    const unmet = unmetBy(serviceNamed(stack, name), condition);
+    const unmet = unmetBy(serviceNamed(stack, name), condition, now);
     return unmet ? [{ name, unmet }] : [];
   });
   // Compose waits while a healthcheck has not spoken yet: no fault so far.
@@ -186,7 +186,7 @@ const neverStarted = (each: Container, { service, stack }: Scene): Finding => {
 };
 
 /** How a dependency fails its condition, as the end of a sentence; `null` when it holds. */
-const unmetBy = (dependency: Service | undefined, condition: DependencyCondition): string | null => {
+const unmetBy = (dependency: Service | undefined, condition: DependencyCondition, now: string): string | null => {
   const first = dependency?.containers[0];
   if (!dependency || !first) return 'has no container';
   if (condition === 'service_completed_successfully') {
@@ -195,6 +195,7 @@ const unmetBy = (dependency: Service | undefined, condition: DependencyCondition
   }
   const alive = running(dependency);
   if (alive.length === 0) return first.state.status === 'created' ? 'was never started' : `is ${first.state.status}${first.state.status === 'exited' ? ` (${first.state.exitCode})` : ''}`;
+  if (alive.every((each) => isFlapping(each, now))) return 'keeps ending';
   if (condition === 'service_started') return null;
   if (alive.some((each) => each.health?.status === 'unhealthy')) return 'is unhealthy';
   return alive.some((each) => each.health?.status === 'starting') ? 'is starting' : null;

@@ -1,7 +1,7 @@
 /** Can each client reach what it depends on? Name, network, port, in this order: the first that fails is the finding. */
 import { serviceAt } from '../model/addresses.ts';
 import { listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known } from '../model/check.ts';
+import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
 import { isLoopback, nameTable } from '../model/connections.ts';
 import { isFlapping } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
@@ -74,6 +74,7 @@ export const network = defineCheck({
       log: facts.logs.ok ? facts.logs.value.lines : [],
       networks: facts.networks.ok ? facts.networks.value : [],
       peers,
+      now,
     };
     const connections = onePerAddress(connectionsFrom(stack, service.name).filter(isTried));
     const findings = connections.flatMap((connection) => judge(connection, scene) ?? []);
@@ -97,6 +98,7 @@ interface Scene {
   log: LogLine[];
   networks: NetworkFact[];
   peers: Record<string, Known<'inside'>>;
+  now: string;
 }
 
 type Judge = (connection: Connection, scene: Scene) => Finding | null;
@@ -130,7 +132,8 @@ const trialOf = ({ host, port }: Connection, { reach }: Scene): Target | undefin
 /** TCP came about: whatever fails after it is a matter of the protocol. */
 const isReached = (target: Target | undefined): boolean => target !== undefined && (target.trial.outcome === 'ok' || !['name', 'tcp'].includes(target.trial.layer)) && target.trial.outcome !== 'no-tool';
 
-const isNameless = (target: Target | undefined): boolean => target?.trial.layer === 'name' && target.trial.outcome === 'not-found';
+/** Docker knows its own names at once. Others it asks of the host's DNS, which, offline, takes its time. */
+const isNameless = (target: Target | undefined): boolean => target?.trial.layer === 'name' && (target.trial.outcome === 'not-found' || target.trial.outcome === 'timeout');
 
 const targetOf = (connection: Connection, { stack }: Scene): Service | undefined => (connection.to === null ? undefined : serviceNamed(stack, connection.to));
 
@@ -236,14 +239,21 @@ const unknownHost: Judge = (connection, scene) => {
 /** Behind an inactive profile, or scaled to zero: it is missed only by a client that says so. */
 const isUnasked = (target: Service): boolean => target.spec !== null && (!target.spec.active || target.spec.replicas === 0) && target.containers.length === 0;
 
+const steady = (target: Service, { now }: Scene): Container[] => running(target).filter((each) => !isFlapping(each, now));
+
+const stateOf = ({ state }: Container): string => {
+  if (state.status === 'running') return 'keeps ending';
+  return state.status === 'created' ? 'was never started' : `is ${state.status}`;
+};
+
 /** Of a client that does not run this tells nothing: its own container check points at the target. */
 const dependencyStopped: Judge = (connection, scene) => {
   const target = targetOf(connection, scene);
-  if (!target || !scene.up || running(target).length > 0) return null;
+  if (!target || !scene.up || steady(target, scene).length > 0) return null;
   const line = lineAbout(scene.log, 'name', [connection.host], null) ?? lineAbout(scene.log, 'connection', [connection.host], connection.port);
   if (isUnasked(target) && !line) return null;
   const first = target.containers[0];
-  const state = first ? `is ${first.state.status === 'created' ? 'created and was never started' : first.state.status}` : 'has no container';
+  const state = first ? stateOf(first) : 'has no container';
   return {
     reason: 'dependency-stopped',
     message: `${scene.service.name} cannot reach ${connection.host}:${connection.port}: ${target.name} ${state}`,
@@ -264,21 +274,29 @@ const noCommonNetwork: Judge = (connection, scene) => {
   const own = networkNames(scene.client, scene.stack);
   const theirs = networkNames(running(target)[0]!, scene.stack);
   const what = ends.length > 0 ? `no network on which it is called "${connection.host}"` : 'no network';
+  const [mine, other] = [listed(own) || modeOf(scene.client), listed(theirs) || modeOf(running(target)[0]!)];
   return {
     reason: 'no-common-network',
-    message: `${scene.service.name} (on ${listed(own) || 'none'}) and ${target.name} (on ${listed(theirs) || modeOf(running(target)[0]!)}) share ${what}`,
+    message: `${scene.service.name} (on ${mine}) and ${target.name} (on ${other}) share ${what}`,
     evidence: [
-      { source: `docker inspect ${scene.client.name}: Networks`, text: listed(own) || modeOf(scene.client) },
-      { source: `docker inspect ${running(target)[0]!.name}: Networks`, text: listed(theirs) || modeOf(running(target)[0]!) },
+      { source: `docker inspect ${scene.client.name}: Networks`, text: mine },
+      { source: `docker inspect ${running(target)[0]!.name}: Networks`, text: other },
       ...tried(found, scene),
     ],
+    ...(own.length > 0 ? { suspects: sameCut(target, scene) } : {}),
     values: { ...base(connection, scene), ...(theirs[0] ? { network: theirs[0] } : {}) },
   };
 };
 
 const networkNames = (container: Container, stack: Stack): string[] => networksOf(container, stack).map((each) => each.network);
 
-const modeOf = (container: Container): string => `network mode ${container.networkMode || 'none'}`;
+const modeOf = ({ networkMode }: Container): string => (/^(host|none|container:|service:)/.test(networkMode) ? `network mode ${networkMode}` : 'no network');
+
+/** One container taken off its network is missed by all its clients, and misses all that it wants itself: that is one cut. */
+const sameCut = (target: Service, { service, stack }: Scene): Suspect[] => {
+  const clients = [...new Set(stack.connections.flatMap((each) => (each.to === target.name && isTried(each) ? [each.from] : [])))].toSorted();
+  return [target.name, ...clients.slice(0, clients.indexOf(service.name))].map((name) => ({ service: name, code: 'network/no-common-network' }));
+};
 
 const hostPortInside: Judge = (connection, scene) => {
   const target = targetOf(connection, scene);

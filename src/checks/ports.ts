@@ -5,7 +5,7 @@ import { defineCheck, type Evidence, type Finding, type Suspect } from '../model
 import { isFlapping } from '../model/crash-loop.ts';
 import type { InsideFact, Listener, PortOwner, PublishedFact } from '../model/facts.ts';
 import { obstacleOf, portWanted } from '../model/start-error.ts';
-import { connectionsTo, running, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
+import { commandLine, connectionsTo, running, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
 
 export const ports = defineCheck({
   id: 'ports',
@@ -210,6 +210,8 @@ const notBound = (port: PortMapping, { service, container }: Scene): Finding => 
   reason: 'not-bound',
   message: `${service.name} runs, and port ${shown(port)} that it was created with is not bound`,
   evidence: [{ source: `docker inspect ${container.name}: NetworkSettings.Ports`, text: listed(container.ports.map(shown)) || 'empty' }],
+  // One that was taken off its networks has no way for a port to lead to it.
+  ...(container.networks.length === 0 ? { suspects: [{ check: 'network', code: 'network/no-common-network' }] } : {}),
   values: { ...values(port), container: container.name },
 });
 
@@ -231,18 +233,26 @@ const loopbackOnly = (port: number, scene: Scene, mapping?: PortMapping): Findin
 /** Debuggers and live-reload helpers listen beside a program; they are not what it serves. */
 const SIDE_PORTS = new Set([5005, 5678, 9222, 9229, 9230, 24678, 35729]);
 
+/** The command line, or a variable such as `PORT`, names the port. */
+const isTold = (container: Container, port: number): boolean =>
+  new RegExp(`(?:^|[\\s:=])${port}(?![\\d.])`).test(commandLine(container)) ||
+  Object.entries(container.env).some(([key, value]) => /(?:^|_)PORT$/.test(key) && value === String(port));
+
 const noListener = (port: PortMapping, scene: Scene): Finding | null => {
   const { service, listeners, young } = scene;
   if (listeners === null || listeners.some((each) => each.port === port.containerPort)) return null;
   const mapped = new Set(asked(service).map((each) => each.containerPort));
   const others = listeners.filter((each) => !mapped.has(each.port) && !SIDE_PORTS.has(each.port) && !onLoopback(each));
-  if (others.length > 0 && !young) {
+  const meant = others.filter((each) => isTold(scene.container, each.port));
+  // Some listen for their own ends first (Erlang's epmd, Elasticsearch's transport): while a program starts, only its orders prove its port.
+  if (meant.length > 0 || (others.length > 0 && !young)) {
+    const [best] = meant.length > 0 ? meant : others;
     return {
       reason: 'wrong-container-port',
-      message: `the mapping ${shown(port)} leads to port ${port.containerPort} of ${service.name}, which listens on ${listed(others.map((each) => String(each.port)))}`,
+      message: `the mapping ${shown(port)} leads to port ${port.containerPort} of ${service.name}, which listens on ${listed((meant.length > 0 ? meant : others).map((each) => String(each.port)))}`,
       evidence: [listening(listeners, scene)],
       // Where the mapping should lead, and where it leads.
-      values: { ...values(port, 'container'), containerPort: String(others[0]!.port) },
+      values: { ...values(port, 'container'), containerPort: String(best!.port) },
     };
   }
   const served = listeners.some((each) => mapped.has(each.port) && !onLoopback(each));

@@ -2,7 +2,6 @@
 import { secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import {
-  accepted,
   couldNotAsk,
   deciding,
   grouped,

@@ -18,7 +18,12 @@ interface Given {
   inside: Fact<InsideFact>;
   logs: Fact<LogFact>;
   peers: Record<string, Known<'http'>>;
+  /** When the run began. */
+  now: string;
 }
+
+/** The log's clock and ours may differ a little. */
+const OWN_SECONDS = 1;
 
 /** What is wrong with one proxied location. */
 interface Trouble {
@@ -115,9 +120,9 @@ export const proxy = defineCheck({
       proof: 'The connection to nginx is refused, or ends without an answer.',
     },
   },
-  evaluate({ service, stack, facts: { nginx, logs, inside }, peers }): Verdict {
+  evaluate({ service, stack, facts: { nginx, logs, inside }, peers, now }): Verdict {
     if (!nginx.ok) return { cannotLook: nginx.reason };
-    const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers };
+    const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
     const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given)];
     if (findings.length > 0) return { findings };
     const { upstreams, files, proxied } = nginx.value;
@@ -143,7 +148,7 @@ const configInvalid = ({ service, nginx: { test } }: Given): Finding[] => {
   return [
     {
       reason: 'config-invalid',
-      message: `the configuration of ${service.name} is not valid: ${line.replace(/^nginx:\s*/, '').trim()}`,
+      message: `the configuration of ${service.name} is not valid: ${line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim()}`,
       evidence: [{ source: `nginx -t in ${service.name}`, text: line.trim() }],
       values: place ? { file: place } : {},
     },
@@ -274,14 +279,21 @@ const stopped = (base: Base, { service }: Given): Trouble | null => {
   };
 };
 
-/** The newest error that is about this location's upstream, and not older than the service that it is about. */
-const errorOf = ({ upstream, target }: Base, { nginx }: Given): UpstreamError | undefined => {
-  const started = target ? startOf(target) : null;
+/**
+ * The newest error about this location's upstream: one that our own request met. A request that nginx still waits for has met none, and the log may
+ * not tell of ours: then an earlier one counts, if the service is well now, and neither it nor nginx was started or reloaded since.
+ */
+const errorOf = ({ upstream, target }: Base, answered: boolean, given: Given): UpstreamError | undefined => {
   const ports = serversOf(upstream).map(portOf);
-  return nginx.upstreamErrors.findLast(
-    (each) =>
-      each.upstream !== null && ports.includes(portOf(each.upstream)) && (started === null || each.time === null || each.time >= started),
-  );
+  const about = given.nginx.upstreamErrors.filter((each) => each.upstream !== null && ports.includes(portOf(each.upstream)));
+  const own = answered ? about.findLast(({ time }) => time === null || secondsSince(time, given.now) <= OWN_SECONDS) : undefined;
+  if (own || !target || !isWell(target, given)) return own;
+  const since =
+    [startOf(target), resolvedAt(given)]
+      .filter((each) => each !== null)
+      .toSorted()
+      .at(-1) ?? '';
+  return about.findLast(({ time }) => time !== null && time >= since);
 };
 
 const startOf = (service: Service): string | null =>
@@ -289,42 +301,41 @@ const startOf = (service: Service): string | null =>
     .map((each) => each.state.startedAt)
     .find((each) => each !== null) ?? null;
 
-const stale = (base: Base, proxied: Proxied, given: Given): Trouble | null => {
-  const { target } = base;
+const stale = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
+  const { target, targets, upstream } = base;
   const { service, stack } = given;
-  const now = base.targets.flatMap(addressesOf);
-  if (!target || now.length === 0 || base.targets.length < serversOf(base.upstream).length || isResolvedPerRequest(base, given))
-    return null;
-  const error = errorOf(base, given);
-  const used = error?.upstream ? hostOf(error.upstream) : null;
-  const times = {
-    source: 'docker inspect',
-    text: `${service.name} started ${startOf(service)}, ${target.name} started ${startOf(target)}`,
+  const now = targets.flatMap(addressesOf);
+  if (!target || now.length === 0 || targets.length < serversOf(upstream).length || isResolvedPerRequest(base, given)) return null;
+  const used = usedAddress(base, http.answer !== null, given);
+  if (used ? now.includes(used.address) : http.answer !== null || !isOlder(given, target) || !isWell(target, given)) return null;
+  const owner = used && serviceAt(stack, used.address);
+  return {
+    ...base,
+    reason: 'stale-upstream',
+    message:
+      `${service.name} still sends to ${used?.address ?? 'an earlier address'} for ${target.name}, which is now ${listed(now)}` +
+      (owner ? `; ${used.address} now belongs to ${owner.name}` : ''),
+    evidence: [
+      ...base.evidence,
+      ...(used ? [used.evidence] : []),
+      { source: `addresses of ${target.name}`, text: listed(now) },
+      { source: 'docker inspect', text: `${service.name} started ${startOf(service)}, ${target.name} started ${startOf(target)}` },
+    ],
   };
-  const message = `${service.name} still sends to ${used ?? 'an earlier address'} for ${target.name}, which is now ${listed(now)}`;
-  if (used !== null) {
-    if (now.includes(used) || used === target.name) return null;
-    const owner = serviceAt(stack, used);
-    return {
-      ...base,
-      reason: 'stale-upstream',
-      message: owner ? `${message}; ${used} now belongs to ${owner.name}` : message,
-      evidence: [
-        ...base.evidence,
-        { source: `${service.name} log`, text: error!.text },
-        { source: `addresses of ${target.name}`, text: listed(now) },
-        times,
-      ],
-    };
-  }
-  return proxied.http.answer === null && isOlder(given, target) && isWell(target, given)
-    ? {
-        ...base,
-        reason: 'stale-upstream',
-        message,
-        evidence: [...base.evidence, { source: `addresses of ${target.name}`, text: listed(now) }, times],
-      }
-    : null;
+};
+
+/** The address that nginx calls, by its log or by a connection that it is still waiting for. */
+const usedAddress = (base: Base, answered: boolean, given: Given): { address: string; evidence: Evidence } | null => {
+  const error = errorOf(base, answered, given);
+  if (error?.upstream) return { address: hostOf(error.upstream), evidence: { source: `${given.service.name} log`, text: error.text } };
+  const ports = serversOf(base.upstream).map((each) => Number(portOf(each)));
+  const waiting = answered || !given.inside.ok ? [] : (given.inside.value.connecting ?? []);
+  const call = waiting.find(({ address, port }) => ports.includes(port) && !serviceAt(given.stack, address));
+  if (!call) return null;
+  return {
+    address: call.address,
+    evidence: { source: `sockets of ${given.service.name}`, text: `connecting to ${call.address}:${call.port}, no answer (SYN_SENT)` },
+  };
 };
 
 /** A name in a variable is asked for anew by the `resolver`. */
@@ -332,17 +343,20 @@ const isResolvedPerRequest = ({ location }: Base, { nginx }: Given): boolean =>
   nginx.upstreams.some((each: Upstream) => each.location === location && !each.literal);
 
 /** No error yet: an address that nobody has keeps nginx waiting for longer than we do. The service was made after nginx last resolved its name. */
-const isOlder = ({ service, logs }: Given, target: Service): boolean => {
-  const reloaded = logs.ok ? (logs.value.lines.findLast(({ text }) => RELOADED.test(text))?.time ?? null) : null;
-  const resolved = [startOf(service), reloaded]
-    .filter((each) => each !== null)
-    .toSorted()
-    .at(-1);
+const isOlder = (given: Given, target: Service): boolean => {
+  const resolved = resolvedAt(given);
   const made = running(target)
     .map((each) => each.createdAt)
     .toSorted()
     .at(-1);
-  return resolved !== undefined && made !== undefined && resolved < made;
+  return resolved !== null && made !== undefined && resolved < made;
+};
+
+/** When nginx last loaded its configuration, and with it looked up the names. */
+const resolvedAt = ({ service, logs }: Given): string | null => {
+  const reloaded = logs.ok ? (logs.value.lines.findLast(({ text }) => RELOADED.test(text))?.time ?? null) : null;
+  const started = startOf(service);
+  return reloaded !== null && (started === null || reloaded > started) ? reloaded : started;
 };
 
 const isWell = (target: Service, { peers }: Given): boolean => {
@@ -379,7 +393,7 @@ const unknownHost = (base: Base, given: Given): Trouble | null => {
 
 const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble => {
   const { service } = given;
-  const error = errorOf(base, given);
+  const error = errorOf(base, http.answer !== null, given);
   const evidence = error ? [...base.evidence, { source: `${service.name} log`, text: error.text }] : base.evidence;
   const to = base.target?.name ?? base.upstream;
   const status = http.answer?.status ?? null;

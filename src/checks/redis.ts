@@ -1,7 +1,6 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
 import {
-  accepted,
   couldNotAsk,
   deciding,
   grouped,

@@ -298,14 +298,15 @@ const unanswered = (folder: Webroot, sample: Sample, service: Service): Finding 
   values: valuesOf(folder),
 });
 
-/** A root outside every mount, beside a mount that nothing serves. Files of the image are as good as mounted ones, so more must point to a mistake. */
+/** A root outside every mount, and a mount that nothing serves. Files of the image are as good as mounted ones, so more must point to a mistake. */
 const wrongRoots = (service: Service, nginx: NginxFact, logs: Fact<LogFact>): Finding[] => {
   const mounts = running(service)[0]?.mounts ?? [];
   const unserved = mounts
     .filter(holdsPages)
     .filter(({ destination }) => !nginx.roots.some(({ path }) => liesIn(path, destination) || liesIn(destination, path)));
   const outside = nginx.roots.filter(
-    ({ path, location }) => /^(\^~\s*|=\s*)?\/?$/.test(location) && !mounts.some(({ destination }) => liesIn(path, destination)),
+    ({ path, location }) =>
+      /^(\^~\s*|=\s*)?\/?$/.test(location) && !path.includes('$') && !mounts.some(({ destination }) => liesIn(path, destination)),
   );
   for (const root of outside) {
     const complaint = logs.ok ? logs.value.lines.find((line) => isComplaint(line.text, root.path)) : undefined;
@@ -329,15 +330,7 @@ const wrongRoots = (service: Service, nginx: NginxFact, logs: Fact<LogFact>): Fi
 const isComplaint = (text: string, root: string): boolean =>
   (text.includes(`"${root}/`) || text.includes(`"${root}"`)) && /No such file or directory|is forbidden|is not found/.test(text);
 
-/** `/usr/share/nginx/htmlx` beside `/usr/share/nginx/html`. */
-const isSibling = (a: string, b: string): boolean => {
-  const [parentA, nameA] = splitPath(a);
-  const [parentB, nameB] = splitPath(b);
-  return parentA !== '' && parentA === parentB && (nameA.startsWith(nameB) || nameB.startsWith(nameA));
-};
+/** `/usr/share/nginx/www` beside `/usr/share/nginx/html`: what is mounted there is meant to be served. */
+const isSibling = (a: string, b: string): boolean => parentOf(a) !== '' && parentOf(a) === parentOf(b);
 
-const splitPath = (path: string): [string, string] => {
-  const clean = path.replace(/\/+$/, '');
-  const slash = clean.lastIndexOf('/');
-  return [clean.slice(0, slash), clean.slice(slash + 1)];
-};
+const parentOf = (path: string): string => path.replace(/\/+$/, '').replace(/\/[^/]*$/, '');

@@ -127,7 +127,7 @@ const producersOf = (redis: string, service: Service, stack: Stack): Broker['pro
     .map((each) => ({ service: each.from, database: databaseOf(each), source: each.source }));
 
 const judge = (brokers: Broker[], given: Given, up: number): Verdict => {
-  const { service, stack } = given;
+  const { service } = given;
   const other = brokers.flatMap((broker) => otherDatabase(broker, given));
   if (other.length > 0) return { findings: other };
   const connected = brokers.filter((each) => each.sessions.length > 0);
@@ -140,7 +140,7 @@ const judge = (brokers: Broker[], given: Given, up: number): Verdict => {
   }
   const idle = brokers.flatMap((broker) => unconsumed(broker, given));
   if (idle.length > 0) return { findings: idle };
-  const apart = otherServer(brokers, service, stack);
+  const apart = otherServer(brokers, given);
   if (apart) return { findings: [apart] };
   const growing = connected.flatMap((broker) => growingQueue(broker, service));
   if (growing.length > 0) return { findings: growing };
@@ -198,7 +198,7 @@ const otherDatabase = (broker: Broker, given: Given): Finding[] => {
       broker.producers.some((each) => each.database === queue.database),
   );
   // With somebody else on the worker's own database, the other one may hold anything.
-  if (foreign && !isSharedPlace(broker)) {
+  if (foreign && !isSharedPlace(broker, given)) {
     const producer = broker.producers.find((each) => each.database === foreign.database)!;
     return [
       {
@@ -216,12 +216,13 @@ const otherDatabase = (broker: Broker, given: Given): Finding[] => {
   return [];
 };
 
-/** Another service is configured for a database that the worker reads, or has a session there. */
-const isSharedPlace = (broker: Broker): boolean => {
+/** Another service is configured for a database that the worker reads, or has a session there. The doctor's own sessions are of no service. */
+const isSharedPlace = (broker: Broker, { service, stack }: Given): boolean => {
   const mine = databasesOf(broker);
-  return [...broker.producers, ...broker.server.sessions.filter((each) => !broker.sessions.includes(each))].some((each) =>
-    mine.includes(each.database),
+  const guests = broker.server.sessions.filter(
+    (each) => (serviceAt(stack, withoutPort(each.address))?.name ?? service.name) !== service.name,
   );
+  return [...broker.producers, ...guests].some((each) => mine.includes(each.database));
 };
 
 const isEmpty = (broker: Broker): boolean => databasesOf(broker).every((database) => (broker.server.keyspace[String(database)] ?? 0) === 0);
@@ -229,13 +230,14 @@ const isEmpty = (broker: Broker): boolean => databasesOf(broker).every((database
 const isUp = (name: string, stack: Stack): boolean => stack.services.some((each) => each.name === name && running(each).length > 0);
 
 /** By configuration alone: nobody else uses what the worker reads, and all others use something else. */
-const otherServer = (brokers: Broker[], service: Service, stack: Stack): Finding | null => {
+const otherServer = (brokers: Broker[], given: Given): Finding | null => {
+  const { service, stack } = given;
   const elsewhere = stack.connections.filter(
     (each) => each.kind === 'redis' && each.to !== null && each.from !== service.name && isUp(each.from, stack),
   );
   const [first] = elsewhere;
   const [broker] = brokers;
-  if (!first || !broker || brokers.some((each) => isSharedPlace(each) || !isEmpty(each))) return null;
+  if (!first || !broker || brokers.some((each) => isSharedPlace(each, given) || !isEmpty(each))) return null;
   const place = (name: string, database: number): string => `database ${database} of ${name}`;
   return {
     reason: 'other-queue',

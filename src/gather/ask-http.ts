@@ -88,8 +88,10 @@ const field = (value: string | string[] | undefined, vault: Vault): string | nul
 const httpFailure = (error: unknown, at: Progress): Error => {
   if (at.layer !== 'protocol' || error instanceof TryStopped) return error as Error;
   const { code, message } = error as { code?: string; message: string };
-  if (code === 'UND_ERR_SOCKET') return new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' });
-  if (code?.startsWith('HPE_')) return new TryStopped({ layer: 'protocol', outcome: 'failed', code, text: `the answer is not HTTP: ${message}` });
+  if (code === 'UND_ERR_SOCKET')
+    return new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' });
+  if (code?.startsWith('HPE_'))
+    return new TryStopped({ layer: 'protocol', outcome: 'failed', code, text: `the answer is not HTTP: ${message}` });
   return new TryStopped(systemFailure(error, 'protocol'));
 };
 
@@ -112,7 +114,9 @@ const createBodyReader = (vault: Vault) => {
     },
     result(): Pick<HttpAnswer, 'body' | 'sha256' | 'bytes' | 'truncated'> {
       // A character cut in two at the end becomes a replacement character; it goes.
-      const text = Buffer.concat(start).toString('utf8').replace(/\ufffd$/, '');
+      const text = Buffer.concat(start)
+        .toString('utf8')
+        .replace(/\ufffd$/, '');
       return { body: plainLines(vault.maskText(text)), sha256: whole ? hash.digest('hex') : null, bytes, truncated: !whole };
     },
   };

@@ -1,7 +1,7 @@
 /**
- * Tries of every client's own words at one server: each from where the client stands, or from a place that proves the same at less cost.
- * By the container's address where this host is on its network; else by the published port; through a stream inside the client's container where
- * neither connects, or where it was another server on the port that may have said no.
+ * Tries of every client's own words at one server: each from where the client stands, or from a place that proves the same at less cost. By
+ * the container's address where this host is on its network; else by the published port; through a stream inside the client's container
+ * where neither connects, or where it was another server on the port that may have said no.
  */
 import type { Trial, View } from '../model/facts.ts';
 import { running, serviceNamed, type Container, type Service } from '../model/stack.ts';
@@ -50,7 +50,12 @@ export const askAll = async <A>(service: Service, container: Container, given: G
       return await ask(tunnel, credentials);
     } catch (error) {
       if (!(error instanceof CannotLook) || given.signal.aborted) throw error;
-      return { credentials, view: tunnel.view, trial: { layer: 'tcp', outcome: 'no-tool', code: '', text: error.message, ms: 0 }, answer: null };
+      return {
+        credentials,
+        view: tunnel.view,
+        trial: { layer: 'tcp', outcome: 'no-tool', code: '', text: error.message, ms: 0 },
+        answer: null,
+      };
     }
   };
 
@@ -67,10 +72,12 @@ export const askAll = async <A>(service: Service, container: Container, given: G
     const first = vantage && (await ask(vantage, credentials));
     if (first && isProof(first)) return first;
     const tunnel =
-      fromClient(engine, clientOf(credentials), credentials.host, credentials.port, container) ?? fromItself(engine, stack, container, credentials.port);
+      fromClient(engine, clientOf(credentials), credentials.host, credentials.port, container) ??
+      fromItself(engine, stack, container, credentials.port);
     const second = tunnel && (await askThrough(tunnel, credentials));
     const best = second && !(first && second.trial.outcome === 'no-tool') ? second : first;
-    if (!best) throw new CannotLook(`${service.name} can be reached neither by address nor by a published port nor from inside a container`);
+    if (!best)
+      throw new CannotLook(`${service.name} can be reached neither by address nor by a published port nor from inside a container`);
     return best;
   };
 
@@ -88,7 +95,7 @@ export const askAll = async <A>(service: Service, container: Container, given: G
   const asServer = (credentials: Credentials): Credentials => ({ ...credentials, client: service.name });
   const [first, atPort] = await Promise.all([look(scout), published && ask(published, asServer(scout))]);
 
-  const follow = (credentials: Credentials): Promise<Attempt<A>> | Attempt<A> =>
+  const follow = async (credentials: Credentials): Promise<Attempt<A>> =>
     asking.concernsAll(first.trial) && way(credentials) === way(scout) ? { ...first, credentials } : look(credentials);
   const others = await Promise.all(clients.slice(1).map(follow));
   const attempts = [first, ...others];

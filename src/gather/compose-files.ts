@@ -1,5 +1,5 @@
 /** Which Compose project is meant, and which files make it: as `docker compose` decides, before it is asked. */
-import { readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { UsageError } from '../model/usage-error.ts';
 
@@ -22,19 +22,26 @@ export interface ProjectPlace {
   envFiles: string[];
 }
 
-const DEFAULT_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+/** In Compose's order of preference; an override need not be spelled as the file that it overrides. */
+const DEFAULT_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+const OVERRIDE_FILES = ['compose.override.yml', 'compose.override.yaml', 'docker-compose.override.yml', 'docker-compose.override.yaml'];
 
 /** Errors: `UsageError` when there is no project here, or a named file cannot be read. */
 export const findProject = async (options: ProjectOptions): Promise<ProjectPlace> => {
-  const named = options.files.length > 0 ? options.files : await filesFromEnvironment(options.env);
-  const found = named ? named.map((file) => resolve(options.cwd, file)) : await searchUpwards(options.projectDirectory ?? options.cwd);
-  const first = found[0];
-  const workingDir = resolve(options.cwd, options.projectDirectory ?? (first && first !== '-' ? dirname(first) : '.'));
-  const envFiles = (options.envFiles.length > 0 ? options.envFiles.map((file) => resolve(options.cwd, file)) : [join(workingDir, '.env')]);
-  const dotEnv = await readDotEnv(envFiles);
-  const setting = (name: string): string | undefined => options.env[name] || dotEnv[name];
+  const at = (path: string) => resolve(options.cwd, path);
+  const named = options.files.map(at);
+  const envFiles = [...options.envFiles, ...(options.envFiles.length > 0 ? [] : (options.env['COMPOSE_ENV_FILES'] ?? '').split(',').filter(Boolean))].map(at);
+  // Compose reads the .env of the current folder first, then that of the project's.
+  const start = options.projectDirectory ? at(options.projectDirectory) : named[0] ? dirname(named[0]) : options.cwd;
+  const nearby = await readDotEnv(envFiles.length > 0 ? envFiles : [join(start, '.env')]);
+  const fromSettings = options.env['COMPOSE_FILE'] || nearby['COMPOSE_FILE'];
 
-  const files = named || !setting('COMPOSE_FILE') ? found : splitList(setting('COMPOSE_FILE')!, setting).map((file) => resolve(workingDir, file));
+  const files = named.length > 0 ? named : fromSettings ? splitList(fromSettings, options.env['COMPOSE_PATH_SEPARATOR'] || nearby['COMPOSE_PATH_SEPARATOR']).map(at) : await searchUpwards(start);
+  const workingDir = options.projectDirectory ? at(options.projectDirectory) : files[0] ? dirname(files[0]) : options.cwd;
+  const own = envFiles.length > 0 || workingDir === start ? {} : await readDotEnv([join(workingDir, '.env')]);
+  const variables: Variables = { ...own, ...nearby, ...options.env };
+  const setting = (name: string): string | undefined => options.env[name] || nearby[name] || own[name];
+
   const givenName = options.projectName ?? setting('COMPOSE_PROJECT_NAME') ?? null;
   if (files.length === 0 && !givenName) {
     throw new UsageError(
@@ -43,32 +50,27 @@ export const findProject = async (options: ProjectOptions): Promise<ProjectPlace
   }
   for (const file of files) await assertReadable(file);
   return {
-    name: normalise(givenName ?? (await nameInFiles(files)) ?? basename(workingDir)),
+    name: normalise(givenName ?? (await nameInFiles(files, variables)) ?? basename(workingDir)),
     workingDir,
     files,
-    profiles: [...options.profiles, ...(setting('COMPOSE_PROFILES') ?? '').split(',')].map((each) => each.trim()).filter(Boolean),
-    envFiles: options.envFiles.map((file) => resolve(options.cwd, file)),
+    profiles: (options.profiles.length > 0 ? options.profiles : (setting('COMPOSE_PROFILES') ?? '').split(',')).map((each) => each.trim()).filter(Boolean),
+    // Compose is called with the project's folder as its own, and would not see the nearer file.
+    envFiles: envFiles.length > 0 || workingDir === start || Object.keys(nearby).length === 0 ? envFiles : await existing([join(workingDir, '.env'), join(start, '.env')]),
   };
 };
 
-const filesFromEnvironment = async (env: Record<string, string | undefined>): Promise<string[] | null> =>
-  env['COMPOSE_FILE'] ? splitList(env['COMPOSE_FILE'], (name) => env[name]) : null;
-
-const splitList = (list: string, setting: (name: string) => string | undefined): string[] =>
-  list.split(setting('COMPOSE_PATH_SEPARATOR') || (process.platform === 'win32' ? ';' : ':')).filter(Boolean);
+const splitList = (list: string, separator: string | undefined): string[] => list.split(separator || (process.platform === 'win32' ? ';' : ':')).filter(Boolean);
 
 const searchUpwards = async (from: string): Promise<string[]> => {
   const folder = resolve(from);
-  for (const name of DEFAULT_FILES) {
-    const file = join(folder, name);
-    if (await isFile(file)) {
-      const override = file.replace(/\.(ya?ml)$/, '.override.$1');
-      const other = override.endsWith('.yaml') ? override.replace(/yaml$/, 'yml') : override.replace(/yml$/, 'yaml');
-      for (const each of [override, other]) if (await isFile(each)) return [file, each];
-      return [file];
-    }
-  }
+  const [file] = await existing(DEFAULT_FILES.map((name) => join(folder, name)));
+  if (file) return [file, ...(await existing(OVERRIDE_FILES.map((name) => join(folder, name)))).slice(0, 1)];
   return dirname(folder) === folder ? [] : searchUpwards(dirname(folder));
+};
+
+const existing = async (paths: string[]): Promise<string[]> => {
+  const found = await Promise.all(paths.map(isFile));
+  return paths.filter((_, index) => found[index]);
 };
 
 const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isFile() ?? false;
@@ -76,7 +78,7 @@ const isFile = async (path: string): Promise<boolean> => (await stat(path).catch
 const assertReadable = async (file: string): Promise<void> => {
   try {
     if ((await stat(file)).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-    await (await import('node:fs/promises')).access(file, 4);
+    await access(file, 4);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const why = { ENOENT: 'there is no such file', EACCES: 'it may not be read', EISDIR: 'it is a folder' }[code ?? ''] ?? code;
@@ -84,24 +86,58 @@ const assertReadable = async (file: string): Promise<void> => {
   }
 };
 
-/** `KEY=value` lines, as far as the `COMPOSE_*` settings need it: Compose itself reads the rest. */
-const readDotEnv = async (files: string[]): Promise<Record<string, string>> => {
+export type Variables = Record<string, string | undefined>;
+
+/** `KEY=value` lines; of several files the last one wins. Values that refer to other variables are left as written. */
+export const readDotEnv = async (files: string[]): Promise<Record<string, string>> => {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
-  return Object.fromEntries(
-    texts
-      .flatMap((text) => [...text.matchAll(/^\s*(?:export\s+)?(COMPOSE_\w+)\s*=\s*(.*?)\s*$/gm)])
-      .map(([, key, value]) => [key!, value!.replace(/^(['"])(.*)\1.*$/, '$2').replace(/\s+#.*$/, '')]),
-  );
+  const lines = texts.flatMap((text) => [...text.matchAll(/^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$/gm)]);
+  return Object.fromEntries(lines.map(([, key, value]) => [key!, /^(['"])(.*?)\1(?:\s|$)/.exec(value!)?.[2] ?? value!.replace(/(^|\s)#.*$/, '').trim()]));
 };
 
-/** A top-level `name:` of the last file that has one. Interpolated names are left to Compose. */
-const nameInFiles = async (files: string[]): Promise<string | null> => {
+/** A top-level `name:` of the last file that has one. */
+const nameInFiles = async (files: string[], variables: Variables): Promise<string | null> => {
   for (const file of files.toReversed()) {
     const text = await readFile(file, 'utf8').catch(() => '');
-    const name = /^name:\s*["']?([^"'\s#]+)/m.exec(text)?.[1];
-    if (name && !name.includes('$')) return name;
+    const name = /^name:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^"'\s#]+))/m.exec(text)?.slice(1).find((each) => each !== undefined);
+    if (name) return interpolate(name, variables).text;
   }
   return null;
+};
+
+export interface Interpolated {
+  text: string;
+  /** Variables that are not set, and have no default. */
+  unset: string[];
+  /** Of `${NAME:?message}`. */
+  required: { variable: string; message: string }[];
+}
+
+const DEEPEST = 10;
+
+/** Compose's `$NAME`, `${NAME:-default}`, `${NAME:+other}`, `${NAME:?message}`; `$$` is a dollar. */
+export const interpolate = (text: string, variables: Variables, depth = 0): Interpolated => {
+  const unset: string[] = [];
+  const required: Interpolated['required'] = [];
+  const nested = (word: string): string => {
+    const inner = depth < DEEPEST ? interpolate(word, variables, depth + 1) : { text: word, unset: [], required: [] };
+    unset.push(...inner.unset);
+    required.push(...inner.required);
+    return inner.text;
+  };
+  // A default may hold a variable with a default.
+  const found = text.replace(/\$\$|\$\{(\w+)(?:(:?[-?+])((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*))?\}|\$([A-Za-z_]\w*)/g, (all, name?: string, operator?: string, word = '', bare?: string) => {
+    if (all === '$$') return '$';
+    const variable = (name ?? bare)!;
+    const value = variables[variable];
+    const isGiven = operator?.startsWith(':') ? Boolean(value) : value !== undefined;
+    if (operator?.endsWith('-')) return isGiven ? value! : nested(word);
+    if (operator?.endsWith('+')) return isGiven ? nested(word) : '';
+    if (operator && !isGiven) required.push({ variable, message: word });
+    else if (value === undefined) unset.push(variable);
+    return value ?? '';
+  });
+  return { text: found, unset, required };
 };
 
 /** Compose's rule: lower case; letters, digits, `-` and `_`; no leading mark. */

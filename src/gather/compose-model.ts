@@ -80,7 +80,7 @@ const mountOf = (volume: NonNullable<ConfigService['volumes']>[number], model: C
 });
 
 const healthcheckOf = (check: ConfigService['healthcheck']): Healthcheck | null => {
-  if (!check || check.disable || !check.test) return null;
+  if (!check || check.disable || !check.test || check.test[0] === 'NONE') return null;
   return {
     test: typeof check.test === 'string' ? ['CMD-SHELL', check.test] : check.test,
     intervalMs: duration(check.interval) ?? 30_000,

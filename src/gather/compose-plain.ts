@@ -1,78 +1,110 @@
 /**
- * A plain reading of the compose files, for machines with an engine but no Compose CLI. It knows variables with defaults, both
- * spellings of lists and maps, and merging of several files by key; not `extends`, `include` or build-time subtleties.
+ * A plain reading of the compose files, for machines with an engine but no Compose CLI. It knows variables with defaults, env files, both
+ * spellings of lists and maps, and merging of several files; not `extends`, `include` or build-time subtleties.
  */
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { ProjectFact } from '../model/facts.ts';
-import { shownPath, type ProjectPlace } from './compose-files.ts';
+import { shellWords } from '../model/command-line.ts';
+import { interpolate, readDotEnv, shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
 import { specFromConfig, type ConfigModel, type ConfigService } from './compose-model.ts';
+import { placesOf } from './variable-places.ts';
 import type { Vault } from './vault.ts';
 
-type Environment = Record<string, string | undefined>;
 type Plain = Record<string, unknown>;
 
 export const readPlainly = async (
   place: ProjectPlace,
-  env: Environment,
+  env: Variables,
   vault: Vault,
 ): Promise<Pick<ProjectFact, 'services' | 'error' | 'unsetVariables' | 'blanks'>> => {
   const nothing = { services: null, error: null, unsetVariables: [], blanks: [] };
-  const variables = { ...(await dotEnv(place)), ...env };
-  const merged: Plain = {};
+  const variables = { ...(await readDotEnv(place.envFiles.length > 0 ? place.envFiles : [join(place.workingDir, '.env')])), ...env };
+  const unset = new Set<string>();
+  let merged: Plain = {};
   for (const file of place.files) {
+    const shown = shownPath(file, place.workingDir);
     try {
-      const read: unknown = parse(await readFile(file, 'utf8'), { merge: true, maxAliasCount: 1_000, logLevel: 'silent' });
+      const text = await readFile(file, 'utf8');
+      const read: unknown = parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'silent' });
       if (!isPlain(read)) throw new Error('the top level is no mapping');
-      merge(merged, interpolate(read, variables) as Plain);
+      const { value, required } = filled(read, variables, unset);
+      if (required) {
+        const line = text.split('\n').findIndex((each) => each.includes(`\${${required.variable}`)) + 1 || null;
+        const message = `required variable ${required.variable} is missing a value: ${required.message}`;
+        return { ...nothing, error: { kind: 'required-variable', file: shown, line, message, variable: required.variable } };
+      }
+      merged = mergeFiles(merged, value);
     } catch (error) {
       const line = (error as { linePos?: { line: number }[] }).linePos?.[0]?.line ?? null;
-      const message = (error as Error).message.split('\n')[0]!;
-      return { ...nothing, error: { kind: 'syntax', file: shownPath(file, place.workingDir), line, message, variable: null } };
+      return { ...nothing, error: { kind: 'syntax', file: shown, line, message: (error as Error).message.split('\n')[0]!, variable: null } };
     }
   }
-  const model = normalise(merged, place);
+  const places = await placesOf([...unset], place);
+  const model = await normalise(merged, place);
+  if ('missing' in model) {
+    const file = shownPath(place.files[0] ?? '', place.workingDir);
+    return { ...nothing, error: { kind: 'env-file-missing', file, line: null, message: `env file ${shownPath(model.missing, place.workingDir)} not found`, variable: null } };
+  }
   const specs = Object.entries(model.services ?? {}).map(([name, service]) => specFromConfig(name, service, model, place.profiles, vault));
-  return { ...nothing, services: specs.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+  return { ...nothing, services: specs.toSorted((a, b) => (a.name < b.name ? -1 : 1)), unsetVariables: places.lines, blanks: places.blanks };
 };
 
 const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const dotEnv = async (place: ProjectPlace): Promise<Environment> => {
-  const files = place.envFiles.length > 0 ? place.envFiles : [join(place.workingDir, '.env')];
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
-  return Object.fromEntries(
-    [...texts.join('\n').matchAll(/^\s*(?:export\s+)?([\w.]+)\s*=\s*(.*?)\s*$/gm)].map(([, key, value]) => [key!, value!.replace(/^(['"])(.*)\1$/, '$2')]),
+/** Variables are filled into values, not into keys. */
+const filled = (read: Plain, variables: Variables, unset: Set<string>): { value: Plain; required: { variable: string; message: string } | null } => {
+  let required: { variable: string; message: string } | null = null;
+  const fill = (value: unknown): unknown => {
+    if (typeof value === 'string') {
+      const found = interpolate(value, variables);
+      for (const each of found.unset) unset.add(each);
+      required ??= found.required[0] ?? null;
+      return found.text;
+    }
+    if (Array.isArray(value)) return value.map(fill);
+    return isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fill(each)])) : value;
+  };
+  return { value: fill(read) as Plain, required };
+};
+
+/** Of a service, lists of things are joined, commands are replaced; what names the same container path or variable wins by coming later. */
+const mergeFiles = (base: Plain, over: Plain): Plain => {
+  const merged: Plain = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const old = merged[key];
+    merged[key] = key === 'services' && isPlain(old) && isPlain(value) ? mergeServices(old, value) : isPlain(old) && isPlain(value) ? { ...old, ...value } : value;
+  }
+  return merged;
+};
+
+const mergeServices = (base: Plain, over: Plain): Plain =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(base), ...Object.keys(over)])].map((name) => {
+      const [old, value] = [base[name], over[name]];
+      return [name, isPlain(old) && isPlain(value) ? mergeService(old, value) : (value ?? old)];
+    }),
   );
-};
 
-const interpolate = (value: unknown, variables: Environment): unknown => {
-  if (typeof value === 'string') {
-    return value.replace(/\$\$|\$\{(\w+)(?:(:?[-?+])([^}]*))?\}|\$(\w+)/g, (all, name?: string, operator?: string, word?: string, bare?: string) => {
-      if (all === '$$') return '$';
-      const found = variables[(name ?? bare)!];
-      const given = operator?.startsWith(':') ? Boolean(found) : found !== undefined;
-      if (operator?.endsWith('-')) return given ? found! : (word ?? '');
-      if (operator?.endsWith('+')) return given ? (word ?? '') : '';
-      return found ?? '';
-    });
+const MAPS = new Set(['environment', 'labels', 'build', 'healthcheck', 'deploy', 'networks', 'depends_on', 'extra_hosts', 'logging']);
+const LISTS = new Set(['ports', 'volumes', 'expose', 'env_file', 'profiles', 'dns', 'cap_add', 'configs', 'secrets', 'tmpfs']);
+
+const mergeService = (base: Plain, over: Plain): Plain => {
+  const merged: Plain = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const old = merged[key];
+    if (MAPS.has(key)) merged[key] = { ...asMap(old), ...asMap(value) };
+    else if (key === 'volumes') merged[key] = [...new Map([...asList(old), ...asList(value)].map((each) => [targetOf(each), each])).values()];
+    else if (LISTS.has(key)) merged[key] = [...asList(old), ...asList(value)];
+    else merged[key] = value;
   }
-  if (Array.isArray(value)) return value.map((each) => interpolate(each, variables));
-  if (isPlain(value)) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, interpolate(each, variables)]));
-  return value;
+  return merged;
 };
 
-const merge = (into: Plain, from: Plain): void => {
-  for (const [key, value] of Object.entries(from)) {
-    const old = into[key];
-    if (isPlain(old) && isPlain(value)) merge(old, value);
-    else if (Array.isArray(old) && Array.isArray(value)) into[key] = [...(old as unknown[]), ...(value as unknown[])];
-    else into[key] = value;
-  }
-};
+const targetOf = (volume: unknown): unknown => (isPlain(volume) ? volume['target'] : volumeOf(volume, '/').target);
 
-const normalise = (raw: Plain, place: ProjectPlace): ConfigModel => {
+const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel | { missing: string }> => {
   const names = (kind: string) =>
     Object.fromEntries(
       Object.entries(isPlain(raw[kind]) ? raw[kind] : {}).map(([key, value]) => [
@@ -80,50 +112,80 @@ const normalise = (raw: Plain, place: ProjectPlace): ConfigModel => {
         { name: isPlain(value) && typeof value['name'] === 'string' ? value['name'] : isPlain(value) && value['external'] ? key : `${place.name}_${key}` },
       ]),
     );
-  const base = dirname(place.files[0] ?? place.workingDir) && place.workingDir;
-  const services = isPlain(raw['services']) ? raw['services'] : {};
+  const services: Record<string, ConfigService> = {};
+  for (const [name, service] of Object.entries(isPlain(raw['services']) ? raw['services'] : {})) {
+    const own = isPlain(service) ? service : {};
+    const fromFiles = await envFilesOf(own['env_file'], place.workingDir);
+    if ('missing' in fromFiles) return { missing: String(fromFiles['missing']) };
+    services[name] = serviceOf({ ...own, environment: { ...fromFiles['values'], ...asMap(own['environment']) } }, place.workingDir);
+  }
   return {
     ...(typeof raw['name'] === 'string' && { name: raw['name'] }),
     networks: { default: { name: `${place.name}_default` }, ...names('networks') },
     volumes: names('volumes'),
-    services: Object.fromEntries(Object.entries(services).map(([name, service]) => [name, serviceOf(isPlain(service) ? service : {}, base)])),
+    services,
   };
 };
 
+const envFilesOf = async (value: unknown, base: string): Promise<{ values: Record<string, string> } | { missing: string }> => {
+  const entries = (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map((each) =>
+    isPlain(each) ? { path: resolve(base, String(each['path'])), required: each['required'] !== false } : { path: resolve(base, String(each)), required: true },
+  );
+  for (const { path, required } of entries) {
+    const isThere = await readFile(path).then(() => true, () => false);
+    if (!isThere && required) return { missing: path };
+  }
+  return { values: await readDotEnv(entries.map(({ path }) => path)) };
+};
+
 const serviceOf = (raw: Plain, base: string): ConfigService => {
-  const text = (key: string) => (typeof raw[key] === 'string' ? raw[key] : undefined);
   const build = raw['build'];
+  const context = isPlain(build) ? build['context'] : build;
+  const list = (key: string): string[] | null | undefined =>
+    typeof raw[key] === 'string' ? shellWords(raw[key]) : Array.isArray(raw[key]) ? raw[key].map(String) : (raw[key] as null | undefined);
   return {
     ...(raw as ConfigService),
-    ...(build !== undefined && {
-      build: typeof build === 'string' ? { context: resolve(base, build) } : { ...(build as Plain), context: resolve(base, String((build as Plain)['context'] ?? '.')) },
-    }),
+    command: list('command') ?? null,
+    entrypoint: list('entrypoint') ?? null,
+    ...(build !== undefined && { build: { ...(isPlain(build) ? build : {}), context: resolve(base, typeof context === 'string' ? context : '.') } }),
     environment: asMap(raw['environment']) as Record<string, string>,
-    ports: asList(raw['ports']).map(portOf),
+    ports: asList(raw['ports']).flatMap(portsOf),
     volumes: asList(raw['volumes']).map((each) => volumeOf(each, base)),
-    networks: Array.isArray(raw['networks']) ? Object.fromEntries((raw['networks'] as string[]).map((each) => [each, null])) : ((raw['networks'] as Plain) ?? (text('network_mode') ? {} : { default: null })),
+    networks: raw['networks'] === undefined ? (raw['network_mode'] ? {} : { default: null }) : asMap(raw['networks']),
     depends_on: Array.isArray(raw['depends_on'])
       ? Object.fromEntries((raw['depends_on'] as string[]).map((each) => [each, { condition: 'service_started' }]))
-      : ((raw['depends_on'] as Record<string, { condition?: string }>) ?? {}),
+      : (asMap(raw['depends_on']) as Record<string, { condition?: string }>),
+    profiles: asList(raw['profiles']).map(String),
   };
 };
 
 const asList = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-const asMap = (value: unknown): Plain =>
-  Array.isArray(value)
-    ? Object.fromEntries(value.map((each) => String(each)).map((each) => (each.includes('=') ? [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] : [each, null])))
-    : isPlain(value)
-      ? value
-      : {};
+/** `KEY=value` entries, or names alone. */
+const asMap = (value: unknown): Plain => {
+  if (isPlain(value)) return value;
+  return Object.fromEntries(
+    asList(value)
+      .map(String)
+      .map((each) => (each.includes('=') ? [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] : [each, null])),
+  );
+};
 
-/** `[[ip:]host:]container[/protocol]`. */
-const portOf = (port: unknown): NonNullable<ConfigService['ports']>[number] => {
-  if (isPlain(port)) return port as unknown as NonNullable<ConfigService['ports']>[number];
-  const found = /^(?:(.*):)?(?:([\d-]*):)?(\d+)(?:-\d+)?(?:\/(\w+))?$/.exec(String(port));
-  const [, ip, host, target, protocol] = found ?? [];
-  const onlyHost = host === undefined && ip !== undefined && /^[\d-]+$/.test(ip);
-  return { target: Number(target ?? 0), published: (onlyHost ? ip : host) ?? '0', ...(protocol && { protocol }), ...(!onlyHost && ip && { host_ip: ip }) };
+type ConfigPort = NonNullable<ConfigService['ports']>[number];
+
+/** `[[ip:]host:]container[/protocol]`; both ports may be ranges of one length. */
+const portsOf = (port: unknown): ConfigPort[] => {
+  if (isPlain(port)) return [port as unknown as ConfigPort];
+  const found = /^(?:(?:(\[[^\]]*\]|[^:]*):)?(\d+(?:-\d+)?)?:)?(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(String(port));
+  if (!found) return [];
+  const [, ip = '', published, first, last = first, protocol] = found;
+  const count = Math.min(Number(last) - Number(first), 1_000);
+  return Array.from({ length: count + 1 }, (_, index) => ({
+    target: Number(first) + index,
+    published: published === undefined ? '0' : String(Number(published.split('-')[0]) + (count > 0 ? index : 0)),
+    ...(protocol && { protocol }),
+    ...(ip && { host_ip: ip.replace(/^\[|\]$/g, '') }),
+  }));
 };
 
 /** `source:target[:mode]`, `target`, or the long form. */

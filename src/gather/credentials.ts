@@ -32,8 +32,8 @@ const isToldByFile = (client: Service, env: Record<string, string>): boolean =>
   client.containers.some((container) => container.mounts.some((mount) => mount.destination.startsWith('/run/secrets')));
 
 /**
- * What the official image (and Bitnami's) was told at its first start; `null` where it was told otherwise (a file, a secret), which cannot be tried.
- * Those values count only while the data folder is new: that they fail later is what this is asked for.
+ * What the official image (and Bitnami's) was told at its first start; `null` where it was told otherwise (a file, a secret), which cannot
+ * be tried. Those values count only while the data folder is new: that they fail later is what this is asked for.
  */
 export const ownPostgresCredentials = (container: Container): Credentials | null => {
   const { env } = container;

@@ -1,13 +1,14 @@
 /** Opens streams for the drivers, which then have nothing left to resolve or connect: every layer has its own place to fail. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TRY_MS } from './gathering.ts';
 import { TryStopped, systemFailure, type Progress } from './trial.ts';
 
 /** More than any answer asked for here; a server that sends on without end must not fill the memory. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
 /** A container's address on a bridge of this host: it answers at once or not at all. */
-export const ADDRESS_MS = 400;
+export const ADDRESS_MS = TRY_MS / 5;
 
 /** How a try gets its stream, from one vantage point. Errors: `TryStopped`, `CannotLook`. */
 export type Dial = (at: Progress, limit: AbortSignal) => Promise<Duplex>;
@@ -19,14 +20,19 @@ export const dialTcp =
     new Promise((resolve, reject) => {
       at.layer = isIP(host) ? 'tcp' : 'name';
       const socket: Socket = connectTcp({ host, port, noDelay: true });
-      const timer = connectMs === undefined ? undefined : setTimeout(() => fail(slow(host, port, connectMs)), connectMs);
+      const giveUp = () => !isSettled && fail(slow(host, port, connectMs!));
+      // What came while we were busy is read before the time is called over.
+      const timer = connectMs === undefined ? undefined : setTimeout(() => setImmediate(giveUp), connectMs);
+      let isSettled = false;
       const fail = (error: Error) => {
+        isSettled = true;
         clearTimeout(timer);
         socket.destroy();
         reject(error);
       };
       socket.once('lookup', () => (at.layer = 'tcp'));
       socket.once('connect', () => {
+        isSettled = true;
         clearTimeout(timer);
         at.layer = 'protocol';
         resolve(guarded(socket));
@@ -49,7 +55,9 @@ export const secure = async (stream: Duplex, host: string, at: Progress, limit: 
       resolve(guarded(socket));
     });
     socket.on('error', (error: NodeJS.ErrnoException) => reject(new TryStopped({ ...systemFailure(error, 'tls'), layer: 'tls' })));
-    socket.once('close', () => reject(new TryStopped({ layer: 'tls', outcome: 'reset', code: '', text: 'the connection was closed during the TLS handshake' })));
+    socket.once('close', () =>
+      reject(new TryStopped({ layer: 'tls', outcome: 'reset', code: '', text: 'the connection was closed during the TLS handshake' })),
+    );
     closeWith(limit, socket);
   });
 };
@@ -64,8 +72,8 @@ const closeWith = (limit: AbortSignal, stream: Duplex, also?: () => void): void 
 };
 
 /**
- * A driver that throws on hostile bytes throws inside the stream's event, where nobody could catch it; and none of them limits how much it takes in.
- * Both end the stream with an error instead.
+ * A driver that throws on hostile bytes throws inside the stream's event, where nobody could catch it; and none of them limits how much it
+ * takes in. Both end the stream with an error instead.
  */
 export const guarded = <T extends Duplex>(stream: T): T => {
   const emit = stream.emit.bind(stream) as (name: string | symbol, ...values: unknown[]) => boolean;

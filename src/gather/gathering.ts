@@ -14,7 +14,7 @@ const MOST_PATIENCE = 3;
 const load = loadavg()[0]! / availableParallelism();
 
 /** How long one try may take: connect, ask and answer together. Every gatherer's own limit. */
-export const TRY_MS = PATIENCE_MS * Math.min(MOST_PATIENCE, Math.max(1, load));
+export const TRY_MS = Math.round(PATIENCE_MS * Math.min(MOST_PATIENCE, Math.max(1, load)));
 
 export interface Gathering {
   engine: EngineClient;

@@ -7,7 +7,10 @@ export interface HealthUrl {
   path: string;
 }
 
-/** A word of the healthcheck's command that is a URL of the container itself (`curl -f http://localhost:8000/health`), with or without its scheme. */
+/**
+ * A word of the healthcheck's command that is a URL of the container itself (`curl -f http://localhost:8000/health`), with or without its
+ * scheme.
+ */
 export const healthcheckUrl = (container: Container): HealthUrl | null => {
   const test = container.healthcheck?.test ?? [];
   if (test[0] === 'NONE') return null;
@@ -30,15 +33,18 @@ const isItself = (host: string, container: Container): boolean =>
 
 /** `$PORT`, `${PORT}`, `${PORT:-8000}`, as the shell in the container would fill them in. */
 const withVariables = (line: string, env: Record<string, string>): string =>
-  line.replace(/\$\{(\w+)(?::?-([^}]*))?\}|\$(\w+)/g, (whole, name: string | undefined, fallback: string | undefined, bare: string | undefined) => {
-    const value = env[name ?? bare ?? ''];
-    return value || (fallback ?? (name === 'HOSTNAME' || bare === 'HOSTNAME' ? 'localhost' : whole));
-  });
+  line.replace(
+    /\$\{(\w+)(?::?-([^}]*))?\}|\$(\w+)/g,
+    (whole, name: string | undefined, fallback: string | undefined, bare: string | undefined) => {
+      const value = env[name ?? bare ?? ''];
+      return value || (fallback ?? (name === 'HOSTNAME' || bare === 'HOSTNAME' ? 'localhost' : whole));
+    },
+  );
 
 /** Of protocols that answer HTTP with noise in their logs, or not at all. */
 const NOT_HTTP = new Set([
-  20, 21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1433, 1521, 1883, 2181, 2379, 2525, 3306, 4222, 4369, 5222, 5432, 5433, 5671, 5672, 5678,
-  6379, 6380, 6432, 7687, 8883, 9042, 9092, 9093, 9229, 9300, 11211, 15432, 25672, 26379, 27017, 33060, 61613,
+  20, 21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1433, 1521, 1883, 2181, 2379, 2525, 3306, 4222, 4369, 5222, 5432, 5433,
+  5671, 5672, 5678, 6379, 6380, 6432, 7687, 8883, 9042, 9092, 9093, 9229, 9300, 11211, 15432, 25672, 26379, 27017, 33060, 61613,
 ]);
 
 export const couldBeHttp = (port: number): boolean => !NOT_HTTP.has(port);
@@ -51,7 +57,9 @@ export const httpPorts = (stack: Stack, service: Service, container: Container):
     .filter((each) => each.kind === 'http' && each.from !== service.name)
     .map((each) => each.port);
   const bound = [...container.ports, ...container.portBindings].filter((each) => each.protocol === 'tcp').map((each) => each.containerPort);
-  return [...new Set([...used, ...usualFirst(bound), ...usualFirst(container.exposedPorts)])].filter((port) => port > 0 && couldBeHttp(port));
+  return [...new Set([...used, ...usualFirst(bound), ...usualFirst(container.exposedPorts)])].filter(
+    (port) => port > 0 && couldBeHttp(port),
+  );
 };
 
 export const usualFirst = (ports: number[]): number[] => ports.toSorted((a, b) => rank(a) - rank(b) || a - b);

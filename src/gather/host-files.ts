@@ -99,6 +99,15 @@ export const statNow = (path: string): Stats | null => {
   }
 };
 
+/** At the top of a folder; `null`: not for us to read. */
+export const entriesOf = (folder: string): number | null => {
+  try {
+    return readdirSync(folder).length;
+  } catch {
+    return null;
+  }
+};
+
 const listFolder = (path: string) => {
   try {
     return readdirSync(path, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -24,7 +24,14 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
     const url = new URL(path, `${scheme}://${host}:${vantage.port}`);
     // A name that every framework's list of allowed hosts takes; the container's address is on none.
     const headers = { host: `localhost:${vantage.port}` };
-    const { trial, answer } = await askHttp({ url: url.href, view: vantage.view, vault: given.vault, signal: given.signal, connect: vantage.dial, headers });
+    const { trial, answer } = await askHttp({
+      url: url.href,
+      view: vantage.view,
+      vault: given.vault,
+      signal: given.signal,
+      connect: vantage.dial,
+      headers,
+    });
     return { url: url.href, pathFrom, view: vantage.view, trial, answer };
   };
 
@@ -52,7 +59,8 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const third = inside && (await settle(inside).catch(unlessOver(given)));
   if (third && !(tries.length > 0 && third.trial.outcome === 'no-tool')) tries.push(third);
   const settled = first ?? third;
-  if (!settled) throw new CannotLook(`${service.name} can be reached neither by address nor by a published port nor from inside a container`);
+  if (!settled)
+    throw new CannotLook(`${service.name} can be reached neither by address nor by a published port nor from inside a container`);
   return { path: settled.path, pathFrom: settled.pathFrom, port, tries: tries.map(withoutPath) };
 };
 

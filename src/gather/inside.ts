@@ -30,7 +30,12 @@ const fromProc = async (container: Container, given: Gathering): Promise<InsideF
   const [tcp, tcp6] = await Promise.all(['tcp', 'tcp6'].map((table) => readFile(`${own.folder}/net/${table}`, 'utf8').catch(() => null)));
   // `tcp6` is absent where IPv6 is switched off.
   if (typeof tcp !== 'string') return null;
-  return toFact(container, 'proc', { sockets: parseTcpTable(`${tcp}\n${tcp6 ?? ''}`), mounts: own.mounts, processes: processTree(own.pid) }, given);
+  return toFact(
+    container,
+    'proc',
+    { sockets: parseTcpTable(`${tcp}\n${tcp6 ?? ''}`), mounts: own.mounts, processes: processTree(own.pid) },
+    given,
+  );
 };
 
 /** Prints the parts one after another, each behind the mark that it is given. Shell built-ins and `cat` alone. */
@@ -97,7 +102,10 @@ const toFact = (container: Container, via: InsideFact['via'], { sockets, mounts,
   peers: distinct(sockets.filter(({ state }) => state === 'established').map(({ remote }) => remote)).slice(0, MOST_PEERS),
   connecting: distinct(sockets.filter(({ state }) => state === 'connecting').map(({ remote }) => remote)).slice(0, MOST_PEERS),
   closed: sockets.flatMap(toClosed).slice(0, MOST_PEERS),
-  mounts: mountViews(mounts, container.mounts.map((mount) => mount.destination)).map((mount) => ({
+  mounts: mountViews(
+    mounts,
+    container.mounts.map((mount) => mount.destination),
+  ).map((mount) => ({
     ...mount,
     destination: plain(mount.destination),
     root: plain(mount.root),
@@ -110,7 +118,9 @@ const toCommand = (cmdline: string, vault: Vault): string =>
   plain(vault.maskText(vault.maskArguments(cmdline.replace(/\0+$/, '').split('\0')).join(' '))).slice(0, COMMAND_LENGTH);
 
 const toClosed = ({ local, remote, closedSeconds }: TcpSocket) =>
-  closedSeconds !== null && closedSeconds <= CLOSED_SECONDS && !remote.address.startsWith('127.') ? [{ localPort: local.port, ...remote, secondsAgo: Math.round(closedSeconds) }] : [];
+  closedSeconds !== null && closedSeconds <= CLOSED_SECONDS && !remote.address.startsWith('127.')
+    ? [{ localPort: local.port, ...remote, secondsAgo: Math.round(closedSeconds) }]
+    : [];
 
 const toListener = ({ family, local }: TcpSocket): Listener => ({ family, ...local });
 

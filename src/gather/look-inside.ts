@@ -1,12 +1,14 @@
 /** A folder as the container has it: through /proc where this doctor may, else by one command for all folders. */
 import { readFileSync, lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import type { Container } from '../model/stack.ts';
 import type { Gathering } from './gathering.ts';
 import { CannotLook } from './gathering.ts';
-import type { OwnProcess } from './proc.ts';
+import { mountAt, placeOf } from './mountinfo.ts';
+import { ownMounts, type OwnProcess } from './proc.ts';
 import { runInside } from './run-inside.ts';
 
-export interface InsideFolder {
+interface InsideFolder {
   inode: number;
   /** At its top. */
   entries: number;
@@ -16,7 +18,7 @@ export interface InsideFolder {
  * Where a path of the container is found from here; only root may go there. `missing`: the container has no such path. `null`: not for us, or a
  * symbolic link is in the way (its target would be looked up on the host).
  */
-export const pathThroughProc = (own: OwnProcess, path: string): { at: string } | 'missing' | null => {
+const pathThroughProc = (own: OwnProcess, path: string): { at: string } | 'missing' | null => {
   let at = `${own.folder}/root`;
   try {
     // Even to ask what `root` is takes the permission.
@@ -56,6 +58,16 @@ export const fileThroughProc = (own: OwnProcess, path: string): Buffer | 'missin
   }
 };
 
+/**
+ * Does the container hold the very folder that is at this path of the host now? The kernel tells everybody, root or not: the same place of the same
+ * file system, and not deleted.
+ */
+export const holdsFolder = async (own: OwnProcess, destination: string, hostPath: string): Promise<boolean> => {
+  const held = mountAt(own.mounts, destination);
+  const place = placeOf(await realpath(hostPath).catch(() => hostPath), ownMounts());
+  return held !== undefined && !held.deleted && place !== null && held.device === place.device && held.root === place.root;
+};
+
 /** For each folder a line: whether it can be entered and read, its inode, how many entries it has. */
 const LIST = `
 for folder; do
@@ -64,7 +76,7 @@ for folder; do
   echo "$may \${1:--} $(ls -A "$folder" 2>/dev/null | wc -l)"
 done`;
 
-export interface ListedFolder {
+interface ListedFolder {
   readable: boolean;
   inode: number | null;
   entries: number | null;

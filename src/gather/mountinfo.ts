@@ -64,4 +64,5 @@ const joinPath = (folder: string, rest: string): string => (folder === '/' ? res
 const isReadOnly = (options: string): boolean => options.split(',').includes('ro');
 
 /** Blank, tab, line end, backslash and `#` are written as three octal digits. */
-const unescapePath = (path: string): string => path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+const unescapePath = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

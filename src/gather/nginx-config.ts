@@ -96,7 +96,13 @@ export const includedFiles = (paths: Iterable<string>, pattern: string): string[
 };
 
 const globPattern = (glob: string): RegExp =>
-  new RegExp(`^${glob.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]').replace(/\[(?!\^\/\])([^\]]*)$/, '\\[$1')}$`);
+  new RegExp(
+    `^${glob
+      .replace(/[.+^${}()|\\]/g, '\\$&')
+      .replace(/\*+/g, '[^/]*')
+      .replaceAll('?', '[^/]')
+      .replace(/\[(?!\^\/\])([^\]]*)$/, '\\[$1')}$`,
+  );
 
 export const isGlob = (path: string): boolean => /[*?[]/.test(path);
 
@@ -171,7 +177,8 @@ const readDirectives = (text: string, file: string): { directives: Directive[]; 
   return { directives: top, problems };
 };
 
-const TOKEN = /\n|[^\S\n]+|#[^\n]*|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|[{};]|(?:\\[^]|\$\{[^}\s]*\}|[^\s{};"'\\]|(?<=\S)["'])+|[^]/g;
+const TOKEN =
+  /\n|[^\S\n]+|#[^\n]*|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|[{};]|(?:\\[^]|\$\{[^}\s]*\}|[^\s{};"'\\]|(?<=\S)["'])+|[^]/g;
 
 const wordsOf = function* (text: string): Generator<{ word: string; line: number; quoted: boolean }> {
   let line = 1;
@@ -184,7 +191,8 @@ const wordsOf = function* (text: string): Generator<{ word: string; line: number
   }
 };
 
-const inBlocks = (directives: Directive[], name: string): Directive[] => directives.filter((each) => each.name === name && each.block !== null);
+const inBlocks = (directives: Directive[], name: string): Directive[] =>
+  directives.filter((each) => each.name === name && each.block !== null);
 
 const lastOf = (levels: Directive[][], name: string): Directive | undefined => {
   for (const level of levels) {
@@ -231,7 +239,15 @@ const readLocationName = (args: string[]): [NginxLocation['modifier'], string] =
   return glued ? [glued[1] as NginxLocation['modifier'], glued[2]!] : ['', first];
 };
 
-const BODY_FILTERS = ['sub_filter', 'add_before_body', 'add_after_body', 'image_filter', 'js_body_filter', 'body_filter_by_lua_block', 'body_filter_by_lua_file'];
+const BODY_FILTERS = [
+  'sub_filter',
+  'add_before_body',
+  'add_after_body',
+  'image_filter',
+  'js_body_filter',
+  'body_filter_by_lua_block',
+  'body_filter_by_lua_file',
+];
 const BODY_SWITCHES = ['ssi', 'gunzip', 'addition', 'mp4', 'pagespeed'];
 
 const readLocation = (
@@ -255,7 +271,8 @@ const readLocation = (
     internal: own.some((each) => each.name === 'internal'),
     returns: own.some((each) => each.name === 'return'),
     rewritesBody:
-      BODY_FILTERS.some((each) => lastOf(levels, each) !== undefined) || BODY_SWITCHES.some((each) => lastOf(levels, each)?.args[0] === 'on'),
+      BODY_FILTERS.some((each) => lastOf(levels, each) !== undefined) ||
+      BODY_SWITCHES.some((each) => lastOf(levels, each)?.args[0] === 'on'),
   };
 };
 
@@ -264,7 +281,10 @@ const tidy = (path: string): string => path.replace(/(.)\/+$/, '$1');
 const PASS = /^(proxy|fastcgi|uwsgi|scgi|grpc)_pass$/;
 
 const passDirective = (block: Directive[]): Directive | undefined =>
-  block.find((each) => PASS.test(each.name)) ?? inBlocks(block, 'if').flatMap((each) => each.block ?? []).find((each) => PASS.test(each.name));
+  block.find((each) => PASS.test(each.name)) ??
+  inBlocks(block, 'if')
+    .flatMap((each) => each.block ?? [])
+    .find((each) => PASS.test(each.name));
 
 const DEFAULT_PORTS: Record<string, number> = { http: 80, https: 443, grpc: 80, grpcs: 443 };
 
@@ -283,7 +303,9 @@ const passed = (own: Directive[], levels: Directive[][], groups: Map<string, Dir
   const isVariable = target.includes('$');
   if (!group) return readEnd(end, DEFAULT_PORTS[spoken]).map((each) => ({ ...each, scheme: spoken, at: pass.at, literal: !isVariable }));
   return group
-    .filter((each) => each.name === 'server' && each.args[0] !== undefined && !each.args.includes('down') && !each.args[0].startsWith('unix:'))
+    .filter(
+      (each) => each.name === 'server' && each.args[0] !== undefined && !each.args.includes('down') && !each.args[0].startsWith('unix:'),
+    )
     .flatMap((each) =>
       readEnd(each.args[0]!, 80).map((server) => ({ ...server, scheme: spoken, at: each.at, literal: !each.args.includes('resolve') })),
     );

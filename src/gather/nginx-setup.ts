@@ -19,7 +19,13 @@ export interface NginxSetup {
 }
 
 const PROGRAM = /(^|\/)(nginx|openresty|angie|tengine|freenginx)(-debug)?$/;
-const USUAL_FILES = ['/etc/nginx/nginx.conf', '/usr/local/openresty/nginx/conf/nginx.conf', '/opt/bitnami/nginx/conf/nginx.conf', '/usr/local/nginx/conf/nginx.conf', '/etc/angie/angie.conf'];
+const USUAL_FILES = [
+  '/etc/nginx/nginx.conf',
+  '/usr/local/openresty/nginx/conf/nginx.conf',
+  '/opt/bitnami/nginx/conf/nginx.conf',
+  '/usr/local/nginx/conf/nginx.conf',
+  '/etc/angie/angie.conf',
+];
 /** A configuration is text of a few kilobytes; lists of addresses and certificates beside it are not ours. */
 const FILE_BYTES = 512 * 1024;
 const INCLUDE_ROUNDS = 3;
@@ -68,7 +74,12 @@ const commandOf = (container: Container): { program: string; options: string[]; 
 };
 
 /** By the archive API, which needs no program in the image; where it fails, nginx prints its files itself. */
-const readFiles = async (container: Container, main: string | null, command: string[], given: Gathering): Promise<{ files: Map<string, string>; path: string }> => {
+const readFiles = async (
+  container: Container,
+  main: string | null,
+  command: string[],
+  given: Gathering,
+): Promise<{ files: Map<string, string>; path: string }> => {
   for (const path of main === null ? USUAL_FILES : [main]) {
     const folder = path.replace(/\/[^/]*$/, '') || '/';
     const files = await readFolder(container, main === null ? folder : path, given);
@@ -78,7 +89,8 @@ const readFiles = async (container: Container, main: string | null, command: str
     await followIncludes(files, path, container, given);
     const { servers, missing } = parseNginx(files, path);
     // Debian's way to switch a site on is a symbolic link, which an archive does not follow.
-    const links = missing.some((each) => each.path.includes('/sites-enabled/')) && [...files.keys()].some((file) => file.includes('/sites-available/'));
+    const links =
+      missing.some((each) => each.path.includes('/sites-enabled/')) && [...files.keys()].some((file) => file.includes('/sites-available/'));
     if (servers.length > 0 && !links) return { files, path };
     break;
   }
@@ -90,7 +102,11 @@ const readFolder = async (container: Container, path: string, given: Gathering):
   try {
     const tree = await given.engine.readTree(container.id, path, { signal: given.signal });
     if (tree === null) return null;
-    return new Map([...tree].filter(([, content]) => content.length <= FILE_BYTES && !content.includes(0)).map(([file, content]) => [file, content.toString('utf8')]));
+    return new Map(
+      [...tree]
+        .filter(([, content]) => content.length <= FILE_BYTES && !content.includes(0))
+        .map(([file, content]) => [file, content.toString('utf8')]),
+    );
   } catch (error) {
     // 500 `path escapes from parent`: a mount whose target is a symbolic link in the image. It says nothing about the file.
     if (error instanceof EngineError && !given.signal.aborted) return 'unknown';
@@ -107,7 +123,9 @@ const followIncludes = async (files: Map<string, string>, main: string, containe
   const asked = new Set<string>([main.replace(/\/[^/]*$/, '')]);
   for (let round = 0; round < INCLUDE_ROUNDS; round += 1) {
     const wanted = parseNginx(files, main).missing.map(({ path }) => (isGlob(path) ? path.replace(/\/[^/]*[*?[].*$/, '') : path));
-    const left = [...new Set(wanted)].filter((path) => path !== '' && ![...asked].some((folder) => path === folder || path.startsWith(`${folder}/`)));
+    const left = [...new Set(wanted)].filter(
+      (path) => path !== '' && ![...asked].some((folder) => path === folder || path.startsWith(`${folder}/`)),
+    );
     if (left.length === 0) return;
     for (const path of left) {
       asked.add(path);
@@ -134,7 +152,8 @@ const dump = async (container: Container, command: string[], given: Gathering): 
 export interface NginxDoor {
   vantage: Vantage;
   tls: boolean;
-  host: string | null;
+  /** For the header: a name that the server goes by. */
+  host: string;
 }
 
 /** How a server of nginx is asked: by the container's address, a published port, or at last from inside. */
@@ -142,16 +161,24 @@ export const doorOf = (server: NginxServer, container: Container, given: Gatheri
   const listen = server.listens.find((each) => !each.tls) ?? server.listens[0];
   if (!listen) return null;
   const { engine, stack } = given;
-  const vantage = byAddress(engine, stack, container, listen.port) ?? byPublishedPort(engine, container, listen.port) ?? fromItself(engine, stack, container, listen.port);
-  // A name that nginx compares as it stands; not a pattern, and not the `_` that stands for none.
-  const host = server.names.find((name) => /^[a-z0-9][a-z0-9.-]*$/i.test(name)) ?? null;
+  const vantage =
+    byAddress(engine, stack, container, listen.port) ??
+    byPublishedPort(engine, container, listen.port) ??
+    fromItself(engine, stack, container, listen.port);
+  // A name that nginx compares as it stands, not a pattern or the `_` that stands for none; else one that the app behind it takes from everybody.
+  const host = server.names.find((name) => /^[a-z0-9][a-z0-9.-]*$/i.test(name)) ?? 'localhost';
   return vantage && { vantage, tls: listen.tls, host };
 };
 
 export const askNginx = async (door: NginxDoor, path: string, pathFrom: string, given: Gathering): Promise<HttpTry> => {
   const { vantage, tls, host } = door;
   const url = `${tls ? 'https' : 'http'}://${vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host}:${vantage.port}${path}`;
-  const headers = { 'accept-encoding': 'identity', ...(host !== null && { host }) };
+  const headers = { 'accept-encoding': 'identity', host };
   const { vault, signal } = given;
-  return { url, pathFrom, view: vantage.view, ...(await askHttp({ url, view: vantage.view, connect: vantage.dial, headers, timeoutMs: TRY_MS, vault, signal })) };
+  return {
+    url,
+    pathFrom,
+    view: vantage.view,
+    ...(await askHttp({ url, view: vantage.view, connect: vantage.dial, headers, timeoutMs: TRY_MS, vault, signal })),
+  };
 };

@@ -24,7 +24,10 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   const up = isRunning(container);
   const proxied = up ? await askProxied(await listening(config, service, given), container, given) : [];
   const [test, upstreamErrors] = up
-    ? await Promise.all([worthTesting(service, container, setup, proxied, given).then((worth) => (worth ? testConfig(container, setup, given) : null)), errorsOf(container, given)])
+    ? await Promise.all([
+        worthTesting(service, container, setup, proxied, given).then((worth) => (worth ? testConfig(container, setup, given) : null)),
+        errorsOf(container, given),
+      ])
     : [null, []];
   return {
     container: container.name,
@@ -41,13 +44,18 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
 /** As the configuration spells it: `= /health`, `/api/`; `''` at the level of the server. */
 const nameOf = ({ modifier, path }: NginxLocation): string => (modifier === '' || modifier === '@' ? path : `${modifier} ${path}`);
 
-const titleOf = (server: NginxServer): string => server.names.join(' ') || server.listens.map(({ address, port }) => (address === '' ? `${port}` : `${address}:${port}`)).join(' ');
+const titleOf = (server: NginxServer): string =>
+  server.names.join(' ') || server.listens.map(({ address, port }) => (address === '' ? `${port}` : `${address}:${port}`)).join(' ');
 
 /** Each `root` and `alias` once, where it is written. */
 const rootsOf = (config: NginxConfig, show: NginxSetup['show']): NginxFact['roots'] =>
   distinct(
     config.servers.flatMap((server) =>
-      server.locations.flatMap((location) => (location.folder ? [{ path: location.folder.path, server: titleOf(server), location: nameOf(location), at: show(location.folder.at) }] : [])),
+      server.locations.flatMap((location) =>
+        location.folder
+          ? [{ path: location.folder.path, server: titleOf(server), location: nameOf(location), at: show(location.folder.at) }]
+          : [],
+      ),
     ),
     ({ at, path }) => `${at} ${path}`,
   );
@@ -58,7 +66,11 @@ const upstreamsOf = (config: NginxConfig, show: NginxSetup['show']): NginxFact['
   return distinct([...all, ...config.streams.map(of(''))], (each) => `${each.location} ${each.host} ${each.port} ${each.at}`);
 };
 
-const distinct = <T>(all: T[], key: (each: T) => string): T[] => [...new Map(all.toReversed().map((each) => [key(each), each])).values()].toReversed();
+/** The first of each key. */
+const distinct = <T>(all: T[], key: (each: T) => string): T[] => {
+  const seen = new Set<string>();
+  return all.filter((each) => !seen.has(key(each)) && seen.add(key(each)));
+};
 
 interface Question {
   server: NginxServer;
@@ -72,11 +84,16 @@ const listening = async (config: NginxConfig, service: Service, given: Gathering
   const inside = await given.fact('inside', service);
   const open = inside.ok ? inside.value.listeners.map(({ port }) => port) : [];
   const servers = config.servers.filter(({ listens }) => listens.some(({ port }) => open.includes(port)));
-  return servers.length > 0 ? { ...config, servers: servers.map((each) => ({ ...each, listens: each.listens.filter(({ port }) => open.includes(port)) })) } : config;
+  return servers.length > 0
+    ? { ...config, servers: servers.map((each) => ({ ...each, listens: each.listens.filter(({ port }) => open.includes(port)) })) }
+    : config;
 };
 
 const askProxied = async (config: NginxConfig, container: Container, given: Gathering): Promise<NginxFact['proxied']> => {
-  const questions = distinct(config.servers.flatMap(questionsFor), ({ path, upstream, server }) => `${upstream} ${path} ${titleOf(server)}`);
+  const questions = distinct(
+    config.servers.flatMap(questionsFor),
+    ({ path, upstream, server }) => `${upstream} ${path} ${titleOf(server)}`,
+  );
   // Every upstream once before any of them twice.
   const first = distinct(questions, ({ upstream }) => upstream);
   const inTurn = [...first, ...questions.filter((each) => !first.includes(each))].slice(0, MOST_REQUESTS);
@@ -88,7 +105,11 @@ const askProxied = async (config: NginxConfig, container: Container, given: Gath
   const answers = await Promise.all(askable.map(({ door, path }) => askNginx(door, path, 'location', given)));
   return askable
     .map(({ location, upstream }, index) => ({ location: nameOf(location), upstream, http: answers[index]! }))
-    .toSorted((a, b) => questions.findIndex((each) => nameOf(each.location) === a.location) - questions.findIndex((each) => nameOf(each.location) === b.location));
+    .toSorted(
+      (a, b) =>
+        questions.findIndex((each) => nameOf(each.location) === a.location) -
+        questions.findIndex((each) => nameOf(each.location) === b.location),
+    );
 };
 
 const questionsFor = (server: NginxServer): Question[] =>
@@ -104,7 +125,9 @@ const questionsFor = (server: NginxServer): Question[] =>
 const pathInto = (server: NginxServer, location: NginxLocation): string | null => {
   if (location.modifier === '@') {
     // Whatever is no file goes there; `/` is none as long as folders are not tried.
-    const from = server.locations.find(({ tryFiles }) => tryFiles.at(-1) === location.path && tryFiles.slice(0, -1).every((each) => each === '$uri'));
+    const from = server.locations.find(
+      ({ tryFiles }) => tryFiles.at(-1) === location.path && tryFiles.slice(0, -1).every((each) => each === '$uri'),
+    );
     return from ? pathOf(from) : null;
   }
   return [pathOf(location), '/index.php', '/'].find((path) => path.startsWith('/') && locationFor(server, path) === location) ?? null;
@@ -114,12 +137,25 @@ const pathInto = (server: NginxServer, location: NginxLocation): string | null =
 const pathOf = ({ modifier, path }: NginxLocation): string =>
   modifier === '~' || modifier === '~*' ? (/^\^?(\/[\w/-]*)(?![\w/-]*[*+?{])/.exec(path)?.[1] ?? '') : path === '' ? '/' : encodeURI(path);
 
-const worthTesting = async (service: Service, container: Container, { config, files }: NginxSetup, proxied: NginxFact['proxied'], given: Gathering): Promise<boolean> => {
+const worthTesting = async (
+  service: Service,
+  container: Container,
+  { config, files }: NginxSetup,
+  proxied: NginxFact['proxied'],
+  given: Gathering,
+): Promise<boolean> => {
   const { startedAt } = container.state;
-  if (config.problems.length > 0 || files.some(({ modifiedAt }) => modifiedAt !== null && startedAt !== null && Date.parse(modifiedAt) > Date.parse(startedAt))) return true;
+  if (
+    config.problems.length > 0 ||
+    files.some(({ modifiedAt }) => modifiedAt !== null && startedAt !== null && Date.parse(modifiedAt) > Date.parse(startedAt))
+  )
+    return true;
   if (proxied.some(({ http }) => http.answer !== null)) return false;
   const inside = await given.fact('inside', service);
-  return inside.ok && !config.servers.some(({ listens }) => listens.some(({ port }) => inside.value.listeners.some((each) => each.port === port)));
+  return (
+    inside.ok &&
+    !config.servers.some(({ listens }) => listens.some(({ port }) => inside.value.listeners.some((each) => each.port === port)))
+  );
 };
 
 /** `null`: not to be had. */
@@ -133,10 +169,12 @@ const testConfig = async (container: Container, { command }: NginxSetup, given: 
 
 /** After the requests, so that what they met is among them. No log that can be read is no error. */
 const errorsOf = async (container: Container, given: Gathering): Promise<NginxFact['upstreamErrors']> => {
-  const lines = await readLog(given.engine, given.vault, container, container.state.startedAt, LOG_LINES, given.signal).catch((error: unknown) => {
-    if (error instanceof EngineError) return [];
-    throw error;
-  });
+  const lines = await readLog(given.engine, given.vault, container, container.state.startedAt, LOG_LINES, given.signal).catch(
+    (error: unknown) => {
+      if (error instanceof EngineError) return [];
+      throw error;
+    },
+  );
   return lines
     .flatMap(({ time, text }) => {
       const error = readUpstreamError(text);

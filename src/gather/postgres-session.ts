@@ -31,7 +31,11 @@ const APPLICATION = 'stack-doctor';
 const GOODBYE_MS = 100;
 
 /** Errors: `CannotLook`. */
-export const askPostgres = async (vantage: Vantage, login: PostgresLogin, limits: Limits): Promise<{ trial: Trial; answer: PostgresAnswer | null }> => {
+export const askPostgres = async (
+  vantage: Vantage,
+  login: PostgresLogin,
+  limits: Limits,
+): Promise<{ trial: Trial; answer: PostgresAnswer | null }> => {
   let answer: PostgresAnswer | null = null;
   const { default: Client } = await loadClient();
   const trial = await tryOut(limits, async (at, limit) => {
@@ -41,8 +45,8 @@ export const askPostgres = async (vantage: Vantage, login: PostgresLogin, limits
       port: vantage.port,
       user: login.user,
       database: login.database,
-      // A function also keeps pg from reading ~/.pgpass. SASLprep maps the soft hyphen to nothing: so the server gets to judge the empty password,
-      // which pg itself would refuse to send.
+      // A function also keeps pg from reading ~/.pgpass. SASLprep maps the soft hyphen to nothing: so the server gets to judge the empty
+      // password, which pg itself would refuse to send.
       password: () => login.password || '\u00ad',
       application_name: APPLICATION,
       ssl: login.tls ? { rejectUnauthorized: false } : false,
@@ -69,7 +73,10 @@ const loadClient = () => {
   return import('pg/lib/client.js');
 };
 
-/** pg fills what is missing from the user's PG* variables, down to PGOPTIONS and PGSSLNEGOTIATION. It reads them while the client is made, and only then. */
+/**
+ * pg fills what is missing from the user's PG* variables, down to PGOPTIONS and PGSSLNEGOTIATION. It reads them while the client is made,
+ * and only then.
+ */
 const buildClient = (Client: typeof PgClient, config: ClientConfig): PgClient => {
   const own = Object.entries(process.env).filter(([name]) => /^PG/i.test(name));
   for (const [name] of own) delete process.env[name];
@@ -103,7 +110,10 @@ const logIn = async (client: PgClient, stream: Duplex, tls: boolean, at: Progres
   await done;
 };
 
-/** A first answer is one letter and a length (or the one letter on TLS). pg would wait for the rest of whatever length the bytes of another protocol spell. */
+/**
+ * A first answer is one letter and a length (or the one letter on TLS). pg would wait for the rest of whatever length the bytes of another
+ * protocol spell.
+ */
 const isPostgres = (chunk: Buffer, tls: boolean): boolean => {
   const letter = String.fromCharCode(chunk[0] ?? 0);
   if (tls && chunk.length === 1) return 'SN'.includes(letter);
@@ -112,12 +122,18 @@ const isPostgres = (chunk: Buffer, tls: boolean): boolean => {
 };
 
 export const notPostgres = (chunk: Buffer): TryStopped =>
-  new TryStopped({ layer: 'protocol', outcome: 'failed', code: '', text: `the answer is not Postgres's: ${JSON.stringify(plain(chunk.toString('latin1', 0, 80)))}` });
+  new TryStopped({
+    layer: 'protocol',
+    outcome: 'failed',
+    code: '',
+    text: `the answer is not Postgres's: ${JSON.stringify(plain(chunk.toString('latin1', 0, 80)))}`,
+  });
 
 const postgresFailure = (thrown: unknown, at: Progress, login: PostgresLogin): unknown => {
   if (thrown instanceof TryStopped) return thrown;
   const error = thrown as { severity?: string; code?: string; message: string; detail?: string };
-  const stopped = (layer: Trial['layer'], outcome: Trial['outcome'], code: string, text: string) => new TryStopped({ layer, outcome, code, text });
+  const stopped = (layer: Trial['layer'], outcome: Trial['outcome'], code: string, text: string) =>
+    new TryStopped({ layer, outcome, code, text });
   if (error.severity !== undefined) {
     const detail = error.detail ? ` (${error.detail})` : '';
     const missing = login.password === null && error.code === '28P01' ? '; no password was given' : '';
@@ -176,8 +192,8 @@ from waiting left join pg_stat_activity a on a.pid = waiting.blocker limit 1000;
 rollback`;
 
 /**
- * A forgotten transaction holds its locks whether or not somebody waits at this moment. Where one stays open, a second look a little later sees
- * whom it stops: the health checks of the stack, and our own requests to its services.
+ * A forgotten transaction holds its locks whether or not somebody waits at this moment. Where one stays open, a second look a little later
+ * sees whom it stops: the health checks of the stack, and our own requests to its services.
  */
 const askSessionsTwice = async (client: PgClient, limits: Limits): ReturnType<typeof askSessions> => {
   const first = await askSessions(client, limits);
@@ -242,7 +258,7 @@ export const rootBlockers = (waits: Wait[]): PostgresServer['blockers'] => {
   });
 };
 
-const short = (value: string | null | undefined): string => plain(String(value ?? '').slice(0, 200));
+const short = (value: string | null | undefined): string => plain((value ?? '').slice(0, 200));
 
 const toNumber = (value: string | null | undefined): number => {
   const number = Math.round(Number(value));
@@ -263,7 +279,9 @@ export const probePostgres = (vantage: Vantage, limits: Limits): Promise<Trial> 
       stream.once('data', resolve);
       stream.once('error', reject);
       stream.once('close', () =>
-        reject(new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' })),
+        reject(
+          new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' }),
+        ),
       );
     });
     if (!isPostgres(chunk, true)) throw notPostgres(chunk);

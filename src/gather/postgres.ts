@@ -79,14 +79,30 @@ const concernsAll = (trial: Trial): boolean => isBelowLogin(trial) || trial.outc
 
 const toFact = ({ credentials, view, trial, answer }: Attempt<PostgresAnswer>): PostgresFact['attempts'][number] => {
   const { client, source, host, port, user, password, database } = credentials;
-  return { client, source, host, port, user: user ?? '', database: database ?? user ?? '', password, view, trial, identity: answer?.identity ?? null };
+  return {
+    client,
+    source,
+    host,
+    port,
+    user: user ?? '',
+    database: database ?? user ?? '',
+    password,
+    view,
+    trial,
+    identity: answer?.identity ?? null,
+  };
 };
 
 const LOG_LINES = 60;
 const LOG_WAITS_MS = [0, 80, 200];
 
 /** The DETAIL of a rejection is told to the log alone; the engine gets it a moment after we get the answer. */
-const readServerLog = async (container: Container, since: string, attempts: Attempt<PostgresAnswer>[], given: Gathering): Promise<LogLine[]> => {
+const readServerLog = async (
+  container: Container,
+  since: string,
+  attempts: Attempt<PostgresAnswer>[],
+  given: Gathering,
+): Promise<LogLine[]> => {
   const isAnswered = attempts.some(({ trial }) => /^28|^3D/.test(trial.code));
   let lines: LogLine[] = [];
   try {

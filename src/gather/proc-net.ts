@@ -35,7 +35,8 @@ export const parseTcpTable = (table: string): TcpSocket[] => {
       state,
       local: { address: from, port: Number.parseInt(localPort, 16) },
       remote: { address: readAddress(remote), port: Number.parseInt(remotePort, 16) },
-      closedSeconds: state === 'closed' && timer === '03' && left ? Math.max(0, REMEMBERED_SECONDS - Number.parseInt(left, 16) / 100) : null,
+      closedSeconds:
+        state === 'closed' && timer === '03' && left ? Math.max(0, REMEMBERED_SECONDS - Number.parseInt(left, 16) / 100) : null,
     });
   }
   return sockets;

@@ -33,7 +33,8 @@ const ask = async (service: Service, container: Container, mapping: PortMapping,
   const limits = { ms: TRY_MS, signal: given.signal, vault: given.vault };
   if (service.role === 'postgres') return (await postgres(service, container, mapping, vantage, given, limits)) ?? bare(vantage, limits);
   if (service.role === 'redis') return (await redis(service, vantage, given)) ?? bare(vantage, limits);
-  if (service.role === 'http' || service.role === 'nginx') return (await http(service, container, mapping, vantage, given)) ?? bare(vantage, limits);
+  if (service.role === 'http' || service.role === 'nginx')
+    return (await http(service, container, mapping, vantage, given)) ?? bare(vantage, limits);
   return bare(vantage, limits);
 };
 
@@ -62,12 +63,18 @@ const postgres = async (
   const other = attempts.find(({ view, identity }) => view.kind !== 'published' && identity)?.identity;
   const addresses = container.networks.map((each) => each.ip).filter(Boolean);
   const said = `address ${here.identity.address ?? 'none'}, started ${here.identity.startedAt}`;
-  const isSame = other ? other.startedAt === here.identity.startedAt : here.identity.address !== null && addresses.includes(here.identity.address);
+  const isSame = other
+    ? other.startedAt === here.identity.startedAt
+    : here.identity.address !== null && addresses.includes(here.identity.address);
   if (isSame) return { trial: here.trial, server: 'same', proof: said };
   // Without a look at the container itself, only an address tells; with `network_mode: host` it has none.
   if (!other && addresses.length === 0) return unknown(here.trial, said);
   const expected = other ? `address ${other.address ?? 'none'}, started ${other.startedAt}` : `address ${addresses.join(' or ')}`;
-  return { trial: here.trial, server: 'other', proof: `the server at ${addressOf(vantage)} says ${said}; ${container.name} is ${expected}` };
+  return {
+    trial: here.trial,
+    server: 'other',
+    proof: `the server at ${addressOf(vantage)} says ${said}; ${container.name} is ${expected}`,
+  };
 };
 
 /** Redis draws a new run_id at each start. */
@@ -79,10 +86,20 @@ const redis = async (service: Service, vantage: Vantage, given: Gathering): Prom
   const other = attempts.find(({ view, runId }) => view.kind !== 'published' && runId)?.runId;
   if (!here.runId || !other) return unknown(here.trial, here.runId ? `run_id ${here.runId}` : '');
   if (here.runId === other) return { trial: here.trial, server: 'same', proof: `run_id ${other}` };
-  return { trial: here.trial, server: 'other', proof: `the server at ${addressOf(vantage)} has run_id ${here.runId}, ${service.name} has ${other}` };
+  return {
+    trial: here.trial,
+    server: 'other',
+    proof: `the server at ${addressOf(vantage)} has run_id ${here.runId}, ${service.name} has ${other}`,
+  };
 };
 
-const http = async (service: Service, container: Container, mapping: PortMapping, vantage: Vantage, given: Gathering): Promise<Judged | null> => {
+const http = async (
+  service: Service,
+  container: Container,
+  mapping: PortMapping,
+  vantage: Vantage,
+  given: Gathering,
+): Promise<Judged | null> => {
   const fact = await given.fact('http', service);
   if (fact.ok && fact.value.port === mapping.containerPort) {
     const { tries } = fact.value;
@@ -101,7 +118,14 @@ const askRoot = async (vantage: Vantage, { containerPort }: PortMapping, given: 
   const host = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
   const url = `${isTlsPort(containerPort) ? 'https' : 'http'}://${host}:${vantage.port}/`;
   const headers = { host: 'localhost' };
-  const { trial, answer } = await askHttp({ url, view: vantage.view, vault: given.vault, signal: given.signal, connect: vantage.dial, headers });
+  const { trial, answer } = await askHttp({
+    url,
+    view: vantage.view,
+    vault: given.vault,
+    signal: given.signal,
+    connect: vantage.dial,
+    headers,
+  });
   return { url, pathFrom: 'root', view: vantage.view, trial, answer };
 };
 
@@ -115,7 +139,9 @@ const compare = (here: HttpTry, there: HttpTry | undefined, address: string, ser
     return { trial: here.trial, server: 'other', proof };
   }
   const isSame = mine.sha256 !== null && mine.sha256 === its.sha256 && mine.status === its.status;
-  return isSame ? { trial: here.trial, server: 'same', proof: `HTTP ${mine.status} with the same body` } : unknown(here.trial, `HTTP ${mine.status}`);
+  return isSame
+    ? { trial: here.trial, server: 'same', proof: `HTTP ${mine.status} with the same body` }
+    : unknown(here.trial, `HTTP ${mine.status}`);
 };
 
 const nameOf = (server: string | null): string => (server ?? '').replace(/[/ ].*$/, '').toLowerCase();
@@ -144,4 +170,3 @@ const staysOpen = (stream: Duplex): Promise<void> =>
     stream.once('end', gone);
     stream.once('close', gone);
   });
-

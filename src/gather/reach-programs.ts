@@ -73,13 +73,19 @@ connect() {
   case $said in *[Uu]sage*|*option*) said=$($nc -w 1 "$1" "$2" 2>&1 </dev/null >/dev/null) && return;; esac
   echo "$said"; return 1
 }
+resolve() {
+  if has getent; then getent ahosts "$1" | while read -r address rest; do printf '%s,' "$address"; done
+  elif has nslookup; then nslookup "$1" 2>/dev/null | sed -n '/^Name/,$s/^Address[^:]*:[[:space:]]*\\([^[:space:]]*\\).*/\\1,/p' | tr -d '\\n'; fi
+}
 look() {
-  found=
-  if has getent; then
-    found=$(getent ahosts "$2" | while read -r address rest; do printf '%s,' "$address"; done)
-    [ -n "$found" ] || { printf '%s\\t\\tname\\tENOTFOUND\\tgetent ahosts %s: not found\\n' "$1" "$2"; return; }
-    printf '%s\\t%s\\ttcp\\t\\t\\n' "$1" "$found"
-  fi
+  case $2 in
+    *:*) found=$2 ;;
+    *[!0-9.]*) found=$(resolve "$2") ;;
+    *.*.*.*) found=$2 ;;
+    *) found=$(resolve "$2") ;;
+  esac
+  if [ -n "$found" ]; then printf '%s\\t%s\\ttcp\\t\\t\\n' "$1" "$found"
+  elif has getent; then printf '%s\\t\\tname\\tENOTFOUND\\tgetent ahosts %s: not found\\n' "$1" "$2"; return; fi
   if text=$(connect "$2" "$3"); then printf '%s\\t%s\\tdone\\t\\t\\n' "$1" "$found"
   else printf '%s\\t%s\\ttcp\\twords\\t%s\\n' "$1" "$found" "$(echo $text)"; fi
 }

@@ -24,7 +24,9 @@ export const gatherReach: ServiceGatherer<'reach'> = async (service, given) => {
   const shown = await Promise.all(wanted.map((target) => alreadyShown(target, service, client, given)));
   const left = wanted.filter((_, index) => shown[index] === null);
   // A name whose containers are all down tells nothing new; it is tried only where a command runs anyway.
-  const tried = left.some((target) => !isDown(target.to)) ? await tryInside(left, client, given) : left.map((target) => notTried(target, client));
+  const tried = left.some((target) => !isDown(target.to))
+    ? await tryInside(left, client, given)
+    : left.map((target) => notTried(target, client));
   const found = wanted.map((target, index) => shown[index] ?? tried[left.indexOf(target)]);
   return { container: client.name, targets: found.filter((target) => target !== undefined) };
 };
@@ -38,7 +40,9 @@ const wantedBy = async (service: Service, given: Gathering): Promise<Wanted[]> =
   return [...declared, ...proxied].filter(
     (each, index, all) =>
       // What a command can be told: no blank, no option, no variable.
-      /^[\w[][\w.:[\]-]*$/.test(each.host) && each.port > 0 && all.findIndex((other) => other.host === each.host && other.port === each.port) === index,
+      /^[\w[][\w.:[\]-]*$/.test(each.host) &&
+      each.port > 0 &&
+      all.findIndex((other) => other.host === each.host && other.port === each.port) === index,
   );
 };
 
@@ -64,8 +68,11 @@ const alreadyShown = async (target: Wanted, service: Service, client: Container,
   const server = target.to && running(target.to).length === 1 ? running(target.to)[0] : undefined;
   if (!target.to || !server) return null;
   const [own, theirs] = await Promise.all([insideOf(service, given), insideOf(target.to, given)]);
-  if (theirs && !theirs.listeners.some(({ port }) => port === target.port)) return null;
-  const address = connectedAddress(target.port, { client, own }, { server, theirs }) ?? (await answeredThroughNginx(target, service, client, server, given));
+  // It may have gone, or shut itself in, since.
+  if (theirs && !theirs.listeners.some(({ address, port }) => port === target.port && !/^(127\.|::1$)/.test(address))) return null;
+  const address =
+    connectedAddress(target.port, { client, own }, { server, theirs }) ??
+    (await answeredThroughNginx(target, service, client, server, given));
   return address === null ? null : reached(target, client, sharedNetworks(client, server)[0] ?? null, [address], OK);
 };
 
@@ -80,7 +87,12 @@ const OK: Trial = { layer: 'tcp', outcome: 'ok', code: '', text: '', ms: 0 };
 const ownPort = (own: InsideFact, { host, port }: Wanted): Trial =>
   own.listeners.some((each) => each.port === port)
     ? OK
-    : { ...OK, outcome: 'refused', code: 'ECONNREFUSED', text: `nothing listens on port ${port} inside this container, which is what ${host} is here` };
+    : {
+        ...OK,
+        outcome: 'refused',
+        code: 'ECONNREFUSED',
+        text: `nothing listens on port ${port} inside this container, which is what ${host} is here`,
+      };
 
 interface ClientEnd {
   client: Container;
@@ -98,29 +110,41 @@ interface ServerEnd {
 const connectedAddress = (port: number, { client, own }: ClientEnd, { server, theirs }: ServerEnd): string | null => {
   const clientAddresses = client.networks.map((end) => end.ip);
   const bothUp = Math.min(secondsUp(client), secondsUp(server));
-  const address = server.networks.map((end) => end.ip).find((ip) => {
-    const isServer = (end: { address: string; port: number }) => ip !== '' && end.address === ip && end.port === port;
-    if (own?.connecting?.some(isServer)) return false;
-    return own?.peers.some(isServer) || own?.closed?.some((end) => isServer(end) && end.secondsAgo < bothUp);
-  });
+  const address = server.networks
+    .map((end) => end.ip)
+    .find((ip) => {
+      const isServer = (end: { address: string; port: number }) => ip !== '' && end.address === ip && end.port === port;
+      if (own?.connecting?.some(isServer)) return false;
+      return own?.peers.some(isServer) || own?.closed?.some((end) => isServer(end) && end.secondsAgo < bothUp);
+    });
   if (address !== undefined) return address;
-  const remembered = theirs?.closed?.find((end) => end.localPort === port && end.secondsAgo < bothUp && clientAddresses.includes(end.address));
+  const remembered = theirs?.closed?.find(
+    (end) => end.localPort === port && end.secondsAgo < bothUp && clientAddresses.includes(end.address),
+  );
   if (!remembered) return null;
   const network = client.networks.find((end) => end.ip === remembered.address)?.networkId;
   const end = server.networks.find((each) => each.networkId === network);
   return end && !own?.connecting?.some((each) => each.address === end.ip) ? end.ip : null;
 };
 
-const secondsUp = (container: Container): number => (container.state.startedAt ? (Date.now() - Date.parse(container.state.startedAt)) / 1_000 : 0);
+const secondsUp = (container: Container): number =>
+  container.state.startedAt ? (Date.now() - Date.parse(container.state.startedAt)) / 1_000 : 0;
 
 /** nginx's connections are too short to be seen, but it has just been asked: what the app itself answered came through one. */
-const answeredThroughNginx = async (target: Wanted, service: Service, client: Container, server: Container, given: Gathering): Promise<string | null> => {
+const answeredThroughNginx = async (
+  target: Wanted,
+  service: Service,
+  client: Container,
+  server: Container,
+  given: Gathering,
+): Promise<string | null> => {
   const upstream = `${target.host}:${target.port}`;
   const answers = (await nginxOf(service, given))?.proxied.filter((each) => each.upstream === upstream) ?? [];
   // nginx looked the name up when it started; a server that is younger may have another address by now.
   if (secondsUp(client) > secondsUp(server)) return null;
   // nginx gives errors, redirects and refusals by itself, too.
-  const isFromApp = (status: number | undefined) => status !== undefined && ((status >= 200 && status < 300) || status === 404 || status === 405 || status === 422);
+  const isFromApp = (status: number | undefined) =>
+    status !== undefined && ((status >= 200 && status < 300) || status === 404 || status === 405 || status === 422);
   return answers.length > 0 && answers.every((each) => isFromApp(each.http.answer?.status)) ? sharedAddress(client, server) : null;
 };
 
@@ -159,7 +183,12 @@ const tryInside = async (wanted: Wanted[], client: Container, given: Gathering):
   });
 };
 
-const NO_TOOL = { layer: 'name', outcome: 'no-tool', code: '', text: 'the image has nothing that could try it (python3, node, bash, nc)' } as const;
+const NO_TOOL = {
+  layer: 'name',
+  outcome: 'no-tool',
+  code: '',
+  text: 'the image has nothing that could try it (python3, node, bash, nc)',
+} as const;
 
 /** What the first program that the image has prints; `null` when it has none. Errors: `CannotLook`. */
 const runFirst = async (commands: string[][], client: Container, given: Gathering): Promise<string | null> => {
@@ -167,7 +196,9 @@ const runFirst = async (commands: string[][], client: Container, given: Gatherin
     const result = await runInside(client, command, given, REACH_MS);
     if (result === null) continue;
     if (result.exitCode !== 0) {
-      throw new CannotLook(`the try from inside ${client.service} ended with exit code ${result.exitCode}: ${plain(given.vault.maskText(result.stderr)).slice(0, 200)}`);
+      throw new CannotLook(
+        `the try from inside ${client.service} ended with exit code ${result.exitCode}: ${plain(given.vault.maskText(result.stderr)).slice(0, 200)}`,
+      );
     }
     return result.stdout.startsWith('no-tool') ? null : result.stdout;
   }
@@ -186,7 +217,12 @@ const readOutcome = (layer: string | undefined, code: string, text: string): Omi
   const at = layer === 'tcp' ? 'tcp' : 'name';
   const known = code === 'words' ? codeOf(text) : code;
   if (known === '' && text === '') {
-    return { layer: at, outcome: 'timeout', code: 'ETIMEDOUT', text: at === 'tcp' ? 'no connection was made in time' : 'the name was not resolved in time' };
+    return {
+      layer: at,
+      outcome: 'timeout',
+      code: 'ETIMEDOUT',
+      text: at === 'tcp' ? 'no connection was made in time' : 'the name was not resolved in time',
+    };
   }
   // Every way in which a resolver says no; the code differs with the resolver and with the host's own network.
   if (at === 'name') return { layer: 'name', outcome: 'not-found', code: known, text };

@@ -17,7 +17,12 @@ const BETWEEN_MS = 150;
 /** `blpop`, `brpop`, `blmove`, `brpoplpush`, `blmpop`: whoever waits with these takes what comes. */
 const LIST_WAITS = /^b(l|r)(pop|move|mpop|poplpush)/;
 
-export const queuesOf = async (redis: Redis, keyspace: Record<string, number>, sessions: Session[], vault: Vault): Promise<RedisQueue[]> => {
+export const queuesOf = async (
+  redis: Redis,
+  keyspace: Record<string, number>,
+  sessions: Session[],
+  vault: Vault,
+): Promise<RedisQueue[]> => {
   const databases = Object.entries(keyspace)
     .filter(([, keys]) => keys > 0)
     .map(([database]) => Number(database))
@@ -43,18 +48,37 @@ const queuesIn = async (redis: Redis, database: number, count: number, sessions:
   const isAwaited = sessions.some((each) => each.blocked && each.database === database && LIST_WAITS.test(each.command));
   const later = isAwaited || !lengths.some((each) => each > 0) ? lengths : await lengthsLater(redis, listKeys);
 
-  const waiting = listKeys.map((key, index) => ({ key, database, type: 'list' as const, length: lengths[index] ?? 0, lengthLater: later[index] ?? 0, groups: [] }));
+  const waiting = listKeys.map((key, index) => ({
+    key,
+    database,
+    type: 'list' as const,
+    length: lengths[index] ?? 0,
+    lengthLater: later[index] ?? 0,
+    groups: [],
+  }));
   const flowing = streamKeys.map((key, index) => {
     const length = toNumber(replies[listKeys.length + index]);
     // A stream keeps what was read: its length tells little, its groups tell what waits.
-    return { key, database, type: 'stream' as const, length, lengthLater: length, groups: groupsOf(replies[listKeys.length + streamKeys.length + index]) };
+    return {
+      key,
+      database,
+      type: 'stream' as const,
+      length,
+      lengthLater: length,
+      groups: groupsOf(replies[listKeys.length + streamKeys.length + index]),
+    };
   });
   return [...waiting, ...flowing].filter((each) => each.length > 0 || each.groups.length > 0);
 };
 
 const lengthsLater = async (redis: Redis, keys: string[]): Promise<number[]> => {
   await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
-  return (await all(redis, keys.map((key) => ['LLEN', key]))).map(toNumber);
+  return (
+    await all(
+      redis,
+      keys.map((key) => ['LLEN', key]),
+    )
+  ).map(toNumber);
 };
 
 /** In one round trip; a command that fails (an older server, an ACL) gives `null`. */
@@ -72,10 +96,10 @@ const groupsOf = (reply: unknown): RedisQueue['groups'] =>
     if (!Array.isArray(group)) return [];
     const fields = new Map<string, unknown>();
     for (let index = 0; index + 1 < group.length; index += 2) fields.set(String(group[index]), group[index + 1]);
-    const lag = fields.get('lag');
+    const [name, lag] = [fields.get('name'), fields.get('lag')];
     return [
       {
-        name: plain(String(fields.get('name') ?? '')).slice(0, 200),
+        name: typeof name === 'string' ? plain(name).slice(0, 200) : '',
         consumers: toNumber(fields.get('consumers')),
         pending: toNumber(fields.get('pending')),
         lag: lag === null || lag === undefined ? null : toNumber(lag),

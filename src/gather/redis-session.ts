@@ -31,7 +31,11 @@ const NAME = 'stack-doctor';
 const MOST_SESSIONS = 200;
 
 /** Errors: `CannotLook`. */
-export const askRedis = async (vantage: Vantage, login: RedisLogin, limits: Limits): Promise<{ trial: Trial; answer: RedisAnswer | null }> => {
+export const askRedis = async (
+  vantage: Vantage,
+  login: RedisLogin,
+  limits: Limits,
+): Promise<{ trial: Trial; answer: RedisAnswer | null }> => {
   let answer: RedisAnswer | null = null;
   const { Redis } = await import('ioredis');
   const trial = await tryOut(limits, async (at, limit) => {
@@ -67,7 +71,9 @@ export const askRedis = async (vantage: Vantage, login: RedisLogin, limits: Limi
   return { trial, answer };
 };
 
-/** Nothing is left for ioredis to resolve, retry or log in with: it would warn on the console about a needless password, and hide the reply. */
+/**
+ * Nothing is left for ioredis to resolve, retry or log in with: it would warn on the console about a needless password, and hide the reply.
+ */
 const optionsFor = (stream: Duplex): RedisOptions => ({
   Connector: connectorOf(stream),
   lazyConnect: true,
@@ -98,14 +104,21 @@ const redisFailure = (thrown: unknown, at: Progress, greeting: string): unknown 
   const error = thrown as Error & { code?: string };
   const unasked = /^-([^\r\n]+)/.exec(greeting)?.[1];
   const reply = error.name === 'ReplyError' ? error.message : isClosed(error) ? unasked : undefined;
-  const stopped = (layer: Trial['layer'], outcome: Trial['outcome'], code: string, text: string) => new TryStopped({ layer, outcome, code, text });
+  const stopped = (layer: Trial['layer'], outcome: Trial['outcome'], code: string, text: string) =>
+    new TryStopped({ layer, outcome, code, text });
   if (reply !== undefined) {
     const code = /^[A-Z]+\b/.exec(reply)?.[0] ?? 'ERR';
     return LOGIN_ERRORS.test(reply) ? stopped('login', 'rejected', code, reply) : stopped('query', 'failed', code, reply);
   }
-  if (error.name === 'ParserError') return stopped('protocol', 'failed', '', `the answer is not Redis's: ${JSON.stringify(plain(greeting.slice(0, 80)))}`);
+  if (error.name === 'ParserError')
+    return stopped('protocol', 'failed', '', `the answer is not Redis's: ${JSON.stringify(plain(greeting.slice(0, 80)))}`);
   if (isClosed(error)) {
-    return stopped(at.layer, 'reset', '', `the server closed the connection ${at.layer === 'protocol' ? 'without an answer' : 'instead of answering'}`);
+    return stopped(
+      at.layer,
+      'reset',
+      '',
+      `the server closed the connection ${at.layer === 'protocol' ? 'without an answer' : 'instead of answering'}`,
+    );
   }
   return thrown;
 };
@@ -161,7 +174,11 @@ const askSessions = async (redis: Redis, server: RedisServer, vault: Vault): Pro
   ]);
   const sessions = parseClients(String(list), vault);
   const queues: RedisQueue[] = await queuesOf(redis, server.keyspace, sessions, vault).catch(() => []);
-  return { sessions: sessions.slice(0, MOST_SESSIONS), queues, ...(Array.isArray(most) && most[1] ? { maxClients: toNumber(String(most[1])) } : {}) };
+  return {
+    sessions: sessions.slice(0, MOST_SESSIONS),
+    queues,
+    ...(Array.isArray(most) && most[1] ? { maxClients: toNumber(String(most[1])) } : {}),
+  };
 };
 
 /** `id=3 addr=172.18.0.5:41234 … name= db=0 cmd=brpop idle=3 flags=b …`, a line per client. */
@@ -183,7 +200,8 @@ const parseClients = (list: string, vault: Vault): RedisServer['sessions'] =>
   });
 
 /** Just come, and only looking: a healthcheck, or our own other connection before it has its name. */
-const isPassing = (command: string, ageSeconds: number): boolean => ageSeconds <= 2 && /^(null|ping|info|auth|select|hello)$/i.test(command);
+const isPassing = (command: string, ageSeconds: number): boolean =>
+  ageSeconds <= 2 && /^(null|ping|info|auth|select|hello)$/i.test(command);
 
 const short = (value: string | undefined, vault: Vault): string => plain(vault.maskText((value ?? '').slice(0, 200)));
 

@@ -46,7 +46,10 @@ const databaseOf = ({ database }: Credentials): number => {
 };
 
 const concernsAll = (trial: Trial): boolean =>
-  isBelowLogin(trial) || trial.outcome === 'timeout' || ['LOADING', 'MISCONF', 'DENIED'].includes(trial.code) || /max number of clients/.test(trial.text);
+  isBelowLogin(trial) ||
+  trial.outcome === 'timeout' ||
+  ['LOADING', 'MISCONF', 'DENIED'].includes(trial.code) ||
+  /max number of clients/.test(trial.text);
 
 const toFact = ({ credentials, view, trial, answer }: Attempt<RedisAnswer>): RedisFact['attempts'][number] => {
   const { client, source, host, port, user, password, tls } = credentials;

@@ -10,7 +10,12 @@ const NO_PROGRAM = /executable file not found|no such file or directory/i;
 const NO_FOLDER = /working directory|\bcwd\b|chdir/i;
 
 /** `null`: the image has no such program. Errors: `CannotLook`. */
-export const runInside = async (container: Container, command: string[], given: Gathering, timeoutMs = TRY_MS): Promise<ExecResult | null> => {
+export const runInside = async (
+  container: Container,
+  command: string[],
+  given: Gathering,
+  timeoutMs = TRY_MS,
+): Promise<ExecResult | null> => {
   const cannot = (why: string, options: { timedOut?: boolean; cause?: unknown } = {}) =>
     new CannotLook(`no command could be run in ${container.name}: ${plain(why).slice(0, 200)}`, options);
   const result = await given.engine.exec(container.id, command, { timeoutMs, signal: given.signal }).catch((error: unknown) => {
@@ -19,7 +24,8 @@ export const runInside = async (container: Container, command: string[], given: 
     throw cannot(error.message, { timedOut: error.code === 'ETIMEDOUT', cause: error });
   });
   if (result === null) return null;
-  if (result.exitCode === null) throw new CannotLook(`a command in ${container.name} did not end within ${timeoutMs / 1000} s`, { timedOut: true });
+  if (result.exitCode === null)
+    throw new CannotLook(`a command in ${container.name} did not end within ${timeoutMs / 1000} s`, { timedOut: true });
   const said = result.stdout + result.stderr;
   if (!/OCI runtime exec failed/.test(said) || result.exitCode < 126) return result;
   if (NO_FOLDER.test(said) || !NO_PROGRAM.test(said)) throw cannot(said);

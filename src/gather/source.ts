@@ -1,5 +1,5 @@
 /** The code that a service runs from bind mounts: the folder on the host, the folder that the container holds, and one file of both. */
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { SourceFact } from '../model/facts.ts';
@@ -7,16 +7,17 @@ import { plain } from '../model/plain.ts';
 import { runsSource } from '../model/reloader.ts';
 import { commandLine, type Container, type Service } from '../model/stack.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
-import { mayUse, onThisMachine, sharesFiles, statOf, walkFolder, type Entry, type Walk } from './host-files.ts';
-import { fileThroughProc, folderThroughProc, listInside } from './look-inside.ts';
-import { isWithin, mountAt, placeOf } from './mountinfo.ts';
-import { identityOf, ownMounts, ownProcess, processTree, readProc, type Identity, type OwnProcess } from './proc.ts';
+import { entriesOf, mayUse, onThisMachine, sharesFiles, statOf, walkFolder, type Entry, type Walk } from './host-files.ts';
+import { fileThroughProc, folderThroughProc, holdsFolder, listInside } from './look-inside.ts';
+import { isWithin } from './mountinfo.ts';
+import { identityOf, ownProcess, processTree, readProc, type Identity, type OwnProcess } from './proc.ts';
 import { runInside } from './run-inside.ts';
 
 type Mount = Container['mounts'][number];
 type MountFact = SourceFact['mounts'][number];
 
-const SOURCE = /\.(py|pyx|[cm]?[jt]sx?|vue|svelte|astro|go|rb|erb|php|java|kts?|scala|groovy|rs|cs|fs|exs?|heex|erl|cljs?|pl|pm|lua|r|jl|swift|dart|c|cc|cpp|h|hpp)$/i;
+const SOURCE =
+  /\.(py|pyx|[cm]?[jt]sx?|vue|svelte|astro|go|rb|erb|php|java|kts?|scala|groovy|rs|cs|fs|exs?|heex|erl|cljs?|pl|pm|lua|r|jl|swift|dart|c|cc|cpp|h|hpp)$/i;
 /** Made from the source, or brought beside it: never what somebody edits. */
 const DERIVED = /^(node_modules|bower_components|site-packages|vendor|\.?venv|env|dist|build|out|target|coverage|__pycache__|\..+)$/;
 /** Places for the system's own files. */
@@ -41,7 +42,8 @@ export const gatherSource: ServiceGatherer<'source'> = async (service, given) =>
   const container = speaker(service);
   const related = container.mounts.filter((mount) => mount.type === 'bind' && isRelated(mount, service, container));
   if (related.length === 0) return { container: container.name, mounts: [], inotify: null };
-  if (!(await sharesFiles(given.engine, given.stack, container))) throw new CannotLook(`the files that ${service.name} mounts are not on this machine`);
+  if (!(await sharesFiles(given.engine, given.stack, container)))
+    throw new CannotLook(`the files that ${service.name} mounts are not on this machine`);
   const candidates = await Promise.all(related.map(lookAt));
   const code = candidates.filter((candidate) => isCode(candidate, service, container));
   const own = ownProcess(container);
@@ -87,7 +89,14 @@ const isCode = ({ mount, stat, walk }: Candidate, service: Service, container: C
 const toFacts = async (candidates: Candidate[], scene: Scene): Promise<MountFact[]> => {
   const seen = await Promise.all(candidates.map((candidate) => withoutCommand(candidate, scene)));
   const left = candidates.filter((_, index) => seen[index] === null);
-  const listed = left.length === 0 ? null : await listInside(scene.container, left.map(({ mount }) => mount.destination), scene.given);
+  const listed =
+    left.length === 0
+      ? null
+      : await listInside(
+          scene.container,
+          left.map(({ mount }) => mount.destination),
+          scene.given,
+        );
   return Promise.all(
     candidates.map(async (candidate, index) => {
       const { mount, hostPath, stat, walk } = candidate;
@@ -96,7 +105,12 @@ const toFacts = async (candidates: Candidate[], scene: Scene): Promise<MountFact
       return {
         hostPath,
         destination: mount.destination,
-        host: { exists: stat !== null, empty: walk !== null && entriesOf(hostPath) === 0, inode: stat?.ino ?? null, bornAt: stat && stat.birthtimeMs > 0 ? stat.birthtime.toISOString() : null },
+        host: {
+          exists: stat !== null,
+          empty: walk !== null && entriesOf(hostPath) === 0,
+          inode: stat?.ino ?? null,
+          bornAt: stat && stat.birthtimeMs > 0 ? stat.birthtime.toISOString() : null,
+        },
         inside: inside && { inode: inside.inode, entries: inside.entries, readable: inside.readable },
         sample: await sample(candidate, shadowedBy, seen[index] !== null && seen[index]!.inode === stat?.ino, scene),
         shadowedBy,
@@ -113,21 +127,10 @@ const withoutCommand = async ({ mount, hostPath, stat }: Candidate, { own, ident
   const isReadable = (folder: Stats): boolean =>
     identity === null || (mayUse(folder, identity, 'read') && (!folder.isDirectory() || mayUse(folder, identity, 'enter')));
   const found = folderThroughProc(own, mount.destination);
-  if (found === 'missing') return { inode: null, entries: null, readable: false };
+  if (found === 'missing') return { inode: null, entries: null, readable: true };
   if (found) return { inode: found.inode, entries: found.entries, readable: isReadable(found.stat) };
-  const held = mountAt(own.mounts, mount.destination);
-  const place = stat && placeOf(await realpath(hostPath).catch(() => hostPath), ownMounts());
-  if (!held || held.deleted || !place || held.device !== place.device || held.root !== place.root) return null;
+  if (!stat || !(await holdsFolder(own, mount.destination, hostPath))) return null;
   return { inode: stat.ino, entries: stat.isDirectory() ? entriesOf(hostPath) : 1, readable: isReadable(stat) };
-};
-
-/** `null`: not for us to read. */
-const entriesOf = (folder: string): number | null => {
-  try {
-    return readdirSync(folder).length;
-  } catch {
-    return null;
-  }
 };
 
 /** Volumes that lie over source of the mount. Over dependencies and build output they belong. */
@@ -139,20 +142,32 @@ const shadowsOf = ({ mount, walk }: Candidate, container: Container): string[] =
 
 const relative = (path: string, { destination }: Mount): string => path.slice(destination.length).replace(/^\//, '');
 
-const sourceBelow = (walk: Walk, folder: string): Entry[] => walk.files.filter(({ path }) => SOURCE.test(path) && (folder === '' || path.startsWith(`${folder}/`)));
+const sourceBelow = (walk: Walk, folder: string): Entry[] =>
+  walk.files.filter(({ path }) => SOURCE.test(path) && (folder === '' || path.startsWith(`${folder}/`)));
 
 /** The newest source file; of those that another mount lies over, where there are any. */
 const sample = async (candidate: Candidate, shadowedBy: string[], isSameFolder: boolean, scene: Scene): Promise<MountFact['sample']> => {
   const { mount, hostPath, stat, walk } = candidate;
-  if (stat?.isFile()) return compare({ file: mount.destination, inContainer: mount.destination, hostPath, stat, isSame: isSameFolder }, scene);
+  if (stat?.isFile())
+    return compare({ file: mount.destination, inContainer: mount.destination, hostPath, stat, isSame: isSameFolder }, scene);
   if (!walk) return null;
   const hidden = shadowedBy.flatMap((path) => sourceBelow(walk, relative(path, mount)));
-  const nested = scene.container.mounts.filter((other) => other !== mount && isWithin(other.destination, mount.destination)).map((other) => relative(other.destination, mount));
+  const nested = scene.container.mounts
+    .filter((other) => other !== mount && isWithin(other.destination, mount.destination))
+    .map((other) => relative(other.destination, mount));
   const open = sourceBelow(walk, '').filter(({ path }) => !nested.some((folder) => isWithin(path, folder)));
-  const newest = (hidden.length > 0 ? hidden : open).filter((file) => file.stat.size <= FILE_BYTES).reduce<Entry | null>((best, each) => (best && best.stat.mtimeMs >= each.stat.mtimeMs ? best : each), null);
+  const newest = (hidden.length > 0 ? hidden : open)
+    .filter((file) => file.stat.size <= FILE_BYTES)
+    .reduce<Entry | null>((best, each) => (best && best.stat.mtimeMs >= each.stat.mtimeMs ? best : each), null);
   if (!newest) return null;
   return compare(
-    { file: newest.path, inContainer: `${mount.destination}/${newest.path}`, hostPath: join(hostPath, newest.path), stat: newest.stat, isSame: isSameFolder && hidden.length === 0 },
+    {
+      file: newest.path,
+      inContainer: `${mount.destination}/${newest.path}`,
+      hostPath: join(hostPath, newest.path),
+      stat: newest.stat,
+      isSame: isSameFolder && hidden.length === 0,
+    },
     scene,
   );
 };
@@ -166,7 +181,10 @@ interface Pair {
   isSame: boolean;
 }
 
-const compare = async ({ file, inContainer, hostPath, stat, isSame }: Pair, { own, container, given }: Scene): Promise<MountFact['sample']> => {
+const compare = async (
+  { file, inContainer, hostPath, stat, isSame }: Pair,
+  { own, container, given }: Scene,
+): Promise<MountFact['sample']> => {
   const result = (same: boolean | null) => ({ file: plain(file), same, hostModifiedAt: stat.mtime.toISOString() });
   if (isSame) return result(true);
   const content = await readFile(hostPath).catch(() => null);

@@ -50,10 +50,14 @@ export const tryOut = async (limits: Limits, work: (at: Progress, limit: AbortSi
   };
   const limit = new AbortController();
   let timedOut = false;
-  const timer = setTimeout(() => {
+  let isOver = false;
+  const giveUp = () => {
+    if (isOver) return;
     timedOut = true;
     limit.abort();
-  }, ms);
+  };
+  // What came while we were busy is read before the time is called over.
+  const timer = setTimeout(() => setImmediate(giveUp), ms);
   const interrupt = () => limit.abort();
   if (signal.aborted) limit.abort();
   else signal.addEventListener('abort', interrupt, { once: true });
@@ -71,6 +75,7 @@ export const tryOut = async (limits: Limits, work: (at: Progress, limit: AbortSi
         : systemFailure(error, at.layer);
     return { ...failure, text: plain(vault.maskText(failure.text.slice(0, 2_000))), ms: elapsed() };
   } finally {
+    isOver = true;
     clearTimeout(timer);
     signal.removeEventListener('abort', interrupt);
     limit.abort();

@@ -1,4 +1,7 @@
-/** A TCP stream that starts inside a container, made by whatever the image has: Python, Node.js, Perl, bash or nc. Read-only, and gone with its stream. */
+/**
+ * A TCP stream that starts inside a container, made by whatever the image has: Python, Node.js, Perl, bash or nc. Read-only, and gone with
+ * its stream.
+ */
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container } from '../model/stack.ts';
@@ -12,15 +15,16 @@ const IDLE_SECONDS = 10;
 
 /*
  * Each program connects, says `OK` or `ERR <why>` on stderr, then carries bytes until either side ends. It ends with its stdin, so that
- * nothing stays behind in the container. Each is one process without children: a child that outlives it would become a child of PID 1, and Postgres,
- * as PID 1, takes the death of a child that it does not know for a crash and restarts (HandleChildCrash in its postmaster).
+ * nothing stays behind in the container. Each is one process without children: a child that outlives it would become a child of PID 1, and
+ * Postgres, as PID 1, takes the death of a child that it does not know for a crash and restarts (HandleChildCrash in its postmaster).
  */
 
 const PYTHON = `
 import os,select,socket,sys
 h,p,t=sys.argv[1:4]
 try:
-  s=socket.create_connection((h,int(p)))
+  s=socket.create_connection((h,int(p)),float(t))
+  s.settimeout(None)
 except Exception as e:
   os.write(2,('ERR %s %s\\n'%(type(e).__name__,e)).encode());os._exit(0)
 os.write(2,b'OK\\n')
@@ -52,9 +56,9 @@ process.stdin.on('end',()=>process.exit());
 const PERL = `
 use Socket;my($h,$p,$t)=@ARGV;
 my $a=inet_aton($h)or do{syswrite STDERR,"ERR bad address\\n";exit};
-socket(my $s,PF_INET,SOCK_STREAM,0);
+socket(my $s,PF_INET,SOCK_STREAM,0);alarm $t;
 connect($s,pack_sockaddr_in($p,$a))or do{syswrite STDERR,"ERR $!\\n";exit};
-syswrite STDERR,"OK\\n";$SIG{PIPE}='IGNORE';
+alarm 0;syswrite STDERR,"OK\\n";$SIG{PIPE}='IGNORE';
 for(;;){
   my $r='';vec($r,0,1)=1;vec($r,fileno($s),1)=1;
   last if select($r,undef,undef,$t)<1;my $d;
@@ -65,15 +69,17 @@ for(;;){
 
 /**
  * The exception: bash alone cannot carry bytes both ways. It waits for both its children, and is left out where PID 1 is Postgres.
- * They get /dev/null as stdin unless it is handed to them. `wait -n`: whichever side ends first.
+ * Children get /dev/null as stdin unless it is handed to them. `dd`, because busybox's `cat` holds small pieces back. A pipe that nobody
+ * writes to is the clock: `wait -n` misses a child that ended before it was called.
  */
 const BASH = `
 exec 4<&0
 exec 3<>"/dev/tcp/$1/$2" || exit
+exec 5<> <(:)
 echo OK >&2
-cat <&3 & a=$!
-cat <&4 >&3 2>/dev/null & b=$!
-wait -n
+dd bs=64k <&3 2>/dev/null & a=$!
+dd bs=64k <&4 >&3 2>/dev/null & b=$!
+while kill -0 $a 2>/dev/null && kill -0 $b 2>/dev/null; do read -t 0.2 -u 5; done
 kill $a $b 2>/dev/null
 wait
 `;
@@ -117,7 +123,13 @@ export interface TunnelOptions {
 }
 
 /** Errors: `TryStopped` (what the client would meet, or `no-tool`), `CannotLook` (no command can be run in the container now). */
-export const openTunnel = async (engine: EngineClient, container: Container, host: string, port: number, { signal, at }: TunnelOptions): Promise<Duplex> => {
+export const openTunnel = async (
+  engine: EngineClient,
+  container: Container,
+  host: string,
+  port: number,
+  { signal, at }: TunnelOptions,
+): Promise<Duplex> => {
   const end = [host, String(port), String(IDLE_SECONDS)];
   const commands = [
     ['sh', '-c', SHELL, 'sh', ...end, PYTHON, NODE, PERL, BASH],
@@ -134,7 +146,13 @@ export const openTunnel = async (engine: EngineClient, container: Container, hos
 };
 
 /** What goes wrong after all ends the stream, with the reason as its error. */
-const connectQuietly = async (engine: EngineClient, container: Container, command: string[], signal: AbortSignal, at: Progress | undefined): Promise<Duplex> => {
+const connectQuietly = async (
+  engine: EngineClient,
+  container: Container,
+  command: string[],
+  signal: AbortSignal,
+  at: Progress | undefined,
+): Promise<Duplex> => {
   let said = '';
   let fail = () => {};
   const stream = await open(engine, container, command, signal, (text) => {
@@ -164,11 +182,20 @@ const noTool = (container: Container): TryStopped =>
 const MISSING = /executable file not found|no such file or directory|OCI runtime exec failed/i;
 
 /** `null`: the program is not in the image. Errors: `CannotLook`. */
-const open = async (engine: EngineClient, container: Container, command: string[], signal: AbortSignal, onStderr: (text: string) => void): Promise<Duplex | null> => {
+const open = async (
+  engine: EngineClient,
+  container: Container,
+  command: string[],
+  signal: AbortSignal,
+  onStderr: (text: string) => void,
+): Promise<Duplex | null> => {
   const stream = await engine.execStream(container.id, command, { signal, onStderr }).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
     if (MISSING.test(error.message)) return null;
-    throw new CannotLook(`no command could be run in ${container.name}: ${error.message}`, { timedOut: error.code === 'ETIMEDOUT', cause: error });
+    throw new CannotLook(`no command could be run in ${container.name}: ${error.message}`, {
+      timedOut: error.code === 'ETIMEDOUT',
+      cause: error,
+    });
   });
   if (stream === null) return null;
   // As a socket does: what the other side has ended is over.
@@ -179,7 +206,12 @@ const open = async (engine: EngineClient, container: Container, command: string[
   return stream;
 };
 
-const connectThrough = async (engine: EngineClient, container: Container, command: string[], signal: AbortSignal): Promise<Duplex | 'other-nc' | null> => {
+const connectThrough = async (
+  engine: EngineClient,
+  container: Container,
+  command: string[],
+  signal: AbortSignal,
+): Promise<Duplex | 'other-nc' | null> => {
   let said = '';
   let heard = () => {};
   const stream = await open(engine, container, command, signal, (text) => {
@@ -197,7 +229,7 @@ const connectThrough = async (engine: EngineClient, container: Container, comman
     };
     // A server that speaks first may be heard before the word on stderr is.
     const read = () => {
-      for (let chunk: Buffer | null; (chunk = stream.read() as Buffer | null) !== null; ) early.push(chunk);
+      for (let chunk: Buffer | null; (chunk = stream.read() as Buffer | null) !== null;) early.push(chunk);
       if (stream.readableEnded) ended();
     };
     const ended = () => settle(CONNECTED.test(said) ? 'connected' : 'ended');
@@ -225,7 +257,7 @@ const CONNECTED = /^OK$|\bopen$|\bsucceeded!$|^Ncat: Connected to/m;
 const REASONS: [RegExp, Pick<TryStopped['failure'], 'layer' | 'outcome' | 'code'>][] = [
   [/refused/i, { layer: 'tcp', outcome: 'refused', code: 'ECONNREFUSED' }],
   [
-    /not known|name resolution|bad address|no address associated|unknown host|ENOTFOUND|EAI_|gaierror|not resolve|lookup failed|forward host/i,
+    /not known|name resolution|bad address|no address associated|unknown host|ENOTFOUND|EAI_|gaierror|not resolve|forward host/i,
     { layer: 'name', outcome: 'not-found', code: 'ENOTFOUND' },
   ],
   [/timed out|ETIMEDOUT/i, { layer: 'tcp', outcome: 'timeout', code: 'ETIMEDOUT' }],

@@ -15,13 +15,18 @@ export interface Vantage {
 }
 
 /**
- * The container's own address, from this host; not loopback, for which a server may make exceptions (Postgres trusts it). `null` where this host is
- * not on the container's network (a VM's engine, a remote one, rootless): a try there would only time out.
+ * The container's own address, from this host; not loopback, for which a server may make exceptions (Postgres trusts it). `null` where this
+ * host is not on the container's network (a VM's engine, a remote one, rootless): a try there would only time out.
  */
 export const byAddress = (engine: EngineClient, stack: Stack, container: Container, port: number, client?: Container): Vantage | null => {
   if (!engine.host.startsWith('unix:') || process.platform !== 'linux') return null;
   if (container.networkMode === 'host') {
-    return { view: { kind: 'address', address: '127.0.0.1', network: 'host' }, host: '127.0.0.1', port, dial: dialTcp('127.0.0.1', port, ADDRESS_MS) };
+    return {
+      view: { kind: 'address', address: '127.0.0.1', network: 'host' },
+      host: '127.0.0.1',
+      port,
+      dial: dialTcp('127.0.0.1', port, ADDRESS_MS),
+    };
   }
   const ends = networkOwner(stack, container).networks.filter((each) => each.ip !== '' && isOnThisHost(each));
   const end = ends.find((each) => client?.networks.some((other) => other.networkId === each.networkId)) ?? ends[0];
@@ -32,7 +37,10 @@ export const byAddress = (engine: EngineClient, stack: Stack, container: Contain
 /** With `network_mode: service:x` the other container holds the networks. */
 const networkOwner = (stack: Stack, container: Container): Container => {
   const id = /^container:(.+)$/.exec(container.networkMode)?.[1];
-  return stack.services.flatMap((service) => service.containers).find((each) => id !== undefined && (each.id === id || each.name === id)) ?? container;
+  return (
+    stack.services.flatMap((service) => service.containers).find((each) => id !== undefined && (each.id === id || each.name === id)) ??
+    container
+  );
 };
 
 /** The bridge of a network is an interface of this host, with the network's gateway as its address. */
@@ -84,7 +92,13 @@ export const fromInside = (engine: EngineClient, container: Container, host: str
 });
 
 /** As the client spells it, from the client's own container. `null` when that does not run. */
-export const fromClient = (engine: EngineClient, client: Service | undefined, host: string, port: number, server: Container): Vantage | null => {
+export const fromClient = (
+  engine: EngineClient,
+  client: Service | undefined,
+  host: string,
+  port: number,
+  server: Container,
+): Vantage | null => {
   const container = client && running(client)[0];
   if (!container) return null;
   const shared = container.networks.find((each) => server.networks.some((other) => other.networkId === each.networkId));

@@ -1,6 +1,6 @@
 /** Where unset variables stand in the compose files, and which environment keys they leave blank. */
 import { readFile } from 'node:fs/promises';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import { parse } from 'yaml';
 import type { ProjectFact } from '../model/facts.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
 
@@ -16,7 +16,7 @@ export const placesOf = async (variables: string[], place: ProjectPlace): Promis
       const index = lines.findIndex((line) => !/^\s*#/.test(line) && use.test(line));
       if (index >= 0) found.lines.push({ variable, file: shownPath(file, place.workingDir), line: index + 1 });
     }
-    found.blanks.push(...blanksOf(parse(text), variables));
+    found.blanks.push(...blanksOf(read(text), variables));
   }
   const located = new Set(found.lines.map((each) => each.variable));
   // Used in an included or extended file: known, with no line.
@@ -29,26 +29,23 @@ export const placesOf = async (variables: string[], place: ProjectPlace): Promis
 /** `$NAME`, `${NAME}`, `${NAME…}`, but not `$$NAME`. */
 const useOf = (variable: string): RegExp => new RegExp(`(?<!\\$)\\$(?:\\{${variable}[}:?+-]|${variable}\\b)`);
 
-const parse = (text: string): Document | null => {
+/** Anchors and merge keys resolved; `null` when it is no YAML. */
+const read = (text: string): unknown => {
   try {
-    return parseDocument(text, { lineCounter: new LineCounter(), logLevel: 'silent' });
+    return parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'silent' });
   } catch {
     return null;
   }
 };
 
-const blanksOf = (document: Document | null, variables: string[]): Places['blanks'] => {
-  const services = document?.get('services');
-  if (!isMap(services)) return [];
-  return services.items.flatMap((item) => {
-    const name = isScalar(item.key) ? String(item.key.value) : '';
-    const environment = isMap(item.value) ? item.value.get('environment') : null;
-    const pairs: [string, string][] = isMap(environment)
-      ? environment.items.map((pair) => [String(isScalar(pair.key) ? pair.key.value : ''), String(isScalar(pair.value) ? pair.value.value : '')])
-      : isSeq(environment)
-        ? environment.items.map((entry) => String(isScalar(entry) ? entry.value : '')).map((entry) => split(entry))
-        : [];
-    return pairs.flatMap(([key, value]) => variables.filter((variable) => useOf(variable).test(value)).map((variable) => ({ variable, service: name, key })));
+const entries = (value: unknown): [string, unknown][] => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : []);
+
+const blanksOf = (document: unknown, variables: string[]): Places['blanks'] => {
+  const services = entries(document).find(([key]) => key === 'services')?.[1];
+  return entries(services).flatMap(([service, spec]) => {
+    const environment = entries(spec).find(([key]) => key === 'environment')?.[1];
+    const pairs = Array.isArray(environment) ? environment.map((entry) => split(String(entry))) : entries(environment).map(([key, value]) => [key, String(value)] as const);
+    return pairs.flatMap(([key, value]) => variables.filter((variable) => useOf(variable).test(value)).map((variable) => ({ variable, service, key })));
   });
 };
 

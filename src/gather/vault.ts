@@ -136,6 +136,8 @@ export const createVault = (): Vault => {
 
   const maskEnv = (name: string, value: string): string => {
     if (value === '' || !isSecretName(name)) return maskValue(value);
+    // What frameworks write for "none" (Laravel's `REDIS_PASSWORD=null`) is none.
+    if (/^\(?(null|nil|none)\)?$/i.test(value)) return value;
     if (!/dsn$/i.test(name)) return keep(value);
     // A DSN may be an address with a password in it, and is then more than a secret.
     const masked = maskValue(value);

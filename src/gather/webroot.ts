@@ -6,8 +6,20 @@ import type { Webroot } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import type { Container } from '../model/stack.ts';
 import { speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
-import { hostPathOf, mayUse, mountOf, onThisMachine, sharesFiles, statNow, statOf, walkFolder, type Entry, type Walk } from './host-files.ts';
-import { folderThroughProc, listInside } from './look-inside.ts';
+import {
+  entriesOf,
+  hostPathOf,
+  mayUse,
+  mountOf,
+  onThisMachine,
+  sharesFiles,
+  statNow,
+  statOf,
+  walkFolder,
+  type Entry,
+  type Walk,
+} from './host-files.ts';
+import { folderThroughProc, holdsFolder, listInside } from './look-inside.ts';
 import { isWithin } from './mountinfo.ts';
 import { fileFor, locationFor, type NginxConfig, type NginxLocation, type NginxServer } from './nginx-config.ts';
 import { askNginx, doorOf, readNginxSetup, type NginxDoor } from './nginx-setup.ts';
@@ -59,7 +71,8 @@ const servedFolders = (config: NginxConfig, container: Container): Served[] => {
   const served = new Map<string, Served>();
   const add = (path: string, urlBase: string, server: NginxServer, location: NginxLocation, mount: Container['mounts'][number]) => {
     // A server that sends everybody elsewhere serves the files only in name.
-    if (!served.has(path) || served.get(path)!.server.answersItself) served.set(path, { path, urlBase: urlBase.replace(/\/+$/, ''), server, location, mount });
+    if (!served.has(path) || served.get(path)!.server.answersItself)
+      served.set(path, { path, urlBase: urlBase.replace(/\/+$/, ''), server, location, mount });
   };
   for (const server of config.servers) {
     for (const location of server.locations) {
@@ -74,7 +87,13 @@ const servedFolders = (config: NginxConfig, container: Container): Served[] => {
         continue;
       }
       for (const each of container.mounts.filter((other) => isPages(other) && isWithin(other.destination, folder.path))) {
-        add(each.destination, urlBase.replace(/\/$/, '') + each.destination.slice(folder.path === '/' ? 0 : folder.path.length), server, location, each);
+        add(
+          each.destination,
+          urlBase.replace(/\/$/, '') + each.destination.slice(folder.path === '/' ? 0 : folder.path.length),
+          server,
+          location,
+          each,
+        );
       }
     }
   }
@@ -104,18 +123,32 @@ const lookAt = async (served: Served, scene: Scene): Promise<Webroot> => {
     destination: served.mount.destination,
     hostPath,
     // What lies on this machine under that name is no news of another one's.
-    host: shared && hostPath !== null ? hostView(walk, index, stat?.isDirectory() === true ? [{ path: '', stat }] : [], { hostPath, worker, judged: own !== null }) : null,
+    host:
+      shared && hostPath !== null
+        ? hostView(walk, index, stat?.isDirectory() === true ? [{ path: '', stat }] : [], { hostPath, worker, judged: own !== null })
+        : null,
     hostInode: stat?.ino ?? null,
     inside: null,
     samples: walk && door ? await sample(served, index, assets, { walk, hostPath: hostPath!, door, scene }) : [],
-    missingAssets: walk ? assets.filter((path) => isMissing(path, served, scene)).map(plain).slice(0, MOST_MISSING) : [],
+    missingAssets: walk
+      ? assets
+          .filter((path) => isMissing(path, served, scene))
+          .map(plain)
+          .slice(0, MOST_MISSING)
+      : [],
   };
 };
 
 const indexOf = ({ location }: Served, walk: Walk): string | null =>
-  [...location.index, 'index.html'].map((name) => name.replace(/^\//, '')).find((name) => walk.files.some(({ path }) => path === name)) ?? null;
+  [...location.index, 'index.html'].map((name) => name.replace(/^\//, '')).find((name) => walk.files.some(({ path }) => path === name)) ??
+  null;
 
-const hostView = (walk: Walk | null, index: string | null, top: Entry[], { hostPath, worker, judged }: { hostPath: string; worker: Identity | null; judged: boolean }): Webroot['host'] => {
+const hostView = (
+  walk: Walk | null,
+  index: string | null,
+  top: Entry[],
+  { hostPath, worker, judged }: { hostPath: string; worker: Identity | null; judged: boolean },
+): Webroot['host'] => {
   const files = walk?.files ?? [];
   const folders = [...top, ...(walk?.folders ?? [])];
   const barred = (identity: Identity | null): Entry | undefined =>
@@ -147,7 +180,8 @@ const urlOf = (file: string, { path, urlBase, server }: Served, isIndex: boolean
 };
 
 /** `try_files /maintenance.html =503` serves no file by its own name. */
-const triesFiles = ({ tryFiles }: NginxLocation): boolean => tryFiles.length === 0 || tryFiles.some((each) => each.startsWith('$uri') || each.startsWith('$request_uri'));
+const triesFiles = ({ tryFiles }: NginxLocation): boolean =>
+  tryFiles.length === 0 || tryFiles.some((each) => each.startsWith('$uri') || each.startsWith('$request_uri'));
 
 interface Samples {
   walk: Walk;
@@ -157,13 +191,22 @@ interface Samples {
 }
 
 /** The index and the first of its own assets; where there is no index, any files. */
-const sample = async (served: Served, index: string | null, assets: string[], { walk, hostPath, door, scene }: Samples): Promise<Webroot['samples']> => {
+const sample = async (
+  served: Served,
+  index: string | null,
+  assets: string[],
+  { walk, hostPath, door, scene }: Samples,
+): Promise<Webroot['samples']> => {
   if (served.server.answersItself) return [];
   // A mount of its own may lie over a file of the folder.
-  const files = new Map(walk.files.filter(({ path }) => mountOf(scene.container, `${served.path}/${path}`) === served.mount).map((file) => [file.path, file]));
+  const files = new Map(
+    walk.files.filter(({ path }) => mountOf(scene.container, `${served.path}/${path}`) === served.mount).map((file) => [file.path, file]),
+  );
   const ofPage = assets.flatMap((url) => (url.startsWith(`${served.urlBase}/`) ? [url.slice(served.urlBase.length + 1)] : []));
   const others = index === null ? [...files.keys()].filter((path) => !/(^|\/)\./.test(path)) : [];
-  const wanted = [...new Set([...ofPage, ...others])].filter((path) => path !== index && (files.get(path)?.stat.size ?? FILE_BYTES) < FILE_BYTES);
+  const wanted = [...new Set([...ofPage, ...others])].filter(
+    (path) => path !== index && (files.get(path)?.stat.size ?? FILE_BYTES) < FILE_BYTES,
+  );
   const chosen = [...(index !== null && files.has(index) ? [index] : []), ...wanted].flatMap((file) => {
     const url = urlOf(file, served, file === index);
     return url === null ? [] : [{ file, url }];
@@ -172,7 +215,9 @@ const sample = async (served: Served, index: string | null, assets: string[], { 
     chosen.slice(0, MOST_ASSETS + 1).map(async ({ file, url }) => {
       const content = await readFile(join(hostPath, file)).catch(() => null);
       const http = content && (await askNginx(door, encodeURI(url).replace(/[?#]/g, encodeURIComponent), 'file', scene.given));
-      return content && http ? [{ file: plain(file), url: http.url, hostSha256: createHash('sha256').update(content).digest('hex'), http }] : [];
+      return content && http
+        ? [{ file: plain(file), url: http.url, hostSha256: createHash('sha256').update(content).digest('hex'), http }]
+        : [];
     }),
   );
   return taken.flat();
@@ -183,23 +228,35 @@ const isMissing = (url: string, { server }: Served, { container }: Scene): boole
   const location = locationFor(server, url);
   const file = location && !location.internal && triesFiles(location) ? fileFor(location, url) : null;
   const hostPath = file === null ? null : hostPathOf(container, file);
-  return hostPath !== null && statNow(hostPath) === null && statNow(hostPathOf(container, mountOf(container, file!)!.destination)!) !== null;
+  return (
+    hostPath !== null && statNow(hostPath) === null && statNow(hostPathOf(container, mountOf(container, file!)!.destination)!) !== null
+  );
 };
 
 /** Through /proc it costs nothing. A command is worth its price only where the answers did not show it already. */
 const withInside = async (folders: Webroot[], { own, container, given }: Scene): Promise<Webroot[]> => {
-  const seen = folders.map((folder) => {
-    const found = own && folderThroughProc(own, folder.path);
-    if (found === 'missing') return { ...folder, inside: { inode: null, entries: null } };
-    return { ...folder, inside: found && { inode: found.inode, entries: found.entries } };
-  });
+  const seen = await Promise.all(folders.map(async (folder) => ({ ...folder, inside: own && (await withoutCommand(folder, own)) })));
   const left = seen.filter((folder) => folder.inside === null && !isServed(folder));
   if (left.length === 0) return seen;
-  const listed = await listInside(container, left.map(({ path }) => path), given);
+  const listed = await listInside(
+    container,
+    left.map(({ path }) => path),
+    given,
+  );
   return seen.map((folder) => {
     const found = listed?.[left.indexOf(folder)];
     return found ? { ...folder, inside: { inode: found.inode, entries: found.entries } } : folder;
   });
 };
 
-const isServed = ({ samples }: Webroot): boolean => samples.length > 0 && samples.every(({ http, hostSha256 }) => http.answer?.status === 200 && http.answer.sha256 === hostSha256);
+const withoutCommand = async ({ path, destination, hostPath, hostInode }: Webroot, own: OwnProcess): Promise<Webroot['inside']> => {
+  const found = folderThroughProc(own, path);
+  if (found === 'missing') return { inode: null, entries: null };
+  if (found) return { inode: found.inode, entries: found.entries };
+  if (hostPath === null || hostInode === null) return null;
+  const source = hostPath.slice(0, hostPath.length - (path.length - destination.length));
+  return (await holdsFolder(own, destination, source)) ? { inode: hostInode, entries: entriesOf(hostPath) } : null;
+};
+
+const isServed = ({ samples }: Webroot): boolean =>
+  samples.length > 0 && samples.every(({ http, hostSha256 }) => http.answer?.status === 200 && http.answer.sha256 === hostSha256);

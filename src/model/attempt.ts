@@ -42,8 +42,8 @@ export const deciding = <A extends Attempt>(attempts: readonly A[], server: stri
   const chosen = grouped(useful, ({ client, user, database, password, source }) =>
     [client, source, user, database, password].join('\n'),
   ).map((tries) => preferred(tries).toSorted((a, b) => Number(accepted(b)) - Number(accepted(a)) || depth(b.trial) - depth(a.trial))[0]!);
-  // The server's port on the host, asked with a client's words, is of interest only while nothing nearer answered.
-  const known = chosen.some((each) => each.view.kind !== 'published' && reached(each));
+  // The server's port on the host, asked with a client's words, is of interest only while nothing nearer could be asked.
+  const known = chosen.some((each) => each.view.kind !== 'published' && each.trial.outcome !== 'no-tool');
   const acceptedThere = chosen.some((each) => each.view.kind !== 'published' && accepted(each));
   return chosen.filter((each) => accepted(each) || each.view.kind !== 'published' || !(acceptedThere || (known && each.client === server)));
 };
@@ -63,10 +63,10 @@ export const grouped = <T>(items: readonly T[], keyOf: (item: T) => string): T[]
 export const unique = <T>(items: Iterable<T>): T[] => [...new Set(items)];
 
 /** `a`, `a and b`, `a, b and c`: each name once. */
-export const listed = (names: readonly string[]): string =>
-  unique(names)
-    .join(', ')
-    .replace(/, ([^,]*)$/, ' and $1');
+export const listed = (names: readonly string[]): string => {
+  const each = unique(names);
+  return each.length < 2 ? (each[0] ?? '') : `${each.slice(0, -1).join(', ')} and ${each.at(-1)}`;
+};
 
 /** `backend uses`, `backend and worker use`. */
 export const withVerb = (names: readonly string[], one: string, many: string): string =>
@@ -94,6 +94,7 @@ export const harmsNobody = (clients: readonly string[], tries: readonly Attempt[
 /** Where the reason lies when a server that runs cannot be reached by anybody. */
 export const unreachedSuspects = (server: string, clients: readonly string[]): Suspect[] => [
   { service: server, check: 'container' },
+  { service: server, check: 'ports' },
   { service: server, check: 'compose' },
   ...clients.map((client) => ({ service: client, check: 'network' })),
 ];

@@ -6,23 +6,32 @@ const KINDS: [ConnectionKind, RegExp, number][] = [
   ['redis', /^(redis|rediss|valkey|valkeys|keydb)$/, 6379],
   ['amqp', /^amqps?$/, 5672],
   ['mysql', /^(mysql|mariadb|mysql2)$/, 3306],
-  ['mongodb', /^mongodb(\+srv)?$/, 27017],
+  ['mongodb', /^mongodb$/, 27017],
   ['http', /^(https?|wss?)$/, 80],
   ['tcp', /^(tcp|nats|kafka|smtp|smtps|memcached|ldap|s3|grpc|clickhouse|elasticsearch|bolt|neo4j)$/, 0],
 ];
 
-/** `‹secret:…›`, and what stood unescaped in it (see `gather/vault.ts`). */
+const SECURE = /^(https|wss|rediss|valkeys|amqps|smtps)$/;
+
+/** `‹secret:…›`, and what stood unescaped in it (see `gather/vault.ts`). The user may be an e-mail address. */
 const URL_PARTS =
-  /^([a-z][a-z0-9.-]*)(?:\+([a-z0-9_.-]+))?:\/\/(?:([^:@/?#]*)(?::(‹secret:[0-9a-f]{8}›)?(?:‹raw:([^›]*)›)?)?@)?(\[[^\]]*\]|[^:/?#,\s]*)(?::(\d{1,5}))?(\/[^?#\s]*)?(\?[^#\s]*)?/i;
+  /^([a-z][a-z0-9.-]*)(?:\+([a-z0-9_.-]+))?:\/\/(?:([^:/?#]*)(?::(‹secret:[0-9a-f]{8}›)?(?:‹raw:([^›]*)›)?)?@)?(\[[^\]]*\]|[^:/?#,\s]*)(?::(\d{1,5}))?(\/[^?#\s]*)?(\?[^#\s]*)?/i;
 
 /** Every connection that the containers' (or, without one, the declared) environment speaks of. */
 export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
     const env = service.containers[0]?.env ?? service.spec?.environment ?? {};
-    return [...fromUrls(service, env, names), ...fromFamilies(service, env, names), ...fromDependsOn(service, services)];
+    const told = Object.entries(env).flatMap(([key, value]) => fromVariable(service, key, value.trim(), env, names, services));
+    return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
   return sortConnections(unique(found));
+};
+
+/** One env file for all services is common: what a database or a proxy reads there, it does not use. */
+const speaks = (service: Service, { kind, source }: Connection): boolean => {
+  if (service.role === 'postgres' || service.role === 'redis') return /MASTER|PRIMARY|LEADER|REPLICA/i.test(source);
+  return service.role !== 'nginx' || kind === 'http';
 };
 
 export const sortConnections = (connections: Connection[]): Connection[] =>
@@ -31,8 +40,7 @@ export const sortConnections = (connections: Connection[]): Connection[] =>
 const sortKey = (each: Connection): string => [each.from, each.to ?? '~', each.kind, each.source, each.host, each.port].join('\n');
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const unique = (connections: Connection[]): Connection[] =>
-  connections.filter((each, index) => connections.findIndex((other) => sortKey(other) === sortKey(each)) === index);
+const unique = (connections: Connection[]): Connection[] => [...new Map(connections.map((each) => [sortKey(each), each])).values()];
 
 /** Every name that Docker's DNS or Compose gives a service, to the service. A service's own name wins over an alias. */
 export const nameTable = (services: Service[]): Map<string, string> => {
@@ -50,37 +58,91 @@ export const nameTable = (services: Service[]): Map<string, string> => {
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0)$/;
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-const fromUrls = (service: Service, env: Record<string, string>, names: Map<string, string>): Connection[] =>
-  Object.entries(env).flatMap(([key, value]) => {
-    const connection = parseUrl(value.trim());
-    if (!connection) return [];
-    const to = names.get(connection.host) ?? null;
-    // An HTTP URL may be for a browser, a webhook, an allowed origin: it is a connection only where it names a service.
-    if (connection.kind === 'http' && to === null) return [];
-    if (to === service.name && connection.kind === 'http') return [];
-    return [{ ...connection, from: service.name, to, source: `env ${key}` }];
-  });
+type Told = (service: Service, key: string, value: string, env: Record<string, string>, names: Map<string, string>, services: Service[]) => Connection[];
+
+/** A variable says one thing: an address, or the host of a family of variables. */
+const fromVariable: Told = (...given) => {
+  const [service, key, value, env, names] = given;
+  const parsed = parseUrl(value) ?? parseWords(value);
+  if (!parsed) return [...fromHostAndPort(...given), ...fromFamily(...given)];
+  const to = names.get(parsed.host) ?? null;
+  // An HTTP URL may be for a browser, a webhook, an allowed origin: it is a connection only where it names a service.
+  if (parsed.kind === 'http' && (to === null || to === service.name || isForBrowsers(key))) return [];
+  return [{ ...parsed, ...siblings(parsed, key, value, env), from: service.name, to, source: `env ${key}` }];
+};
+
+/** Read by a browser, or a list of who may ask. */
+const isForBrowsers = (key: string): boolean =>
+  /(^|_)(CORS|ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(key);
+
+/** JDBC URLs come without credentials, which stand beside them: `SPRING_DATASOURCE_URL`, `…_USERNAME`, `…_PASSWORD`. */
+const siblings = (parsed: Parsed, key: string, value: string, env: Record<string, string>): Partial<Parsed> => {
+  if (parsed.user !== null || !/^(jdbc|r2dbc):/.test(value)) return {};
+  const prefix = key.replace(/_?(JDBC_)?UR[LI]$/i, '');
+  const get = (...ends: string[]) => ends.map((end) => env[`${prefix}_${end}`]).find((each) => each !== undefined && each !== '') ?? null;
+  return { user: get('USERNAME', 'USER'), password: parsed.password ?? get('PASSWORD', 'PASS') };
+};
+
+type Parsed = Omit<Connection, 'from' | 'to' | 'source'>;
+
+/** `host=db port=5432 user=app password=… dbname=app` (libpq), `Host=db;Username=app;…` (ADO), `app:…@tcp(db:3306)/app` (Go). */
+const parseWords = (value: string): Parsed | null => {
+  const go = /^([^:@/\s]*)(?::(‹secret:[0-9a-f]{8}›))?@tcp\d?\(([\w.-]+)(?::(\d{1,5}))?\)\/([^?]*)/.exec(value);
+  if (go) return { ...NOTHING, kind: 'mysql', host: go[3]!, port: Number(go[4] ?? 3306), user: go[1] || null, password: go[2] ?? null, database: go[5] || null, url: value };
+  const words = new Map(
+    [...value.matchAll(/(?:^|[;\s])\s*([A-Za-z][\w ]{0,30}?)\s*=\s*('[^']*'|[^;\s]*)/g)].map(([, key, word]) => [key!.toLowerCase().replaceAll(' ', ''), word!.replace(/^'(.*)'$/, '$1')]),
+  );
+  const get = (...keys: string[]) => keys.map((key) => words.get(key)).find((each) => each !== undefined && each !== '') ?? null;
+  const host = get('host');
+  // `server=` is SQL Server's and MySQL's; `host=` beside a database is Postgres'.
+  if (!host || !/^[\w.-]+$/.test(host) || !get('dbname', 'database')) return null;
+  const port = Number(get('port') ?? 5432);
+  if (!isPort(port)) return null;
+  const tls = /^(require|verify-ca|verify-full)$/i.test(get('sslmode') ?? '');
+  return { ...NOTHING, kind: kindByPort(get('port')) ?? 'postgres', host, port, user: get('user', 'username', 'userid', 'uid'), password: get('password', 'pwd'), database: get('dbname', 'database'), tls, url: `${host}:${port}` };
+};
+
+const NOTHING = { user: null, password: null, database: null, tls: false, malformed: null } as const;
+
+const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 65_535;
+
+/** `redis:6379`, where the first word is a service: whoever writes it means to go there. */
+const fromHostAndPort: Told = (service, key, value, _, names) => {
+  const [, host = '', port = ''] = /^([\w.-]+):(\d{1,5})$/.exec(value) ?? [];
+  const to = names.get(host);
+  if (!to || to === service.name || !isPort(Number(port)) || isForBrowsers(key)) return [];
+  const kind = kindByPort(port) ?? 'tcp';
+  return [{ ...NOTHING, from: service.name, to, kind, host, port: Number(port), url: value, source: `env ${key}` }];
+};
 
 /** A masked URL → its parts; `null` when it is no URL of a kind that services speak. */
 export const parseUrl = (value: string): Omit<Connection, 'from' | 'to' | 'source'> | null => {
-  const found = URL_PARTS.exec(value);
+  const isJdbc = value.startsWith('jdbc:');
+  // Celery writes `db+postgresql://`.
+  const found = URL_PARTS.exec(value.replace(/^(?:r2dbc:|jdbc:|db\+)/, ''));
   if (!found) return null;
-  const [, scheme = '', , user, password, raw, rawHost = '', port, path, query] = found;
-  const kind = KINDS.find(([, pattern]) => pattern.test(scheme.toLowerCase()));
-  if (!kind || (rawHost === '' && kind[0] === 'http')) return null;
-  const secure = /s$/.test(scheme) && kind[0] !== 'postgres' && scheme !== 'redis';
+  const [, first = '', second, user, password, raw, host = '', port, path, query] = found;
+  const kindOf = (scheme: string | undefined) => KINDS.find(([, pattern]) => pattern.test(scheme?.toLowerCase() ?? ''));
+  const kind = kindOf(first) ?? kindOf(second);
+  // No host: a socket in the file system.
+  if (!kind || host === '') return null;
+  const scheme = (kindOf(first) ? first : (second ?? '')).toLowerCase();
+  const secure = SECURE.test(scheme) || (scheme === 'mongodb' && second === 'srv');
+  const asked = (name: string) => new RegExp(`[?&]${name}=([^&]+)`).exec(query ?? '')?.[1] ?? null;
   return {
     kind: kind[0],
-    host: rawHost.replace(/^\[|\]$/g, ''),
-    port: port ? Number(port) : secure && kind[0] === 'http' ? 443 : kind[2],
-    user: user ? decode(user) : null,
-    password: password ?? null,
+    host: host.replace(/^\[|\]$/g, ''),
+    port: port ? Number(port) : (SECURE_PORTS[scheme] ?? kind[2]),
+    user: user ? decode(user) : isJdbc ? asked('user') : null,
+    password: password ?? (isJdbc ? asked('password') : null),
     database: databaseOf(kind[0], path, query),
     tls: secure || /[?&](sslmode=(require|verify-ca|verify-full)|ssl=(true|require))/.test(query ?? ''),
     url: value.replace(/‹raw:[^›]*›/g, ''),
-    malformed: raw ? `its password holds ${[...raw].map((each) => `"${each}"`).join(', ')} unescaped` : null,
+    malformed: raw ? `its password holds ${[...raw].map((each) => `"${each}"`).join(', ')} unescaped` : port && !isPort(Number(port)) ? `its port is ${port}` : null,
   };
 };
+
+const SECURE_PORTS: Record<string, number> = { https: 443, wss: 443, amqps: 5671 };
 
 const databaseOf = (kind: ConnectionKind, path: string | undefined, query: string | undefined): string | null => {
   if (kind === 'http' || kind === 'tcp') return null;
@@ -98,7 +160,7 @@ const decode = (text: string): string => {
 };
 
 const FAMILY_KINDS: [ConnectionKind, RegExp][] = [
-  ['postgres', /postgres|^pg|pgsql|timescale/i],
+  ['postgres', /postgres|^pg|pgsql|timescale|psycopg/i],
   ['redis', /redis|valkey|keydb/i],
   ['mysql', /mysql|maria/i],
   ['amqp', /rabbit|amqp/i],
@@ -107,36 +169,44 @@ const FAMILY_KINDS: [ConnectionKind, RegExp][] = [
 
 const DEFAULT_PORTS: Partial<Record<ConnectionKind, number>> = { postgres: 5432, redis: 6379, mysql: 3306, amqp: 5672, mongodb: 27017 };
 
+/** What frameworks write for "none". */
+const IS_NONE = /^\(?(null|nil|none)\)?$/i;
+
 /** `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD`, `DB_NAME` and their kin; `PGHOST` and its own. */
-const fromFamilies = (service: Service, env: Record<string, string>, names: Map<string, string>): Connection[] =>
-  Object.entries(env).flatMap(([key, value]) => {
-    const prefix = /^(.*?)_?HOST(?:NAME)?$/i.exec(key)?.[1];
-    if (prefix === undefined || prefix === '' || value === '' || !/^[\w.-]+$/.test(value)) return [];
-    // A server's own container often carries the same variables for its set-up.
-    const to = names.get(value) ?? null;
-    const get = (...ends: string[]) => ends.map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`]).find((each) => each !== undefined && each !== '') ?? null;
-    const kind = FAMILY_KINDS.find(([, pattern]) => pattern.test(prefix))?.[0] ?? kindByPort(get('PORT')) ?? null;
-    if (kind === null && to === null) return [];
-    if (to === service.name || (kind === null && !get('PORT'))) return [];
-    const port = Number(get('PORT') ?? DEFAULT_PORTS[kind ?? 'tcp'] ?? 0);
-    if (!Number.isInteger(port) || port <= 0 || port > 65_535) return [];
-    return [
-      {
-        from: service.name,
-        to,
-        kind: kind ?? 'tcp',
-        host: value,
-        port,
-        user: get('USER', 'USERNAME'),
-        password: get('PASSWORD', 'PASS', 'PASSWD'),
-        database: kind === 'redis' ? get('DB', 'DATABASE') : get('DB', 'DATABASE', 'NAME', 'DBNAME'),
-        tls: false,
-        url: `${value}:${port}`,
-        source: `env ${key}`,
-        malformed: null,
-      },
-    ];
-  });
+const fromFamily: Told = (service, key, value, env, names, services) => {
+  const prefix = /^(.+?)_?(?:HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
+  if (prefix === undefined || !/^[\w.-]+$/.test(value) || /^\d+$/.test(value) || isForBrowsers(key)) return [];
+  // A server's own container often carries the same variables for its set-up.
+  const to = names.get(value) ?? null;
+  if (to === service.name) return [];
+  const get = (...ends: string[]) =>
+    ends.map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`]).find((each) => each !== undefined && each !== '' && !IS_NONE.test(each)) ?? null;
+  const kind =
+    FAMILY_KINDS.find(([, pattern]) => pattern.test(prefix))?.[0] ??
+    FAMILY_KINDS.find(([, pattern]) => pattern.test(get('CONNECTION', 'ENGINE', 'DRIVER', 'DIALECT', 'ADAPTER', 'CLIENT', 'TYPE') ?? ''))?.[0] ??
+    kindByPort(get('PORT')) ??
+    kindByRole(services.find((each) => each.name === to));
+  if (kind === null && (to === null || !get('PORT'))) return [];
+  const port = Number(get('PORT') ?? DEFAULT_PORTS[kind ?? 'tcp'] ?? 0);
+  if (!isPort(port)) return [];
+  return [
+    {
+      ...NOTHING,
+      from: service.name,
+      to,
+      kind: kind ?? 'tcp',
+      host: value,
+      port,
+      user: get('USER', 'USERNAME'),
+      password: get('PASSWORD', 'PASS', 'PASSWD', 'PW', 'PWD'),
+      database: kind === 'redis' ? get('DB', 'DATABASE') : get('DB', 'DATABASE', 'NAME', 'DBNAME', 'DB_NAME'),
+      url: `${value}:${port}`,
+      source: `env ${key}`,
+    },
+  ];
+};
+
+const kindByRole = (target: Service | undefined): ConnectionKind | null => (target?.role === 'postgres' || target?.role === 'redis' ? target.role : null);
 
 const kindByPort = (port: string | null): ConnectionKind | null =>
   (Object.entries(DEFAULT_PORTS) as [ConnectionKind, number][]).find(([, number]) => String(number) === port)?.[0] ?? null;

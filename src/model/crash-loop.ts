@@ -2,14 +2,15 @@
 import { secondsSince } from './age.ts';
 import type { Container } from './stack.ts';
 
+const JUST_SECONDS = 5;
 const FRESH_SECONDS = 20;
 const LOOP_SECONDS = 120;
 
-/** Between two ends of a crash loop: restarted by Docker more than once, and always just started. */
+/** Between two ends of a crash loop: Docker restarted it by itself, and it is only just started, or always was. */
 export const isFlapping = (container: Container, now: string): boolean => {
   const { restartCount, startedAt, status } = container.state;
-  if (status !== 'running' || restartCount < 2 || container.health?.status === 'healthy') return false;
+  if (status !== 'running' || restartCount === 0 || container.health?.status === 'healthy') return false;
   const up = secondsSince(startedAt, now);
   const perRun = (secondsSince(container.createdAt, now) - up) / restartCount;
-  return up < FRESH_SECONDS && (perRun < LOOP_SECONDS || up < 5);
+  return up < JUST_SECONDS || (restartCount >= 2 && up < FRESH_SECONDS && perRun < LOOP_SECONDS);
 };

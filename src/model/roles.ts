@@ -134,7 +134,7 @@ const IMAGES: [Role, RegExp][] = [
 ];
 
 /** Of one of these images, yet another program: a client, a shell, a timer. */
-const NO_SERVER = /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal)$/;
+const NO_SERVER = /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal)$|backup|dump|restore/;
 
 const imageName = (image: string): { name: string; path: string[] } => {
   const path = image

@@ -9,7 +9,7 @@ import { connectionsFrom, type Service, type Stack } from './stack.ts';
 export const suspectsOf = (known: KnownError | null, service: Service, stack: Stack): Suspect[] | undefined => {
   switch (known?.blame) {
     case 'name':
-      return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name, check: 'container' }))];
+      return [...ofProxy(service), { service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name, check: 'container' }))];
     case 'connection':
       return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name }))];
     case 'postgres':
@@ -20,6 +20,7 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
     case 'data-path':
       return [{ service: service.name, code: 'compose/postgres-data-path' }];
     case 'self':
+      return ofProxy(service);
     case 'command':
     case 'format':
       return [];
@@ -27,6 +28,9 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
       return undefined;
   }
 };
+
+/** nginx ends over its own configuration, too: names of upstreams are part of it. */
+const ofProxy = (service: Service): Suspect[] => (service.role === 'nginx' ? [{ service: service.name, check: 'proxy' }] : []);
 
 /** The service that the line names by host or address; where it names none, every one that the service connects to. */
 const otherSides = ({ host }: KnownError, service: Service, stack: Stack): string[] => {

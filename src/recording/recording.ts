@@ -53,7 +53,8 @@ export const assertWritable = async (path: string): Promise<void> => {
     return;
   }
   if (!found.isFile()) throw new UsageError(`cannot write ${path}: it is not a file`);
-  if (found.size > 0 && !(await beginsAsRecording(path))) throw new UsageError(`${path} exists and is not a recording; it is left as it is, choose another name`);
+  if (found.size > 0 && !(await beginsAsRecording(path)))
+    throw new UsageError(`${path} exists and is not a recording; it is left as it is, choose another name`);
 };
 
 const beginsAsRecording = async (path: string): Promise<boolean> => {
@@ -105,7 +106,9 @@ const readText = async (path: string): Promise<string> => {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`cannot read recording ${path}: ${reasonOf(error as NodeJS.ErrnoException)}`, { cause: error });
   }
-  return Buffer.concat(chunks).toString('utf8').replace(/^\ufeff/, '');
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/^\ufeff/, '');
 };
 
 const REASONS: Record<string, string> = {
@@ -125,7 +128,8 @@ const reasonOf = (error: NodeJS.ErrnoException): string => REASONS[error.code ??
 const SHAPES: Record<string, (value: unknown) => boolean> = {
   engine: (value) => hasText(value, 'host', 'state'),
   project: (value) => hasText(value, 'name', 'workingDir') && isList((value as { files?: unknown }).files),
-  containers: (value) => isList(value) && value.every((each) => hasText(each, 'id', 'name', 'service') && isRecord((each as { state?: unknown }).state)),
+  containers: (value) =>
+    isList(value) && value.every((each) => hasText(each, 'id', 'name', 'service') && isRecord((each as { state?: unknown }).state)),
   networks: isListOfRecords,
   volumes: isListOfRecords,
   images: isListOfRecords,
@@ -142,15 +146,21 @@ export const parseRecording = (text: string, name: string): Recording => {
   } catch {
     // A cut file ends in the middle; what is not JSON at all mostly does not even begin like it.
     const cutShort = whole.startsWith('{') && !whole.endsWith('}');
-    throw new UsageError(cutShort || endsEarly(whole) ? `recording ${name} is cut short: its end is missing` : `${name} is not a recording of the doctor: it is not JSON`);
+    throw new UsageError(
+      cutShort || endsEarly(whole)
+        ? `recording ${name} is cut short: its end is missing`
+        : `${name} is not a recording of the doctor: it is not JSON`,
+    );
   }
-  if (!isRecord(document) || document['format'] !== FORMAT) throw new UsageError(`${name} is not a recording of the doctor ("format" is not "${FORMAT}")`);
+  if (!isRecord(document) || document['format'] !== FORMAT)
+    throw new UsageError(`${name} is not a recording of the doctor ("format" is not "${FORMAT}")`);
   if (document['version'] !== RECORDING_VERSION) {
     throw new UsageError(`recording ${name} is of version ${shortly(document['version'])}; this doctor reads version ${RECORDING_VERSION}`);
   }
   const { tool, recordedAt, facts } = document;
   if (!isRecord(tool) || !hasText(tool, 'name', 'version')) throw new UsageError(`recording ${name} is damaged: "tool" is missing`);
-  if (typeof recordedAt !== 'string' || Number.isNaN(Date.parse(recordedAt))) throw new UsageError(`recording ${name} is damaged: "recordedAt" is not a time`);
+  if (typeof recordedAt !== 'string' || Number.isNaN(Date.parse(recordedAt)))
+    throw new UsageError(`recording ${name} is damaged: "recordedAt" is not a time`);
   if (!isRecord(facts)) throw new UsageError(`recording ${name} is damaged: "facts" is missing`);
   for (const [key, fact] of Object.entries(facts)) {
     const problem = factProblem(key, fact);

@@ -18,9 +18,15 @@ export interface Explanation {
 }
 
 const SEVERITIES = { fail: 'a failure: the exit code is 1', warn: 'a warning: the exit code stays 0 unless --strict' } as const;
-const KINDS = { cause: 'its own proof says where the fault is', symptom: 'the reason may lie elsewhere; the doctor looks for it and names it' } as const;
+const KINDS = {
+  cause: 'its own proof says where the fault is',
+  symptom: 'the reason may lie elsewhere; the doctor looks for it and names it',
+} as const;
 
-export const renderExplanation = ({ code, title, question, spec, remedy, why }: Explanation, terminal: Terminal & { verbose: boolean }): string => {
+export const renderExplanation = (
+  { code, title, question, spec, remedy, why }: Explanation,
+  terminal: Terminal & { verbose: boolean },
+): string => {
   const pen = createPen(terminal);
   const lines = [
     ...pen.paragraph(code, { styles: ['bold'] }),
@@ -31,7 +37,15 @@ export const renderExplanation = ({ code, title, question, spec, remedy, why }: 
     ...entry('Is', `${SEVERITIES[spec.severity]}; ${KINDS[spec.kind]}`, pen),
     ...(spec.blocks ? entry('Blocks', 'nothing else is asked of the service while this holds', pen) : []),
   ];
-  const steps = remedy === null ? ['  No runbook has a section for it.'] : [...fix(remedy, code, pen, 'Steps, from'), ...(terminal.verbose && why !== null ? pen.paragraph(`Why that section: ${pen.say(why)}`, { lead: '  ', hang: 4, styles: ['dim'] }) : [])];
+  const steps =
+    remedy === null
+      ? ['  No runbook has a section for it.']
+      : [
+          ...fix(remedy, code, pen, 'Steps, from'),
+          ...(terminal.verbose && why !== null
+            ? pen.paragraph(`Why that section: ${pen.say(why)}`, { lead: '  ', hang: 4, styles: ['dim'] })
+            : []),
+        ];
   return `${[...lines, '', ...steps].join('\n')}\n`;
 };
 
@@ -39,7 +53,10 @@ const entry = (label: string, text: string, pen: Pen): string[] =>
   pen.paragraph(pen.say(text), { lead: `  ${pen.paint(label.padEnd(8), 'dim')}`, leadWidth: 10, hang: pen.columns < 60 ? 4 : 10 });
 
 /** `doctor explain postgres`: the findings of a check, each with what it means. */
-export const renderFindings = ({ id, title, question, findings }: { id: string; title: string; question: string; findings: Record<string, FindingSpec> }, terminal: Terminal): string => {
+export const renderFindings = (
+  { id, title, question, findings }: { id: string; title: string; question: string; findings: Record<string, FindingSpec> },
+  terminal: Terminal,
+): string => {
   const pen = createPen(terminal);
   const lines = [...pen.paragraph(id, { styles: ['bold'] }), ...entry('Asked', question, pen), ...entry('Good', title, pen), ''];
   for (const [reason, spec] of Object.entries(findings)) {

@@ -30,9 +30,17 @@ export const renderList = ({ checks, services, note }: CheckListing, terminal: T
   const hang = narrow ? 2 : nameWidth + 2;
   const lines: string[] = [];
   for (const { id, question, findings, appliesTo } of checks) {
-    lines.push(...pen.paragraph(pen.say(question), { lead: pen.paint(id, 'bold') + ' '.repeat(nameWidth + 2 - width(id)), leadWidth: nameWidth + 2, hang }));
-    if (appliesTo.length > 0) lines.push(...pen.paragraph(appliesTo.map((name) => pen.say(name)).join(', '), { lead: ' '.repeat(hang), styles: ['dim'] }));
-    if (terminal.verbose) lines.push(...findings.flatMap((code) => pen.paragraph(pen.say(code), { lead: ' '.repeat(hang), styles: ['dim'] })));
+    lines.push(
+      ...pen.paragraph(pen.say(question), {
+        lead: pen.paint(id, 'bold') + ' '.repeat(nameWidth + 2 - width(id)),
+        leadWidth: nameWidth + 2,
+        hang,
+      }),
+    );
+    if (appliesTo.length > 0)
+      lines.push(...pen.paragraph(appliesTo.map((name) => pen.say(name)).join(', '), { lead: ' '.repeat(hang), styles: ['dim'] }));
+    if (terminal.verbose)
+      lines.push(...findings.flatMap((code) => pen.paragraph(pen.say(code), { lead: ' '.repeat(hang), styles: ['dim'] })));
   }
   if (services.length > 0) {
     const serviceWidth = Math.max(...services.map(({ name }) => width(pen.say(name))));
@@ -40,12 +48,20 @@ export const renderList = ({ checks, services, note }: CheckListing, terminal: T
     for (const { name, role, reason } of services) {
       const shownName = pen.say(name);
       const lead = `  ${shownName}${' '.repeat(serviceWidth - width(shownName))}  `;
-      lines.push(...pen.paragraph(terminal.verbose ? `${pen.say(role)} (${pen.say(reason)})` : pen.say(role), { lead, hang: Math.min(width(lead), 8) }));
+      lines.push(
+        ...pen.paragraph(terminal.verbose ? `${pen.say(role)} (${pen.say(reason)})` : pen.say(role), {
+          lead,
+          hang: Math.min(width(lead), 8),
+        }),
+      );
     }
   }
-  lines.push('', ...pen.paragraph(`Ask one: doctor check <check, service, or service/check>. ${terminal.verbose ? '' : 'Codes of findings: doctor list -v. '}A finding: doctor explain <code>.`));
+  const codes = terminal.verbose ? '' : 'Codes of findings: doctor list -v. ';
+  const hint = `Ask one: doctor check <check, service, or service/check>. ${codes}A finding: doctor explain <code>.`;
+  lines.push('', ...pen.paragraph(hint));
   if (note !== null) lines.push(...pen.paragraph(`Note: ${pen.say(note)}`, { hang: 6, styles: ['dim'] }));
   return `${lines.join('\n')}\n`;
 };
 
-export const renderListJson = (listing: CheckListing, tool: { name: string; version: string }): string => renderJson({ schemaVersion: SCHEMA_VERSION, tool, ...listing });
+export const renderListJson = (listing: CheckListing, tool: { name: string; version: string }): string =>
+  renderJson({ schemaVersion: SCHEMA_VERSION, tool, ...listing });

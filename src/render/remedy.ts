@@ -35,7 +35,13 @@ export const fix = (remedy: Remedy | null, code: string, pen: Pen, lead = 'Fix, 
 const markEffect = (line: string, effect: EffectMark, pen: Pen): string =>
   line.replace(effect.text.replaceAll(' ', '\u2007'), () => pen.paint(effect.text, ...effect.styles));
 
-const pasteable = (command: string, pen: Pen): string[] => pen.commandLines(command).map((line) => `     ${pen.paint(line, 'cyan')}`);
+/** A here-document ends at a line that has its word and nothing else: indented, it would never end. */
+const pasteable = (command: string, pen: Pen): string[] => {
+  const lines = pen.commandLines(command);
+  const indent = lines.length > 1 && command.includes('<<') ? '' : '     ';
+  return lines.map((line) => `${indent}${pen.paint(line, 'cyan')}`);
+};
 
 /** `RUNBOOK.md:120 "Database Connection Issues"`. */
-export const place = (source: Remedy['source'], pen: Pen): string => `${pen.say(source.file)}:${source.lines[0]} "${pen.say(source.heading)}"`;
+export const place = (source: Remedy['source'], pen: Pen): string =>
+  `${pen.say(source.file)}:${source.lines[0]} "${pen.say(source.heading)}"`;

@@ -32,14 +32,22 @@ export const renderRunbook = ({ files, entries }: RunbookTable, terminal: Termin
   return `${lines.join('\n')}\n`;
 };
 
-export const renderVerification = ({ problems, notes }: Remarks, { files, entries }: RunbookTable, terminal: Terminal & { verbose: boolean; quiet: boolean }): string => {
+export const renderVerification = (
+  { problems, notes }: Remarks,
+  { files, entries }: RunbookTable,
+  terminal: Terminal & { verbose: boolean; quiet: boolean },
+): string => {
   const pen = createPen(terminal);
   const remark = (sign: 'fail' | 'skip', { file, line, text }: Remarks['notes'][number]): string[] =>
     pen.paragraph(`${pen.say(file)}${line === null ? '' : `:${line}`}: ${pen.say(text)}`, { lead: `${pen.sign(sign)} `, leadWidth: 2 });
   const names = files.map(({ file }) => pen.say(file)).join(' and ');
   const head =
     problems.length === 0
-      ? pen.paragraph(`${names}: ${count(entries.length, 'code')}, each with its section`, { lead: `${pen.sign('pass')} `, leadWidth: 2, styles: ['bold'] })
+      ? pen.paragraph(`${names}: ${count(entries.length, 'code')}, each with its section`, {
+          lead: `${pen.sign('pass')} `,
+          leadWidth: 2,
+          styles: ['bold'],
+        })
       : pen.paragraph(`${names}: ${count(problems.length, 'problem')}`, { lead: `${pen.sign('fail')} `, leadWidth: 2, styles: ['bold'] });
   const lines = [...head, ...problems.flatMap((each) => remark('fail', each))];
   if (terminal.verbose) lines.push(...notes.flatMap((each) => remark('skip', each)));

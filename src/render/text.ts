@@ -65,7 +65,12 @@ const findings = ({ status, counts, rootCauses }: Report): string => {
   const unseen = counts.error > 0 ? [`${count(counts.error, 'check')} could not look`] : [];
   if (status === 'fail') {
     const blocked = counts.blocked > 0 ? [`${counts.blocked} blocked`] : [];
-    return [count(rootCauses.length, 'root cause'), `${count(counts.fail, 'check')} ${counts.fail === 1 ? 'fails' : 'fail'}`, ...blocked, ...unseen].join(', ');
+    return [
+      count(rootCauses.length, 'root cause'),
+      `${count(counts.fail, 'check')} ${counts.fail === 1 ? 'fails' : 'fail'}`,
+      ...blocked,
+      ...unseen,
+    ].join(', ');
   }
   if (status === 'error') return unseen.length > 0 ? `nothing fails, but ${unseen[0]!}` : 'nothing fails, but not everything was looked at';
   if (status === 'warn') return `nothing fails, ${count(counts.warn, 'warning')}`;
@@ -114,7 +119,9 @@ const oneProof = ({ source, text }: Evidence, pen: Pen, verbose: boolean): strin
   const texts = pen.sayLines(text).filter((line) => line.trim() !== '');
   const head = pen.say(source);
   const shorten = (lines: string[]): string[] =>
-    verbose || lines.length <= MOST_EVIDENCE_LINES ? lines : [...lines.slice(0, MOST_EVIDENCE_LINES - 1), `    ${pen.cut(lines[MOST_EVIDENCE_LINES - 1]!.trim() + pen.ellipsis, 6)}`];
+    verbose || lines.length <= MOST_EVIDENCE_LINES
+      ? lines
+      : [...lines.slice(0, MOST_EVIDENCE_LINES - 1), `    ${pen.cut(lines[MOST_EVIDENCE_LINES - 1]!.trim() + pen.ellipsis, 6)}`];
   if (texts.length <= 1) {
     return shorten(labelled('Proof', texts.length === 0 ? head : `${head}: ${pen.say(texts[0]!)}`, pen));
   }
@@ -141,7 +148,10 @@ const notLookedAt = (report: Report, pen: Pen): string[][] => {
       const named = ids.slice(0, MOST_EXPLAINED).map((id) => pen.say(id));
       const rest = ids.length - named.length;
       return [
-        ...pen.paragraph(`Could not look at ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}:`, { lead: `${pen.sign('error')} `, leadWidth: 2 }),
+        ...pen.paragraph(`Could not look at ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}:`, {
+          lead: `${pen.sign('error')} `,
+          leadWidth: 2,
+        }),
         ...pen.paragraph(pen.say(reason), { lead: '  ' }),
       ];
     }),
@@ -160,7 +170,9 @@ interface Warning {
 const warningsOf = (report: Report): Warning[] =>
   report.checks.flatMap((check) => {
     const own: Warning[] =
-      check.status === 'warn' && check.causedBy === null ? [{ id: check.id, code: check.code ?? check.check, message: check.message, evidence: check.evidence, remedy: check.remedy }] : [];
+      check.status === 'warn' && check.causedBy === null
+        ? [{ id: check.id, code: check.code ?? check.check, message: check.message, evidence: check.evidence, remedy: check.remedy }]
+        : [];
     const also = check.alsoFound
       .filter((each) => each.severity === 'warn' && each.causedBy === null)
       .map((each): Warning => ({ id: check.id, code: each.code, message: each.message, evidence: each.evidence, remedy: null }));
@@ -173,7 +185,9 @@ const warnings = (report: Report, pen: Pen, manner: Manner): string[][] => {
   const lines = all.map((warning) => [
     ...headline('warn', warning.id, warning.message, pen),
     ...(withSteps ? proof(warning.evidence, pen, manner) : []),
-    ...(withSteps && warning.remedy !== null ? fix(warning.remedy, warning.code, pen) : [pen.paint(`  doctor explain ${pen.say(warning.code)}`, 'dim')]),
+    ...(withSteps && warning.remedy !== null
+      ? fix(warning.remedy, warning.code, pen)
+      : [pen.paint(`  doctor explain ${pen.say(warning.code)}`, 'dim')]),
   ]);
   return withSteps ? lines : [lines.flat()];
 };
@@ -185,30 +199,47 @@ const isRoot = (id: string, code: string | null, report: Report): boolean =>
 const checkList = (report: Report, pen: Pen, manner: Manner): string[][] => {
   const groups = new Map<string | null, CheckReport[]>([[null, []]]);
   for (const check of report.checks) groups.set(check.service, [...(groups.get(check.service) ?? []), check]);
-  const green = [...groups].filter(([, checks]) => checks.every(({ status, alsoFound }) => (status === 'pass' || status === 'skip') && alsoFound.length === 0));
-  const folded = !manner.verbose && green.length > MOST_GREEN_SERVICES ? new Set(green.map(([service]) => service)) : new Set<string | null>();
+  const green = [...groups].filter(([, checks]) =>
+    checks.every(({ status, alsoFound }) => (status === 'pass' || status === 'skip') && alsoFound.length === 0),
+  );
+  const folded =
+    !manner.verbose && green.length > MOST_GREEN_SERVICES ? new Set(green.map(([service]) => service)) : new Set<string | null>();
 
   // When one thing stands in the way of everything (no engine), a line for each that was not asked says nothing.
   const blockers = new Set(report.checks.filter(({ status }) => status === 'blocked').map(({ blockedBy }) => blockedBy));
-  const stackBlocker = !manner.verbose && blockers.size === 1 ? report.checks.find(({ id, service }) => service === null && blockers.has(id)) : undefined;
+  const stackBlocker =
+    !manner.verbose && blockers.size === 1 ? report.checks.find(({ id, service }) => service === null && blockers.has(id)) : undefined;
 
   const nameWidth = pen.columns < 60 ? 0 : Math.max(0, ...report.checks.map(({ check }) => pen.say(check).length));
   const sorted = [...groups].sort(([a], [b]) => (a === null ? -1 : b === null ? 1 : a < b ? -1 : a > b ? 1 : 0));
   const lines: string[] = [];
   for (const [service, checks] of sorted) {
     if (folded.has(service)) continue;
-    const shown = checks.filter(({ status }) => manner.verbose || !(status === 'skip' || (status === 'blocked' && stackBlocker !== undefined)));
+    const shown = checks.filter(
+      ({ status }) => manner.verbose || !(status === 'skip' || (status === 'blocked' && stackBlocker !== undefined)),
+    );
     const body = list(shown, report, pen, manner, nameWidth);
-    if (body.length > 0) lines.push(pen.paint(service === null ? 'the stack' : pen.say(service), 'bold') + (manner.verbose ? about(service, report, pen) : ''), ...body);
+    if (body.length > 0)
+      lines.push(
+        pen.paint(service === null ? 'the stack' : pen.say(service), 'bold') + (manner.verbose ? about(service, report, pen) : ''),
+        ...body,
+      );
   }
   if (stackBlocker) {
     const { blocked } = report.counts;
-    lines.push(...pen.paragraph(`${count(blocked, 'check')} not asked: blocked by ${pen.say(stackBlocker.id)}`, { lead: `${pen.sign('blocked')} `, leadWidth: 2 }));
+    lines.push(
+      ...pen.paragraph(`${count(blocked, 'check')} not asked: blocked by ${pen.say(stackBlocker.id)}`, {
+        lead: `${pen.sign('blocked')} `,
+        leadWidth: 2,
+      }),
+    );
   }
   if (folded.size > 0) {
     const passed = green.flatMap(([, checks]) => checks).filter(({ status }) => status === 'pass').length;
     const services = green.filter(([service]) => service !== null).length;
-    lines.push(...pen.paragraph(`${count(passed, 'check')} of ${count(services, 'service')} pass`, { lead: `${pen.sign('pass')} `, leadWidth: 2 }));
+    lines.push(
+      ...pen.paragraph(`${count(passed, 'check')} of ${count(services, 'service')} pass`, { lead: `${pen.sign('pass')} `, leadWidth: 2 }),
+    );
   }
   return [lines, closing(report, pen, lines.length >= LONG_LIST)];
 };
@@ -232,7 +263,14 @@ const list = (checks: CheckReport[], report: Report, pen: Pen, manner: Manner, n
       lines.push(...row({ sign: 'blocked', name: alike.join(', '), text: `blocked by ${by}` }, pen, manner, nameWidth));
       continue;
     }
-    lines.push(...row({ sign: check.status, name: check.check, text: said(check, report), cause: check.causedBy, ms: check.durationMs }, pen, manner, nameWidth));
+    lines.push(
+      ...row(
+        { sign: check.status, name: check.check, text: said(check, report), cause: check.causedBy, ms: check.durationMs },
+        pen,
+        manner,
+        nameWidth,
+      ),
+    );
     if (manner.verbose && check.status === 'fail' && !isRoot(check.id, check.code, report)) {
       lines.push(...proof(check.evidence, pen, manner).map((line) => `  ${line}`));
     }
@@ -283,7 +321,13 @@ const row = ({ sign, name, text, cause, ms }: Row, pen: Pen, { verbose }: Manner
   }
   // A line that has no room for words after its name, or for the cause after its words, says the one and then the other.
   const room = pen.columns - leadWidth - width(because);
-  if (room < LEAST_ROOM) return pen.paragraph(`${label.trim()}  ${because === '' ? pen.say(text) : because.trim()}`, { lead: `  ${pen.sign(sign)} `, leadWidth: 4, hang: 6, styles });
+  if (room < LEAST_ROOM)
+    return pen.paragraph(`${label.trim()}  ${because === '' ? pen.say(text) : because.trim()}`, {
+      lead: `  ${pen.sign(sign)} `,
+      leadWidth: 4,
+      hang: 6,
+      styles,
+    });
   return [lead + pen.paint(pen.cut(pen.say(text), leadWidth + width(because)), ...styles) + pen.paint(because, 'dim')];
 };
 
@@ -302,15 +346,20 @@ const closing = ({ counts, rootCauses }: Report, pen: Pen, long: boolean): strin
   const ids = [...new Set(rootCauses.map(({ id }) => pen.say(id)))];
   const more = ids.length > 3 ? ` and ${ids.length - 3} more` : '';
   const several = rootCauses.length > 1;
-  const first = pen.paragraph(`Root cause${several ? 's' : ''}: ${ids.slice(0, 3).join(', ')}${more}; ${several ? 'their fixes are' : 'its fix is'} at the top`, { lead: `${pen.sign('fail')} `, leadWidth: 2, styles: ['bold'] });
+  const first = pen.paragraph(
+    `Root cause${several ? 's' : ''}: ${ids.slice(0, 3).join(', ')}${more}; ${several ? 'their fixes are' : 'its fix is'} at the top`,
+    { lead: `${pen.sign('fail')} `, leadWidth: 2, styles: ['bold'] },
+  );
   return [...numbers, ...first];
 };
 
-const notes = (report: Report, pen: Pen): string[] => report.notes.flatMap((note) => pen.paragraph(`Note: ${pen.say(note)}`, { hang: 6, styles: ['dim'] }));
+const notes = (report: Report, pen: Pen): string[] =>
+  report.notes.flatMap((note) => pen.paragraph(`Note: ${pen.say(note)}`, { hang: 6, styles: ['dim'] }));
 
 const statistics = (report: Report, pen: Pen, stats: RunStats | null): string[] => {
   const { engine, workingDir, composeFiles } = report.stack;
-  const version = engine.version === null ? '' : `, version ${engine.version}${engine.apiVersion === null ? '' : ` (API ${engine.apiVersion})`}`;
+  const version =
+    engine.version === null ? '' : `, version ${engine.version}${engine.apiVersion === null ? '' : ` (API ${engine.apiVersion})`}`;
   const lines = [`Engine: ${engine.host}${version}`, `Project: ${[workingDir, ...composeFiles].join(' ')}`];
   if (stats !== null) {
     lines.push(`Looked: ${count(stats.factCount, 'fact')}, ${count(stats.engineCalls, 'call')} to the engine`);

@@ -15,4 +15,7 @@ export const duration = (ms: number): string => {
 export const shown = (text: string): string => hideMarks(plain(text));
 
 /** The same, by lines. */
-export const shownLines = (text: string): string[] => hideMarks(plainLines(text)).split('\n').map((line) => line.trimEnd());
+export const shownLines = (text: string): string[] =>
+  hideMarks(plainLines(text))
+    .split('\n')
+    .map((line) => line.trimEnd());

@@ -3,50 +3,53 @@ import type { Effect } from '../model/report.ts';
 import { simpleCommands, type SimpleCommand } from './shell.ts';
 
 const RANK: Record<Effect, number> = { 'read-only': 0, changes: 1, destructive: 2 };
-export const worstOf = (effects: Effect[]): Effect => effects.reduce((worst, next) => (RANK[next] > RANK[worst] ? next : worst), 'read-only');
+const worstOf = (effects: Effect[]): Effect => effects.reduce((worst, next) => (RANK[next] > RANK[worst] ? next : worst), 'read-only');
 
 const set = (words: string): ReadonlySet<string> => new Set(words.split(' '));
+/** A map, since a command may be called `constructor`. */
+const table = (rows: Record<string, string>): ReadonlyMap<string, ReadonlySet<string>> =>
+  new Map(Object.entries(rows).map(([name, words]) => [name, set(words)]));
 
 /** Programs that only look, whatever their options. */
 const LOOKS = set(
   'ls cat head tail less more stat ping ping6 nslookup dig getent host nc ncat ss netstat lsof ps top htop df du free id whoami groups ' +
     'printenv echo printf pwd cd which type file test [ true false : sleep grep egrep fgrep zgrep rg diff cmp md5sum sha1sum sha256sum sort ' +
     'uniq wc tr cut jq column date uname uptime nproc hostname pg_isready realpath readlink basename dirname findmnt dmesg journalctl lsblk tree ' +
-    'traceroute tracepath mtr strings xxd od hexdump getenforce nl seq lsns pgrep pidof ip route exit export unset set',
+    'traceroute tracepath mtr strings xxd od hexdump getenforce nl seq lsns pgrep pidof ip route exit ',
 );
 
 /** `program subcommand` that only looks. */
-const LOOKING_SUBCOMMANDS: Record<string, ReadonlySet<string>> = {
-  compose: set('logs ps top images config convert port ls events version stats volumes wait'),
-  docker: set('ps logs inspect images top port stats info version diff events history search wait'),
-  'docker container': set('ls list ps logs inspect top port stats diff wait'),
-  'docker image': set('ls list inspect history'),
-  'docker volume': set('ls list inspect'),
-  'docker network': set('ls list inspect'),
-  'docker context': set('ls list show inspect'),
-  'docker system': set('df info events'),
-  'docker builder': set('du'),
-  'docker buildx': set('ls du inspect version'),
-  'docker manifest': set('inspect'),
-  git: set('status log diff show ls-files ls-tree check-ignore check-attr rev-parse blame describe'),
-  systemctl: set('status show cat is-active is-enabled is-failed list-units list-unit-files'),
-  ufw: set('status'),
-  brew: set('list info'),
-  npm: set('ls list view outdated'),
-  pnpm: set('ls list why outdated'),
-  pip: set('list show freeze check'),
-  alembic: set('current heads history show branches check'),
-  colima: set('status list'),
-};
+const LOOKING_SUBCOMMANDS = table({
+  compose: 'logs ps top images config convert port ls events version stats volumes wait',
+  docker: 'ps logs inspect images top port stats info version diff events history search wait',
+  'docker container': 'ls list ps logs inspect top port stats diff wait',
+  'docker image': 'ls list inspect history',
+  'docker volume': 'ls list inspect',
+  'docker network': 'ls list inspect',
+  'docker context': 'ls list show inspect',
+  'docker system': 'df info events',
+  'docker builder': 'du',
+  'docker buildx': 'ls du inspect version',
+  'docker manifest': 'inspect',
+  git: 'status log diff show ls-files ls-tree check-ignore check-attr rev-parse blame describe',
+  systemctl: 'status show cat is-active is-enabled is-failed list-units list-unit-files',
+  ufw: 'status',
+  brew: 'list info',
+  npm: 'ls list view outdated',
+  pnpm: 'ls list why outdated',
+  pip: 'list show freeze check',
+  alembic: 'current heads history show branches check',
+  colima: 'status list',
+});
 
 /** `program subcommand` that loses something whatever its options. */
-const LOSING_SUBCOMMANDS: Record<string, ReadonlySet<string>> = {
-  docker: set('rmi'),
-  'docker container': set('prune'),
-  'docker image': set('rm remove prune'),
-  'docker volume': set('rm remove prune'),
-  'docker system': set('prune'),
-};
+const LOSING_SUBCOMMANDS = table({
+  docker: 'rmi',
+  'docker container': 'prune',
+  'docker image': 'rm remove prune',
+  'docker volume': 'rm remove prune',
+  'docker system': 'prune',
+});
 
 const LOSING_PROGRAMS = set('dropdb dropuser shred wipefs pg_resetwal mkfs fdisk');
 
@@ -75,14 +78,21 @@ const afterOptions = (words: string[], takesValue: ReadonlySet<string>): string[
 /** Is this letter among the short options (`-sfv`), or this word among the long ones? */
 const hasOption = (words: string[], letter: string, ...long: string[]): boolean =>
   words.some(
-    (word) => (letter !== '' && /^-[A-Za-z]+$/.test(word) && word.includes(letter)) || long.some((name) => word === name || word.startsWith(`${name}=`)),
+    (word) =>
+      (letter !== '' && /^-[A-Za-z]+$/.test(word) && word.includes(letter)) ||
+      long.some((name) => word === name || word.startsWith(`${name}=`)),
   );
 
 const bySql = (sql: string): Effect => {
   if (/\b(drop|truncate|delete\s+from)\b/i.test(sql)) return 'destructive';
-  if (/\b(pg_terminate_backend|pg_cancel_backend|pg_reload_conf|pg_promote|setval|nextval|pg_switch_wal|into)\b/i.test(sql)) return 'changes';
+  if (/\b(pg_terminate_backend|pg_cancel_backend|pg_reload_conf|pg_promote|setval|nextval|pg_switch_wal|into)\b/i.test(sql))
+    return 'changes';
   const statements = sql.split(/[;\n]/).map((part) => part.trim());
-  return statements.every((part) => /^($|--|select\b|show\b|explain\s+select\b|table\b|values\b|\\(?!password|!|i\b|copy|o\b|g)|[a-z_]+\s*(,|from|where|order|group|and)\b)/i.test(part))
+  return statements.every((part) =>
+    /^($|--|select\b|show\b|explain\s+select\b|table\b|values\b|\\(?!password|!|i\b|copy|o\b|g)|[a-z_]+\s*(,|from|where|order|group|and)\b)/i.test(
+      part,
+    ),
+  )
     ? 'read-only'
     : 'changes';
 };
@@ -113,7 +123,7 @@ const ofCompose = (given: string[], input: string): Effect => {
   // New anonymous volumes: what the old ones held is lost to the service.
   if (verb === 'up' || verb === 'create') return hasOption(rest, 'V', '--renew-anon-volumes') ? 'destructive' : 'changes';
   if (verb === 'config' || verb === 'convert') return hasOption(rest, 'o', '--output', '--lock-image-digests') ? 'changes' : 'read-only';
-  return LOOKING_SUBCOMMANDS['compose']!.has(verb) ? 'read-only' : 'changes';
+  return LOOKING_SUBCOMMANDS.get('compose')!.has(verb) ? 'read-only' : 'changes';
 };
 
 const ofDocker = (given: string[], input: string): Effect => {
@@ -126,8 +136,8 @@ const ofDocker = (given: string[], input: string): Effect => {
   if (verb === 'rm' || (verb === 'container' && (rest[0] === 'rm' || rest[0] === 'remove'))) {
     return hasOption(rest, 'v', '--volumes') ? 'destructive' : 'changes';
   }
-  if (LOSING_SUBCOMMANDS['docker']!.has(verb) || LOSING_SUBCOMMANDS[`docker ${verb}`]?.has(rest[0] ?? '')) return 'destructive';
-  if (LOOKING_SUBCOMMANDS['docker']!.has(verb) || LOOKING_SUBCOMMANDS[`docker ${verb}`]?.has(rest[0] ?? '')) return 'read-only';
+  if (LOSING_SUBCOMMANDS.get('docker')!.has(verb) || LOSING_SUBCOMMANDS.get(`docker ${verb}`)?.has(rest[0] ?? '')) return 'destructive';
+  if (LOOKING_SUBCOMMANDS.get('docker')!.has(verb) || LOOKING_SUBCOMMANDS.get(`docker ${verb}`)?.has(rest[0] ?? '')) return 'read-only';
   return 'changes';
 };
 
@@ -139,7 +149,7 @@ const ofGit = (words: string[]): Effect => {
   if (verb === 'restore' && !rest.includes('--staged')) return 'destructive';
   if (verb === 'checkout' && (rest.includes('--') || rest.includes('.') || hasOption(rest, 'f', '--force'))) return 'destructive';
   if (verb === 'branch') return rest.every((word) => set('-a -r -v -vv --list --show-current').has(word)) ? 'read-only' : 'changes';
-  return LOOKING_SUBCOMMANDS['git']!.has(verb) ? 'read-only' : 'changes';
+  return LOOKING_SUBCOMMANDS.get('git')!.has(verb) ? 'read-only' : 'changes';
 };
 
 const ofRedis = (words: string[], input: string): Effect => {
@@ -150,8 +160,10 @@ const ofRedis = (words: string[], input: string): Effect => {
     commands.map(([verb = '', sub = '']): Effect => {
       const name = verb.toLowerCase();
       if (REDIS_LOSES.has(name)) return 'destructive';
-      const looksAt = name === 'client' ? /^(list|info|getname|id)$/i : /^(get|usage|doctor|stats|list|getkeys|count|docs|info|whoami|help)$/i;
-      if (['client', 'config', 'memory', 'slowlog', 'command', 'acl', 'latency', 'object'].includes(name) && looksAt.test(sub)) return 'read-only';
+      const looksAt =
+        name === 'client' ? /^(list|info|getname|id)$/i : /^(get|usage|doctor|stats|list|getkeys|count|docs|info|whoami|help)$/i;
+      if (['client', 'config', 'memory', 'slowlog', 'command', 'acl', 'latency', 'object'].includes(name) && looksAt.test(sub))
+        return 'read-only';
       return REDIS_LOOKS.has(name) ? 'read-only' : 'changes';
     }),
   );
@@ -166,7 +178,9 @@ const ofProgram = (program: string, rest: string[], input: string): Effect => {
     case 'git':
       return ofGit(rest);
     case 'rm':
-      return hasOption(rest, 'r', '--recursive') || hasOption(rest, 'R') || rest.some((word) => /[*?]/.test(word)) ? 'destructive' : 'changes';
+      return hasOption(rest, 'r', '--recursive') || hasOption(rest, 'R') || rest.some((word) => /[*?]/.test(word))
+        ? 'destructive'
+        : 'changes';
     case 'find':
       if (rest.some((word) => word === '-delete')) return 'destructive';
       if (!rest.some((word) => /^-(exec|execdir|ok|okdir)$/.test(word))) return 'read-only';
@@ -180,7 +194,18 @@ const ofProgram = (program: string, rest: string[], input: string): Effect => {
     case 'truncate':
       return 'destructive';
     case 'curl':
-      return hasOption(rest, 'd', '--data', '--data-raw', '--data-binary', '--json', '--form', '--upload-file', '--output', '--remote-name') ||
+      return hasOption(
+        rest,
+        'd',
+        '--data',
+        '--data-raw',
+        '--data-binary',
+        '--json',
+        '--form',
+        '--upload-file',
+        '--output',
+        '--remote-name',
+      ) ||
         rest.some((word) => /^-[A-Za-z]*[FTO]$/.test(word)) ||
         rest.some((word, i) => /^(-[A-Za-z]*o)$/.test(word) && rest[i + 1] !== '/dev/null' && rest[i + 1] !== '-') ||
         rest.some((word, i) => /^(-[A-Za-z]*X|--request)$/.test(word) && !/^(GET|HEAD|OPTIONS)$/.test(rest[i + 1] ?? '')) ||
@@ -188,8 +213,10 @@ const ofProgram = (program: string, rest: string[], input: string): Effect => {
         ? 'changes'
         : 'read-only';
     case 'wget':
-      return rest.some((word, i) => word === '--spider' || /^-[a-z]*O-$/.test(word) || (/^-[a-z]*O$/.test(word) && /^(-|\/dev\/null)$/.test(rest[i + 1] ?? ''))) &&
-        !rest.some((word) => word.startsWith('--post'))
+      return rest.some(
+        (word, i) =>
+          word === '--spider' || /^-[a-z]*O-$/.test(word) || (/^-[a-z]*O$/.test(word) && /^(-|\/dev\/null)$/.test(rest[i + 1] ?? '')),
+      ) && !rest.some((word) => word.startsWith('--post'))
         ? 'read-only'
         : 'changes';
     case 'nginx':
@@ -223,33 +250,34 @@ const ofProgram = (program: string, rest: string[], input: string): Effect => {
   if (LOSING_PROGRAMS.has(program) || program.startsWith('mkfs.')) return 'destructive';
   if (LOOKS.has(program)) return 'read-only';
   if (rest.length === 1 && /^(--version|--help|-V|version)$/.test(rest[0]!)) return 'read-only';
-  if (LOSING_SUBCOMMANDS[program]?.has(rest[0] ?? '')) return 'destructive';
-  return LOOKING_SUBCOMMANDS[program]?.has(rest[0] ?? '') ? 'read-only' : 'changes';
+  if (LOSING_SUBCOMMANDS.get(program)?.has(rest[0] ?? '')) return 'destructive';
+  return LOOKING_SUBCOMMANDS.get(program)?.has(rest[0] ?? '') ? 'read-only' : 'changes';
 };
 
 /** Words that run the words after them. */
-const WRAPPERS: Record<string, ReadonlySet<string>> = {
-  sudo: set('-u --user -g --group'),
-  doas: set('-u'),
-  gosu: set(''),
-  env: set('-u --unset -C'),
-  time: set('-o -f'),
-  nohup: set(''),
-  command: set(''),
-  exec: set('-a'),
-  nice: set('-n'),
-  watch: set('-n --interval'),
-  timeout: set('-s --signal -k --kill-after'),
-  xargs: set('-n -I -L -P -d -s'),
-  then: set(''),
-  do: set(''),
-  else: set(''),
-  if: set(''),
-  while: set(''),
-  until: set(''),
-  '!': set(''),
-  '{': set(''),
-};
+const WRAPPERS = table({
+  sudo: '-u --user -g --group',
+  doas: '-u',
+  gosu: '',
+  env: '-u --unset -C',
+  time: '-o -f',
+  nohup: '',
+  command: '',
+  exec: '-a',
+  nice: '-n',
+  watch: '-n --interval',
+  timeout: '-s --signal -k --kill-after',
+  xargs: '-n -I -L -P -d -s',
+  // oxlint-disable-next-line unicorn/no-thenable -- the shell's word
+  then: '',
+  do: '',
+  else: '',
+  if: '',
+  while: '',
+  until: '',
+  '!': '',
+  '{': '',
+});
 const SHELLS = set('sh bash ash dash zsh ksh');
 /** Grammar, or the list of a `for`: nothing runs. */
 const GRAMMAR = set('fi done esac } for case');
@@ -261,8 +289,9 @@ function effectOfWords(given: string[], input: string): Effect {
   if (first === undefined || GRAMMAR.has(first)) return 'read-only';
   const program = first.slice(first.lastIndexOf('/') + 1);
   const rest = words.slice(1);
-  if (Object.hasOwn(WRAPPERS, program)) {
-    const inner = afterOptions(rest, WRAPPERS[program]!);
+  const ownOptions = WRAPPERS.get(program);
+  if (ownOptions !== undefined) {
+    const inner = afterOptions(rest, ownOptions);
     if (program === 'command' && rest[0]?.startsWith('-v')) return 'read-only';
     if (inner.length === 0) return program === 'env' || program === 'xargs' ? 'read-only' : 'changes';
     // gosu takes a user before the command, timeout a time.
@@ -276,7 +305,9 @@ function effectOfWords(given: string[], input: string): Effect {
 }
 
 const ofSimple = ({ words, writes, input }: SimpleCommand, passedOn: string): Effect => {
-  const written: Effect = writes.some((file) => file !== '/dev/null' && !/^&\d?$/.test(file) && !/^\d$/.test(file)) ? 'changes' : 'read-only';
+  const written: Effect = writes.some((file) => file !== '/dev/null' && !/^&\d?$/.test(file) && !/^\d$/.test(file))
+    ? 'changes'
+    : 'read-only';
   return worstOf([written, effectOfWords(words, input || passedOn)]);
 };
 

@@ -52,7 +52,7 @@ const toReplace = (name: string): string => `<${name}>`;
 const PLAIN = /^[A-Za-z0-9_./:@+][A-Za-z0-9_./:@%+,=-]*$/;
 
 /** One word for any POSIX shell. */
-export const shellQuote = (value: string): string => (PLAIN.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`);
+const shellQuote = (value: string): string => (PLAIN.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`);
 
 /** What may stand in a command: no secret, nothing that could pass for an option, nothing that a terminal would obey. */
 const isSafeValue = (value: string | undefined): value is string =>
@@ -78,8 +78,8 @@ const endsInQuotes = (text: string): boolean => {
   return quote !== '';
 };
 
-/** Here-documents and `$'…'` have rules of their own: only a value that needs no quoting goes into a command with one. */
-const OWN_RULES = /<<|\$'/;
+/** Here-documents, `$'…'` and backticks have rules of their own: only a value that needs no quoting goes into a command with one. */
+const OWN_RULES = /<<|\$'|`/;
 
 /**
  * A command with its placeholders filled and quoted for the shell. What cannot be filled safely stands as `<name>`, which is visibly

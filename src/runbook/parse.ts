@@ -79,7 +79,12 @@ const blocksOf = (tokens: Token[], firstLine: number): Block[] => {
       case 'code': {
         const code = token as Tokens.Code;
         const fenced = code.codeBlockStyle !== 'indented';
-        blocks.push({ kind: 'code', language: fenced ? (code.lang ?? '').trim().split(/\s+/)[0]!.toLowerCase() : '', text: code.text, line: fenced ? start + 1 : start });
+        blocks.push({
+          kind: 'code',
+          language: fenced ? (code.lang ?? '').trim().split(/\s+/)[0]!.toLowerCase() : '',
+          text: code.text,
+          line: fenced ? start + 1 : start,
+        });
         break;
       }
       case 'list': {
@@ -136,22 +141,27 @@ const sectionsOf = (blocks: Block[]): Draft[] => {
 const headingOf = (block: Block): { text: string; level: number } | null => {
   if (block.kind === 'heading') return { text: plain(block.markdown), level: block.level };
   // Only a short line: a whole paragraph in bold is a warning.
-  const bold = block.kind === 'paragraph' ? /^(\*\*|__)([^\n]{2,80}?)\1:?\s*$/.exec(block.markdown.trim()) : null;
+  const bold = block.kind === 'paragraph' ? /^(\*\*|__)([^\n]{1,80}?)\1:?\s*$/.exec(block.markdown.trim()) : null;
   if (bold && !bold[2]!.includes(bold[1]!)) return { text: plain(bold[2]!).replace(/:$/, ''), level: 7 };
   const summary = block.kind === 'html' ? /<summary>([^\n]{1,200}?)<\/summary>/i.exec(block.text) : null;
   return summary ? { text: plain(summary[1]!), level: 7 } : null;
 };
 
-const commentsIn = (text: string): string => (text.match(/<!--[\s\S]*?-->/g) ?? []).join('\n');
+/** Comments of a text that is not code, each at its line. */
+const commentsIn = (text: string): string =>
+  text.replaceAll(/`+[^`\n]*`+/g, '').replaceAll(/<!--[\s\S]{0,2000}?-->|[^\n]/g, (part) => (part.length > 1 ? part : ''));
 
-const ANCHOR = /<!--\s*doctor:([\s\S]*?)-->/g;
+const ANCHOR = /<!--\s*doctor:([\s\S]{0,2000}?)-->/g;
 
 const anchorsOf = (block: Block): Anchor[] => {
   const text = block.kind === 'html' ? block.text : block.kind === 'paragraph' ? commentsIn(block.markdown) : '';
   return [...text.matchAll(ANCHOR)].flatMap((match) => {
     const codes: Anchor[] = [];
     for (const word of match[1]!.matchAll(/[^\s,]+/g)) {
-      codes.push({ code: word[0], line: block.line + newlines(text.slice(0, match.index + '<!--'.length) + match[1]!.slice(0, word.index)) });
+      codes.push({
+        code: word[0],
+        line: block.line + newlines(text.slice(0, match.index + '<!--'.length) + match[1]!.slice(0, word.index)),
+      });
     }
     return codes;
   });

@@ -14,8 +14,8 @@ export interface Prescriber {
 }
 
 /** The names that runbooks have in what people see. Beside a team's own, which may have the same name, the shipped one says whose it is. */
-export const SHIPPED = 'RUNBOOK.md';
-export const SHIPPED_BESIDE_A_TEAMS = 'stack-doctor/RUNBOOK.md';
+const SHIPPED = 'RUNBOOK.md';
+const SHIPPED_BESIDE_A_TEAMS = 'stack-doctor/RUNBOOK.md';
 
 /** The team's, if any, then the shipped one. Errors: `RunbookError`. */
 export const readRunbooks = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Runbook[]> => {
@@ -26,7 +26,10 @@ export const readRunbooks = async (options: { runbook: string | null; shippedRun
 /** Errors: `RunbookError` when a file cannot be used. */
 export const prescriber = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Prescriber> => {
   const shippedAs = options.runbook === null ? SHIPPED : SHIPPED_BESIDE_A_TEAMS;
-  const [team, text] = await Promise.all([options.runbook === null ? null : readRunbook(options.runbook), readText(options.shippedRunbook, shippedAs)]);
+  const [team, text] = await Promise.all([
+    options.runbook === null ? null : readRunbook(options.runbook),
+    readText(options.shippedRunbook, shippedAs),
+  ]);
   let runbooks: Runbook[] | null = null;
   // A healthy stack needs no remedy: the shipped runbook is parsed when the first one is asked for.
   const all = (): Runbook[] => (runbooks ??= [...(team ? [team] : []), parseRunbook(text, shippedAs)]);
@@ -36,9 +39,11 @@ export const prescriber = async (options: { runbook: string | null; shippedRunbo
   };
 };
 
-export const aboutOf = (located: Located, stack: Stack): About => {
+const aboutOf = (located: Located, stack: Stack): About => {
   const values = located.finding.values ?? {};
-  const named = [located.service, values['client'], values['target']].flatMap((name) => (name != null && serviceNamed(stack, name) ? [name] : []));
+  const named = [located.service, values['client'], values['target']].flatMap((name) =>
+    name != null && serviceNamed(stack, name) ? [name] : [],
+  );
   const target = values['target'];
   return {
     service: located.service,
@@ -50,7 +55,7 @@ export const aboutOf = (located: Located, stack: Stack): About => {
 };
 
 /** What the check saw, and what the stack itself tells. */
-export const valuesOf = (located: Located, stack: Stack): Record<string, string> => {
+const valuesOf = (located: Located, stack: Stack): Record<string, string> => {
   const container = located.service === null ? undefined : serviceNamed(stack, located.service)?.containers[0];
   const values = located.finding.values ?? {};
   const volumes = container?.mounts.filter(({ type, name }) => type === 'volume' && name !== null) ?? [];

@@ -12,7 +12,8 @@ export class RunbookError extends UsageError {
   }
 }
 
-const MOST_BYTES = 5_000_000;
+/** Far beyond any runbook. Above that, reading the Markdown takes many seconds. */
+const MOST_BYTES = 2_000_000;
 
 const SAID: Record<string, string> = {
   ENOENT: 'there is no such file',
@@ -45,7 +46,8 @@ const readBytes = async (file: string, shownAs: string): Promise<Buffer> => {
     const about = await stat(file);
     // A pipe or a device might never end.
     if (!about.isFile()) throw new RunbookError(shownAs, about.isDirectory() ? SAID['EISDIR']! : 'it is no regular file');
-    if (about.size > MOST_BYTES) throw new RunbookError(shownAs, `it has ${(about.size / 1e6).toFixed(1)} MB; at most ${MOST_BYTES / 1e6} MB are read`);
+    if (about.size > MOST_BYTES)
+      throw new RunbookError(shownAs, `it has ${(about.size / 1e6).toFixed(1)} MB; at most ${MOST_BYTES / 1e6} MB are read`);
     return await readFile(file);
   } catch (error) {
     if (error instanceof RunbookError) throw error;

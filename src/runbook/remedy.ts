@@ -1,5 +1,4 @@
 /** A section → the steps to take here and now. */
-
 import type { Remedy, Step } from '../model/report.ts';
 import { isSecretName } from '../model/secrets.ts';
 import { effectOfStep } from './effect.ts';
@@ -36,11 +35,15 @@ const filled = (written: RunbookStep, values: Record<string, string>): Step => {
 /** Passwords that a team wrote into its runbook: they come out of the doctor as little as any other. */
 const withoutSecrets = (text: string): string =>
   text
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@'"]*:)([^\s/@'"]+)(?=@)/gi, (whole, before: string, secret: string) => (isStandIn(secret) ? whole : `${before}<password>`))
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@'"]*:)([^\s/@'"]+)(?=@)/gi, (whole, before: string, secret: string) =>
+      isStandIn(secret) ? whole : `${before}<password>`,
+    )
     .replaceAll(/\b([A-Z][A-Z0-9_]*=)("[^"]*"|'[^']*'|[^\s;&|"']+)/g, (whole, name: string, secret: string) =>
       isSecretName(name.slice(0, -1)) && !isStandIn(secret.replaceAll(/^["']|["']$/g, '')) ? `${name}<password>` : whole,
     )
-    .replaceAll(/\b(redis-cli\b[^|;&\n]*?\s(?:-a|--pass)\s+)(\S+)/g, (whole, before: string, secret: string) => (isStandIn(secret.replaceAll(/^["']|["']$/g, '')) ? whole : `${before}<password>`));
+    .replaceAll(/\b(redis-cli\b[^|;&\n]*?\s(?:-a|--pass)\s+)(\S+)/g, (whole, before: string, secret: string) =>
+      isStandIn(secret.replaceAll(/^["']|["']$/g, '')) ? whole : `${before}<password>`,
+    );
 
 /** A variable, a placeholder, or a word that stands for a password. */
 const isStandIn = (secret: string): boolean => /^(\$|\{|<|…|\.{3}|\*{2,}|x{3,}$|your[-_]?|\[)/i.test(secret) || secret === '';
@@ -53,9 +56,48 @@ const destructiveLast = (steps: Step[]): Step[] => [
 /** Which values name services. */
 const SERVICES = ['service', 'client', 'target', 'nearest', 'owner'];
 /** Compose commands whose words are services. */
-const OF_SERVICES = new Set(['logs', 'restart', 'start', 'stop', 'up', 'build', 'ps', 'rm', 'pull', 'create', 'kill', 'pause', 'unpause', 'top', 'exec', 'run']);
+const OF_SERVICES = new Set([
+  'logs',
+  'restart',
+  'start',
+  'stop',
+  'up',
+  'build',
+  'ps',
+  'rm',
+  'pull',
+  'create',
+  'kill',
+  'pause',
+  'unpause',
+  'top',
+  'exec',
+  'run',
+]);
 /** Their options that take the next word with them. */
-const WITH_VALUE = new Set(['-n', '--tail', '--since', '--until', '-t', '--timeout', '-u', '--user', '-w', '--workdir', '-e', '--env', '--index', '--scale', '--format', '--status', '-s', '--signal', '--entrypoint', '-v', '-p']);
+const WITH_VALUE = new Set([
+  '-n',
+  '--tail',
+  '--since',
+  '--until',
+  '-t',
+  '--timeout',
+  '-u',
+  '--user',
+  '-w',
+  '--workdir',
+  '-e',
+  '--env',
+  '--index',
+  '--scale',
+  '--format',
+  '--status',
+  '-s',
+  '--signal',
+  '--entrypoint',
+  '-v',
+  '-p',
+]);
 
 /** The service that a quoted command is for, when it is none that the finding is about. */
 const writtenFor = (command: string, values: Record<string, string>): string | null => {
@@ -83,6 +125,8 @@ const writtenFor = (command: string, values: Record<string, string>): string | n
 const CURES: readonly [codes: readonly string[], command: RegExp][] = [
   [['static-files/stale-mount', 'hot-reload/stale-mount'], /\brestart\b|--force-recreate|\bcompose down\b/],
   [['compose/env-drift', 'compose/image-drift', 'compose/mount-drift', 'compose/config-drift', 'container/missing'], /\bcompose up\b/],
+  // The traceback is what matters; a restart ends in the same one.
+  [['hot-reload/child-dead'], /\blogs\b/],
   [['container/network-gone'], /--force-recreate|\bcompose down\b/],
   [['container/paused'], /\bunpause\b/],
   [['proxy/stale-upstream', 'proxy/config-not-reloaded'], /-s reload|\brestart\b|--force-recreate/],
@@ -99,7 +143,12 @@ export interface Prescription {
 }
 
 /** The whole of it: the section, its steps, and the cure where the section has none. */
-export const prescriptionFor = (code: string, about: About, runbooks: readonly Runbook[], values: Record<string, string>): Prescription | null => {
+export const prescriptionFor = (
+  code: string,
+  about: About,
+  runbooks: readonly Runbook[],
+  values: Record<string, string>,
+): Prescription | null => {
   const match = sectionFor(code, about, runbooks);
   if (match === null) return null;
   const remedy = remedyFrom(match.section, match.runbook, values);

@@ -30,7 +30,8 @@ export const sectionFor = (code: string, about: About, runbooks: readonly Runboo
   for (const [i, runbook] of runbooks.entries()) {
     const shipped = i === runbooks.length - 1;
     const match = byAnchor(code, runbook) ?? (shipped ? null : (byHeading(code, runbook) ?? byMeaning(code, about, runbook)));
-    if (match) return shipped ? { ...match, how: 'shipped', why: i > 0 ? `no section of ${runbooks[0]!.file} is about it` : match.why } : match;
+    if (match)
+      return shipped ? { ...match, how: 'shipped', why: i > 0 ? `no section of ${runbooks[0]!.file} is about it` : match.why } : match;
   }
   return null;
 };
@@ -44,7 +45,8 @@ const LOOKING = /^(\d+[.)] *)?(check|verify|inspect|look|view|see|test|confirm|e
 const DOING = /^(\d+[.)]|(restart|rebuild|recreate|stop|start|clear|remove|update|reinstall|open|create|wait)\b)/i;
 
 /** Anything else below a heading is another problem. Among lines in bold, numbered ones and orders are steps too. */
-const isPart = (heading: string, level: number): boolean => PART.test(heading) || LOOKING.test(heading) || (level === 7 && DOING.test(heading));
+const isPart = (heading: string, level: number): boolean =>
+  PART.test(heading) || LOOKING.test(heading) || (level === 7 && DOING.test(heading));
 
 /** A section with the parts of it that have headings of their own. */
 export const withParts = (section: Section, runbook: Runbook): { steps: RunbookStep[]; lines: [number, number] } => {
@@ -78,12 +80,19 @@ const canBeFollowed = (section: Section, runbook: Runbook): boolean =>
 const inTrouble = (section: Section): boolean => section.path.slice(0, -1).some(isChapterOfTrouble);
 
 const byHeading = (code: string, runbook: Runbook): Match | null => {
-  const usable = runbook.sections.filter((section) => canBeFollowed(section, runbook));
-  const named = usable.find(({ heading }) => heading.toLowerCase().split(/[^a-z0-9/-]+/).includes(code));
+  const named = runbook.sections.find(
+    (section) =>
+      section.heading
+        .toLowerCase()
+        .split(/[^a-z0-9/-]+/)
+        .includes(code) && canBeFollowed(section, runbook),
+  );
   if (named) return { section: named, runbook, how: 'heading', why: `its heading names ${code}` };
   const check = checkOf(code);
   // "Redis" may head anything; among problems it heads what is wrong with redis.
-  const whole = usable.find((section) => inTrouble(section) && section.heading.trim().toLowerCase() === check);
+  const whole = runbook.sections.find(
+    (section) => section.heading.trim().toLowerCase() === check && inTrouble(section) && canBeFollowed(section, runbook),
+  );
   return whole ? { section: whole, runbook, how: 'heading', why: `its heading names the check ${check}` } : null;
 };
 
@@ -94,6 +103,7 @@ const byMeaning = (code: string, about: About, runbook: Runbook): Match | null =
     const concepts = fits(code, about, section);
     if (concepts === null) continue;
     const score = concepts.length * 2 + (about.affected.some((name) => namesService(section.heading, name)) ? 1 : 0);
+    // Of equals the first.
     if ((best === null || score > best.score) && canBeFollowed(section, runbook)) best = { section, score, concepts };
   }
   return best && { section: best.section, runbook, how: 'meaning', why: `its heading is about ${best.concepts.map(inWords).join(', ')}` };
@@ -104,7 +114,7 @@ const inWords = (concept: Concept): string => concept.replaceAll(/[A-Z]/g, (lett
 /** The concepts that make a heading fit, or `null`. */
 const fits = (code: string, about: About, section: Section): readonly Concept[] | null => {
   const names = about.services.map(({ name }) => name);
-  const own = meaningOf(section.heading, names);
+  const own = rememberedMeaning(section.heading, names);
   if (own.unknown.length > 0 || own.concepts.size === 0) return null;
   if (!own.isTrouble && !inTrouble(section)) return null;
   const concepts = withChapter(own, section, names);
@@ -120,11 +130,21 @@ const fits = (code: string, about: About, section: Section): readonly Concept[] 
   return namesAnother(about, section, concepts) ? null : [...concepts];
 };
 
+/** Every finding asks the same of every heading. */
+const remembered = new Map<string, Meaning>();
+
+const rememberedMeaning = (heading: string, names: readonly string[]): Meaning => {
+  const key = JSON.stringify([heading, names]);
+  const meaning = remembered.get(key) ?? meaningOf(heading, names);
+  if (remembered.size < 10_000) remembered.set(key, meaning);
+  return meaning;
+};
+
 /** "Connection refused" below "Redis" is about redis. A chapter with words of its own ("Deployment") says nothing. */
 const withChapter = (own: Meaning, section: Section, names: readonly string[]): ReadonlySet<Concept> => {
   const chapter = section.path.at(-2);
   if (chapter === undefined) return own.concepts;
-  const { concepts, unknown } = meaningOf(chapter, names);
+  const { concepts, unknown } = rememberedMeaning(chapter, names);
   const subjects = [...concepts].filter((concept) => concept in ROLE_OF || concept === 'static');
   return unknown.length > 0 ? own.concepts : new Set([...own.concepts, ...subjects]);
 };

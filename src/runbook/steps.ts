@@ -39,7 +39,18 @@ const caption = (text: string): string => {
   return short.slice(0, 400).replace(/\s*[:：]\s*$/, '');
 };
 
-const SHELL_LANGUAGES = new Set(['bash', 'sh', 'shell', 'zsh', 'console', 'terminal', 'shell-session', 'shellsession', 'sh-session', 'bash-session']);
+const SHELL_LANGUAGES = new Set([
+  'bash',
+  'sh',
+  'shell',
+  'zsh',
+  'console',
+  'terminal',
+  'shell-session',
+  'shellsession',
+  'sh-session',
+  'bash-session',
+]);
 
 /** Programs whose name opens a command in prose or in a block of no language. */
 const PROGRAMS = new Set(
@@ -52,7 +63,10 @@ const PROGRAMS = new Set(
 );
 
 const startsProgram = (line: string): boolean => {
-  const words = line.trim().replace(/^\$\s+/, '').split(/\s+/);
+  const words = line
+    .trim()
+    .replace(/^\$\s+/, '')
+    .split(/\s+/);
   const first = words.find((word) => !/^[A-Za-z_]\w*=/.test(word)) ?? '';
   return PROGRAMS.has(first) || (/^\.{1,2}\/[\w./-]+$/.test(first) && (words.length > 1 || /\.(sh|py|js|rb)$/.test(first)));
 };
@@ -65,10 +79,12 @@ const MOST_LINES_OF_A_COMMAND = 60;
 /** Each `# caption` with the commands under it is a step; commands under none belong to the text over the block. */
 const stepsOfCode = (block: { language: string; text: string; line: number }, lead: string): RunbookStep[] => {
   const lines = block.text.split('\n');
-  const asShell = SHELL_LANGUAGES.has(block.language) || (block.language === '' && lines.some((line) => /^\s*\$ \S/.test(line) || startsProgram(line)));
+  const asShell =
+    SHELL_LANGUAGES.has(block.language) || (block.language === '' && lines.some((line) => /^\s*\$ \S/.test(line) || startsProgram(line)));
   if (!asShell) return [];
   const prompted = lines.some((line) => /^\s*[$%] \S/.test(line));
-  if (block.language === '' && !prompted && !startsProgram(lines.find((line) => line.trim() !== '' && !/^\s*#/.test(line)) ?? '')) return [];
+  if (block.language === '' && !prompted && !startsProgram(lines.find((line) => line.trim() !== '' && !/^\s*#/.test(line)) ?? ''))
+    return [];
 
   const steps: RunbookStep[] = [];
   let text = lead;
@@ -76,7 +92,8 @@ const stepsOfCode = (block: { language: string; text: string; line: number }, le
   let from = block.line;
   const flush = (): void => {
     const written = commands.join('\n').replace(/\n+$/, '');
-    if (written !== '' && !written.split('\n').every((line) => line.trim() === '' || isAssignment(line))) steps.push({ text, command: written, line: from });
+    if (written !== '' && !written.split('\n').every((line) => line.trim() === '' || isAssignment(line)))
+      steps.push({ text, command: written, line: from });
     commands = [];
   };
 
@@ -125,12 +142,20 @@ const stepsOfItem = (item: { blocks: Block[]; line: number }, ordered: boolean, 
   const nested = item.blocks.flatMap((block) => (block.kind === 'list' ? [block] : []));
   const following = nested.flatMap((list) => stepsOfList(list, depth + 1));
   // Bullets under an item with no command of their own complete its sentence.
-  const remarks = following.length > 0 ? [] : nested.flatMap((list) => list.items.map((each) => plain(each.blocks.flatMap((block) => (block.kind === 'paragraph' ? [block.markdown] : [])).join(' '))));
+  const remarks =
+    following.length > 0
+      ? []
+      : nested.flatMap((list) =>
+          list.items.map((each) => plain(each.blocks.flatMap((block) => (block.kind === 'paragraph' ? [block.markdown] : [])).join(' '))),
+        );
 
   if (blocks.length > 0) {
     const text = caption(plain(words));
     // Captions inside the block tell its commands apart; the item's own words come first.
-    const own = blocks.map((step, i) => ({ ...step, text: [i === 0 ? text : '', step.text].filter((part) => part !== '').join(': ') || text }));
+    const own = blocks.map((step, i) => ({
+      ...step,
+      text: [i === 0 ? text : '', step.text].filter((part) => part !== '').join(': ') || text,
+    }));
     return [...own, ...following];
   }
   const { text, command } = inlineCommand(words);
@@ -141,7 +166,8 @@ const stepsOfItem = (item: { blocks: Block[]; line: number }, ordered: boolean, 
 
 const INLINE_CODE = /(`+)([^`]+?)\1/g;
 /** "Never run `x`", "not `x`", "instead of `x`"; but "if it does not come back, run `x`". */
-const NEGATED = /(^|[.;:,!?(]\s*)(please )?(never|avoid|don't|do not|must not|but not)\b[^.;!?]*$|\b(not|never|instead of|rather than|without|no longer|unlike)\b[^.;:,!?]*$/i;
+const NEGATED =
+  /(^|[.;:,!?(]\s*)(please )?(never|avoid|don't|do not|must not|but not)\b[^.;!?]*$|\b(not|never|instead of|rather than|without|no longer|unlike)\b[^.;:,!?]*$/i;
 
 /** A command in backticks within a sentence: the one that ends it, else the first that the sentence does not warn of. */
 const inlineCommand = (markdown: string): { text: string; command: string | null } => {
@@ -155,7 +181,10 @@ const inlineCommand = (markdown: string): { text: string; command: string | null
   const ends = last !== undefined && /^[\s.)]*$/.test(markdown.slice(last.index + last[0].length));
   const chosen = ends ? last : spans[0];
   if (chosen === undefined) return { text: plain(markdown), command: null };
-  const command = chosen[2]!.trim().replaceAll(/\s*\n\s*/g, ' ').replace(/^\$\s+/, '');
+  const command = chosen[2]!
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/^\$\s+/, '');
   const before = plain(markdown.slice(0, chosen.index));
   // Said after a colon, the command is not part of the sentence.
   if (ends && /[:：]$/.test(before)) return { text: before, command };

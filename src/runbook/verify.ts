@@ -2,7 +2,7 @@
 import { isPlaceholder, placeholdersIn } from './fill.ts';
 import type { Anchor, Runbook } from './runbook.ts';
 
-export interface RunbookRemark {
+interface RunbookRemark {
   file: string;
   /** `null`: of the whole file. */
   line: number | null;
@@ -19,7 +19,11 @@ export interface Verification {
 export const anchorsOf = (runbook: Runbook): Anchor[] => runbook.sections.flatMap(({ anchors }) => anchors);
 
 /** `codes`: all codes there are. `found`: for a code, where a team's section was found without its being named there, as `file:line`. The last runbook is the shipped one. */
-export const verifyRunbook = (runbooks: readonly Runbook[], codes: readonly string[], found: (code: string) => string | null = () => null): Verification => {
+export const verifyRunbook = (
+  runbooks: readonly Runbook[],
+  codes: readonly string[],
+  found: (code: string) => string | null = () => null,
+): Verification => {
   const problems: RunbookRemark[] = [];
   const notes: RunbookRemark[] = [];
   const known = new Set([...codes, ...codes.map((code) => `${code.slice(0, code.indexOf('/'))}/*`)]);
@@ -54,7 +58,11 @@ export const verifyRunbook = (runbooks: readonly Runbook[], codes: readonly stri
       if (shipped) problems.push({ file, line: null, text: `${code} has no section` });
       else {
         const where = found(code);
-        notes.push({ file, line: null, text: where === null ? `${code} is left to ${runbooks.at(-1)!.file}` : `${code} is found by its heading at ${where}` });
+        notes.push({
+          file,
+          line: null,
+          text: where === null ? `${code} is left to ${runbooks.at(-1)!.file}` : `${code} is found by its heading at ${where}`,
+        });
       }
     }
   }

@@ -10,36 +10,40 @@ const CONCEPTS = {
     "(cannot|can't|could not|unable to) connect to (the )?docker( daemon| engine)?|docker (daemon|engine|desktop|socket)|docker sock|docker (is )?(not|isn't) (running|responding|started|reachable)|is the docker daemon running",
   badGateway: '502s?|bad gateway',
   gatewayTimeout: '504s?|gateway time ?outs?',
-  tooMany: 'too many (connections|clients)( already)?|max(imum)? (number of )?(clients|connections)( reached)?|maxclients|connection (limit|slots)( reached)?',
-  watchers: 'inotify( limits?| watches)?|too many open files|(file )?watch(er|ers|es)? limit|file watchers',
+  tooMany:
+    'too many (connections|clients)( already)?|max(imum)? (number of )?(clients|connections)( reached)?|maxclients|connection (limit|slots)( reached)?',
+  watchers: 'inotify( limits?| watches)?( reached)?|too many open files|(file )?watch(er|ers|es)? limit|file watchers',
   memory: 'oom( ?kill(ed|s|er)?)?|out of memory|(exit code|code|exit) 137|137|memory( limits?)?',
   disk: 'no space( left)?( on device)?|disk( space)?( is)?( full)?|enospc|misconf',
-  loop:
-    '(keeps?|kept|constantly|repeatedly|continuously|endlessly) (on )?(restarting|crashing|dying|exiting|stopping)|(restarts?|restarting|crashes|crashing) (constantly|repeatedly|continuously|in a loop|forever)|(restart|restarting|crash|boot) ?loops?|stuck restarting|crashloop|containers? (is |are )?restarting',
+  loop: '(keeps?|kept|constantly|repeatedly|continuously|endlessly) (on )?(restarting|crashing|dying|exiting|stopping)|(restarts?|restarting|crashes|crashing) (constantly|repeatedly|continuously|in a loop|forever)|(restart|restarting|crash|boot) ?loops?|stuck restarting|crashloop|containers? (is |are )?restarting',
   start:
     "(won't|wont|will not|does not|doesn't|do not|don't|did not|didn't|cannot|can't|not|isn't|aren't|fails?|failed|failing|failure|unable|never|refuses)( to)? (start|starts|started|starting|boot|booting|come up|coming up|run|running|launch|launching)( up)?|(startup|start) (failures?|errors?|issues?|problems?|fails?|failed)|(exits?|exited|exiting|crash|crashes|crashed|crashing|dies|stops)( immediately| at once| instantly| unexpectedly| on (startup|start)| at startup| with (an )?error( code)?)?|stopped|down",
   roleMissing: "(roles?|users?) (\\S+ )?(does not|doesn't) exist|missing (database )?(role|user)",
   databaseMissing: "(databases?|db) (\\S+ )?(does not|doesn't) exist|missing database",
   health: 'health ?checks?|unhealthy|health status',
-  unresponsive: '(not|no|never|stops?|stopped) (responding|respond|responds|response|answering|answer)|unresponsive|hangs?|hanging|health (endpoint|route|url|page)|internal server errors?|(http )?50[03]s?( errors?)?|5xx',
-  changes: '(code|source|file|python|backend|my|local|live|template|frontend|css|env|environment|config|configuration)? ?(code )?(changes|edits|modifications)',
+  unresponsive:
+    '(not|no|never|stops?|stopped) (responding|respond|responds|response|answering|answer)|unresponsive|hangs?|hanging|health (endpoint|route|url|page)|internal server errors?|(http )?50[03]s?( errors?)?|5xx',
+  changes: '((code|source|file|my|local|live) )?(changes|edits|modifications)',
   reload: '(hot|live|auto|automatic) ?reload(ing|s|er)?|hmr|hot module (replacement|reload(ing)?)|reloader|reload(ing|s)?',
   update:
     "(not|isn't|aren't|doesn't|don't|never|no longer|won't|fails?)( being| be| to| get| getting)? (updat(e|es|ed|ing)|refresh(ed|ing|es)?|reflect(ed|ing)?|show(n|ing|s)?( up)?|appear(ing|s)?|visible|picked up|picking up|pick up|applied|apply|taking effect|take effect|detected|loaded|loading|load|served|serving|rendering|found)|stale|outdated|old (version|content|files|page|build)s?( served)?",
-  unprocessed: "(not|isn't|aren't|never) (being )?(process(ed|ing)|consum(ed|ing)|pick(ed|ing) up|execut(ed|ing)|running|run|completing|finishing)|stuck|piling up|backlog|growing|pending",
+  unprocessed:
+    "(not|isn't|aren't|never) (being )?(process(ed|ing)|consum(ed|ing)|pick(ed|ing) up|execut(ed|ing)|running|run|completing|finishing)|stuck|piling up|backlog|growing|pending",
   environment: 'environment( variables?| files?| values?)?|env( vars?| variables?| files?)?|dotenv( files?)?|variables?',
   database: 'data ?bases?|db|postgres|postgresql|pg|psql',
   redis: 'redis|valkey',
   proxy: 'nginx|reverse prox(y|ies)|prox(y|ies)|upstreams?',
   worker: 'workers?|queues?|background (jobs?|tasks?|workers?)|jobs?|tasks?|celery|taskiq|consumers?',
-  static: 'front ?end( (files?|assets?|templates?|build|pages?))?|static( (files?|assets?|content|pages?|site))?|assets?|templates?|stylesheets?|css|web ?root|dist',
+  static:
+    'front ?end( (files?|assets?|templates?|pages?))?|static( (files?|assets?|content|pages?|site))?|assets?|templates?|stylesheets?|css|web ?root|dist',
   taken: '(is |are )?(already |currently )?(in use|taken|allocated|bound|occupied|used)|conflicts?|eaddrinuse|clash(es)?',
   port: 'host ports?|ports?|address',
   authentication: 'password( authentication)?|passwords?|authentication|auth|log ?ins?|logging in|credentials?|noauth|wrongpass|28p01',
   permission: 'permissions?( is)?( denied)?|access denied|eacces|forbidden|403|not readable|unreadable',
   mount: 'bind mounts?|volumes?( mounts?)?|mounts?|mounting|mounted',
   network: 'networks?|networking|dns|name resolution|hostnames?|service discovery|resolv(e|es|ing)|communicat(e|ion|ing)|talk(ing)?( to)?',
-  connect: 'connect|connects|connected|connecting|connections?|connectivity|econnrefused|refused|unreachable|reach|reaches|reaching|reachable|time(d)? ?outs?|access|accessing|accessible',
+  connect:
+    'connect|connects|connected|connecting|connections?|connectivity|econnrefused|refused|unreachable|reach|reaches|reaching|reachable|time(d)? ?outs?|access|accessing|accessible',
   missing: 'not set|unset|missing|undefined|not defined|not found',
   app: 'back ?end|api|apps?|applications?|web ?server|server|python|fastapi|uvicorn|django|flask|gunicorn|node( ?js)?|express|rails',
 } as const satisfies Record<string, string>;
@@ -53,7 +57,7 @@ const NEUTRAL = new Set(
     "cannot can't won't will not isn't aren't doesn't don't get gets getting have has each other between via other any all some " +
     'docker compose container containers service services stack host locally local development dev inside outside ' +
     'issue issues problem problems error errors trouble troubleshooting fail fails failed failing failure failures broken broke working work works ' +
-    'fix fixing fixes debug debugging diagnose diagnosing diagnosis symptom common general known typical cause resolve unable q faq'
+    'fix fixing fixes debug debugging diagnose diagnosing diagnosis symptom common general known typical cause resolve unable q faq fatal sorry'
   ).split(' '),
 );
 
@@ -61,9 +65,12 @@ const TROUBLE =
   /n't\b|\b(not|fail\w*|errors?|issues?|problems?|trouble\w*|broken|broke|cannot|unable|never|down|crash\w*|dies|exit(s|ed|ing)|stopped|refused|denied|missing|stale|stuck|hang\w*|time(d)? ?outs?|unreachable|unhealthy|full|conflicts?|already|outdated|oom\w*|loops?|too many|out of|no space|forbidden|bad gateway|40[34]|50[0234]|137|e[a-z]{4,}|unset|undefined|keeps|constantly|repeatedly|debug\w*|diagnos\w*|fix\w*|noauth|wrongpass|misconf|28p01)\b/;
 
 /** A chapter that holds problems. */
-const CHAPTER_OF_TROUBLE = /\b(troubleshoot\w*|problems?|issues?|errors?|debug\w*|faq|gotchas?|pitfalls?|failures?|incidents?|when (things|something|it)|diagnos\w*)\b/;
+const CHAPTER_OF_TROUBLE =
+  /\b(troubleshoot\w*|problems?|issues?|errors?|debug\w*|faq|gotchas?|pitfalls?|failures?|incidents?|when (things|something|it)|diagnos\w*)\b/;
 
-const PATTERNS = (Object.entries(CONCEPTS) as [Concept, string][]).map(([concept, phrases]) => [concept, new RegExp(`(?<= )(?:${phrases})(?= )`, 'g')] as const);
+const PATTERNS = (Object.entries(CONCEPTS) as [Concept, string][]).map(
+  ([concept, phrases]) => [concept, new RegExp(`(?<= )(?:${phrases})(?= )`, 'g')] as const,
+);
 
 export interface Meaning {
   concepts: ReadonlySet<Concept>;
@@ -128,15 +135,37 @@ interface Topic {
 }
 
 /** A container that does not stay up, for any reason. Reasons that a look at the log does not help with (a deleted network) are not here. */
-const WONT_START = ['exited', 'restarting', 'start-failed', 'command-not-found', 'not-executable', 'dependency-failed', 'dead'].map((reason) => `container/${reason}`);
+const WONT_START = ['exited', 'restarting', 'start-failed', 'command-not-found', 'not-executable', 'dependency-failed', 'dead'].map(
+  (reason) => `container/${reason}`,
+);
 const OUT_OF_REACH = ['refused', 'timeout', 'dependency-stopped', 'dns-fault', 'no-common-network'].map((reason) => `network/${reason}`);
 /** Everything between a client and its first answer; not what goes wrong later (locks, disk, a read-only server). */
 const POSTGRES_LOGIN = [
-  'auth-rejected', 'password-volume-mismatch', 'role-missing', 'database-missing', 'too-many-clients', 'starting-up', 'refused', 'no-answer', 'tls-required',
-  'no-hba-entry', 'not-postgres', 'error',
+  'auth-rejected',
+  'password-volume-mismatch',
+  'role-missing',
+  'database-missing',
+  'too-many-clients',
+  'starting-up',
+  'refused',
+  'no-answer',
+  'tls-required',
+  'no-hba-entry',
+  'not-postgres',
+  'error',
 ].map((reason) => `postgres/${reason}`);
 const REDIS_LOGIN = [
-  'auth-required', 'wrong-password', 'unexpected-password', 'loading', 'max-clients', 'protected-mode', 'refused', 'no-answer', 'not-redis', 'database-out-of-range', 'error',
+  'auth-required',
+  'wrong-password',
+  'unexpected-password',
+  'loading',
+  'max-clients',
+  'protected-mode',
+  'refused',
+  'no-answer',
+  'not-redis',
+  'database-out-of-range',
+  'error',
 ].map((reason) => `redis/${reason}`);
 const ROLES: readonly Concept[] = ['app', 'database', 'redis', 'proxy', 'worker'];
 
@@ -149,8 +178,16 @@ export const TOPICS: readonly Topic[] = [
 
   { of: ['database'], beside: ['connect', 'network', 'app'], codes: POSTGRES_LOGIN },
   { of: ['database', 'connect'], beside: ['network', 'app', 'worker'], toward: 'postgres', codes: OUT_OF_REACH },
-  { of: ['database', 'authentication'], beside: ['connect', 'app'], codes: ['postgres/auth-rejected', 'postgres/password-volume-mismatch', 'postgres/no-hba-entry'] },
-  { of: ['authentication', 'connect'], beside: ['database', 'app'], codes: ['postgres/auth-rejected', 'postgres/password-volume-mismatch'] },
+  {
+    of: ['database', 'authentication'],
+    beside: ['connect', 'app'],
+    codes: ['postgres/auth-rejected', 'postgres/password-volume-mismatch', 'postgres/no-hba-entry'],
+  },
+  {
+    of: ['authentication', 'connect'],
+    beside: ['database', 'app'],
+    codes: ['postgres/auth-rejected', 'postgres/password-volume-mismatch'],
+  },
   { of: ['tooMany'], beside: ['database', 'app'], codes: ['postgres/too-many-clients'] },
   { of: ['roleMissing'], beside: ['database'], codes: ['postgres/role-missing'] },
   { of: ['databaseMissing'], beside: ['database'], codes: ['postgres/database-missing'] },
@@ -158,7 +195,11 @@ export const TOPICS: readonly Topic[] = [
 
   { of: ['redis'], beside: ['connect', 'network', 'app', 'worker'], codes: REDIS_LOGIN },
   { of: ['redis', 'connect'], beside: ['network', 'app', 'worker'], toward: 'redis', codes: OUT_OF_REACH },
-  { of: ['redis', 'authentication'], beside: ['connect'], codes: ['redis/auth-required', 'redis/wrong-password', 'redis/unexpected-password'] },
+  {
+    of: ['redis', 'authentication'],
+    beside: ['connect'],
+    codes: ['redis/auth-required', 'redis/wrong-password', 'redis/unexpected-password'],
+  },
   { of: ['redis', 'memory'], codes: ['redis/out-of-memory'] },
   { of: ['redis', 'disk'], codes: ['redis/cannot-persist'] },
   { of: ['redis', 'tooMany'], codes: ['redis/max-clients'] },
@@ -171,9 +212,19 @@ export const TOPICS: readonly Topic[] = [
   { of: ['static', 'permission'], beside: ['proxy'], codes: ['static-files/unreadable'] },
 
   { of: ['proxy'], beside: ['connect', 'app', 'network'], codes: ['proxy/*'] },
-  { of: ['badGateway'], beside: ['proxy', 'app'], codes: ['bad-gateway', 'upstream-stopped', 'stale-upstream', 'upstream-loopback', 'upstream-not-found'].map((reason) => `proxy/${reason}`) },
+  {
+    of: ['badGateway'],
+    beside: ['proxy', 'app'],
+    codes: ['bad-gateway', 'upstream-stopped', 'stale-upstream', 'upstream-loopback', 'upstream-not-found'].map(
+      (reason) => `proxy/${reason}`,
+    ),
+  },
   { of: ['gatewayTimeout'], beside: ['proxy', 'app'], codes: ['proxy/gateway-timeout'] },
-  { of: ['badGateway', 'gatewayTimeout'], beside: ['proxy', 'app'], codes: ['proxy/bad-gateway', 'proxy/stale-upstream', 'proxy/upstream-stopped', 'proxy/gateway-timeout'] },
+  {
+    of: ['badGateway', 'gatewayTimeout'],
+    beside: ['proxy', 'app'],
+    codes: ['proxy/bad-gateway', 'proxy/stale-upstream', 'proxy/upstream-stopped', 'proxy/gateway-timeout'],
+  },
 
   { of: ['unresponsive'], beside: ['app'], codes: ['http-health/*'] },
   { of: ['port', 'taken'], beside: ['network'], codes: ['ports/taken'] },
@@ -187,7 +238,11 @@ export const TOPICS: readonly Topic[] = [
   { of: ['environment'], codes: ['compose/env-drift', 'compose/env-file-missing', 'compose/required-variable', 'compose/variable-unset'] },
 
   { of: ['worker'], beside: ['unprocessed', 'redis'], codes: ['worker/*'] },
-  { of: ['engine'], beside: ['connect', 'start'], codes: ['socket-missing', 'not-running', 'no-answer', 'unreachable'].map((reason) => `engine/${reason}`) },
+  {
+    of: ['engine'],
+    beside: ['connect', 'start'],
+    codes: ['socket-missing', 'not-running', 'no-answer', 'unreachable'].map((reason) => `engine/${reason}`),
+  },
   { of: ['engine', 'permission'], beside: ['connect'], codes: ['engine/permission-denied'] },
 ];
 

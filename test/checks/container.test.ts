@@ -96,6 +96,8 @@ describe('container: what is not', () => {
     ['between two starts', inState({ status: 'restarting', exitCode: 1, restartCount: 4 }), 'fail restarting'],
     ['caught just started, for the sixth time', inState({ restartCount: 6, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(60) }), 'fail restarting'],
     ['restarted twice yesterday, and just now by a person', inState({ restartCount: 2, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(86_400) }), 'pass'],
+    ['ended once, and just started again', inState({ restartCount: 1, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(10) }), 'fail restarting'],
+    ['ended once, and has run for a while', inState({ restartCount: 1, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(12) }), 'pass'],
     ['just restarted, and healthy', makeService({ containers: [{ state: { restartCount: 6, startedAt: secondsAgo(2) }, createdAt: secondsAgo(60), health: { status: 'healthy', failingStreak: 0, log: [] } }] }), 'pass'],
     ['never started, with nothing to wait for', inState({ status: 'created' }), 'fail dependency-failed'],
   ])('%s', (_, service, expected) => {
@@ -185,6 +187,12 @@ describe('container: what its log says', () => {
     expect(findingsOf(look(ended(), { ...toDb, log: ['starting', line] }))[0].suspects).toEqual(suspects);
   });
 
+  it('leaves what nginx says of its configuration to the check that reads it', () => {
+    const nginx = makeService({ name: 'web', role: 'nginx', containers: [{ state: { status: 'exited', exitCode: 1 } }] });
+    const log = ['[emerg] 1#1: host not found in upstream "backnd" in /etc/nginx/conf.d/default.conf:9'];
+    expect(findingsOf(look(nginx, { log }))[0].suspects).toContainEqual({ service: 'web', check: 'proxy' });
+  });
+
   it('knows a service by its address', () => {
     const cache = makeService({ name: 'cache', role: 'redis', containers: [{ networks: [{ ip: '172.18.0.9' }] }] });
     const [finding] = findingsOf(look(ended(), { others: [cache], log: ['Error: connect ECONNREFUSED 172.18.0.9:6379'] }));
@@ -261,6 +269,7 @@ describe('container: created and never started', () => {
     ['one that came up too late', waiting('service_healthy', healthIs('healthy')), 'fail dependency-failed', 'is up now'],
     ['a migration that failed', waiting('service_completed_successfully', ended(3)), 'fail dependency-failed', 'ended with exit code 3'],
     ['one that never started either', waiting('service_healthy', makeService({ name: 'db', containers: [{ state: { status: 'created' } }] })), 'fail dependency-failed', 'db was never started'],
+    ['one that keeps ending', waiting('service_healthy', makeService({ name: 'db', containers: [{ createdAt: secondsAgo(40), state: { restartCount: 4, startedAt: secondsAgo(1) }, health: { status: 'starting', failingStreak: 0, log: [] } }] })), 'fail dependency-failed', 'db keeps ending'],
     ['one without a container', waiting('service_started', makeService({ name: 'db', containers: [] })), 'fail dependency-failed', 'db has no container'],
   ])('%s', (_, verdict, expected, words) => {
     expect(inShort(container, verdict)).toBe(expected);

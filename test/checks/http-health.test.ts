@@ -145,8 +145,8 @@ describe('no answer, and others', () => {
     ['closed', [httpTry({ trial: stopped('protocol', 'reset') })], ['reset']],
     ['not HTTP', [httpTry({ trial: stopped('protocol', 'failed', 'HPE_INVALID_CONSTANT', 'the answer is not HTTP') })], ['reset']],
     ['404 on the path of the healthcheck', [saying(404, '{"detail":"Not Found"}')], ['not-found']],
-    ['late', [httpTry({ trial: { ...OK, ms: 1400 } })], ['slow']],
-    ['late once, and at once from elsewhere', [httpTry({ trial: { ...OK, ms: 1400 } }), httpTry()], []],
+    ['late', [httpTry({ trial: { ...OK, ms: 3400 } })], ['slow']],
+    ['late once, and at once from elsewhere', [httpTry({ trial: { ...OK, ms: 3400 } }), httpTry()], []],
     ['no tool (FA-21)', [httpTry({ trial: stopped('tcp', 'no-tool', '', 'no shell') })], ['cannotLook']],
   ];
   it.each(cases)('%s', (_, tries, expected) => expect(reasonsOf(judge(tries))).toEqual(expected));

@@ -98,6 +98,8 @@ describe('network: the name', () => {
     ['of a service behind a profile that the client asks for', { others: [service('db', { spec: { active: false, profiles: ['x'] } }, [])], seen: noName, log: ['getaddrinfo ENOTFOUND db'] }, 'fail dependency-stopped'],
     ['of a service that ended, asked for by one that ended too: its own matter', { client: down, others: [state('exited')] }, 'skip'],
     ['of a service that runs', { seen: noName }, 'fail dns-fault'],
+    ['of a service that keeps ending', { others: [service('db', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }])], seen: noName }, 'fail dependency-stopped'],
+    ['that nothing has, on a host that is offline', { ...typo, seen: trial({ layer: 'name', outcome: 'timeout' }) }, 'fail unknown-host'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
   });
@@ -162,6 +164,19 @@ describe('network: the networks', () => {
     ['have no id yet, before the first start', { client: service('app', {}, [{ state: { status: 'created' }, networks: [{ networkId: '' }] }]) }, 'skip'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
+  });
+
+  it('takes one container without a network for one fault', () => {
+    const off = service('db', {}, [{ networks: [], networkMode: 'p_default' }]);
+    const suspects = (name: string) => findingsOf(look({ client: service(name), others: [off, service(name === 'app' ? 'worker' : 'app')], connections: [{ from: name }, { from: name === 'app' ? 'worker' : 'app' }], seen: noName }))[0].suspects;
+    expect(suspects('app')).toEqual([{ service: 'db', code: 'network/no-common-network' }]);
+    expect(suspects('worker')).toEqual([
+      { service: 'db', code: 'network/no-common-network' },
+      { service: 'app', code: 'network/no-common-network' },
+    ]);
+    const [own] = findingsOf(look({ client: service('app', {}, [{ networks: [], networkMode: 'p_default' }]), seen: noName }));
+    expect(own.suspects).toBeUndefined();
+    expect(own.message).toContain('app (on no network)');
   });
 
   it('names the networks of both', () => {

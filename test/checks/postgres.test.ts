@@ -115,6 +115,16 @@ describe('what is found', () => {
       ['auth-rejected'],
     ],
     ['refused from everywhere', { attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'))] }, ['refused']],
+    [
+      'bound to its own loopback: refused by address, closed by the proxy of the port',
+      {
+        attempts: [
+          attempt(stopped('tcp', 'refused', 'ECONNREFUSED')),
+          attempt(stopped('protocol', 'reset'), { client: 'store', view: PUBLISHED }),
+        ],
+      },
+      ['refused'],
+    ],
     ['silent', { attempts: [attempt(stopped('protocol', 'timeout', 'ETIMEDOUT'))] }, ['no-answer']],
     [
       'something else on the port',

@@ -15,6 +15,7 @@ interface Case {
   app?: { state?: Partial<ContainerState>; createdAt?: string };
   appSpec?: Partial<ServiceSpec>;
   listeners?: Listener[];
+  connecting?: { address: string; port: number }[];
   mounts?: MountView[];
   test?: NginxFact['test'];
   modifiedAt?: string;
@@ -77,6 +78,7 @@ const judge = (given: Case) => {
     via: 'proc',
     listeners: given.listeners ?? [{ family: 4, address: '0.0.0.0', port: 80 }],
     peers: [],
+    connecting: given.connecting ?? [],
     mounts: given.mounts ?? [],
     processes: [],
     processesKnown: false,
@@ -228,6 +230,27 @@ it('an old error does not make a current 502 a stale address', () => {
 it('the address of another server of the same group is not stale', () => {
   const given = { http: status(502), upstream: { host: 'api:8000, squatter' }, errors: [{ upstream: 'http://172.18.0.4:8000/api/' }] };
   expect(reasonsOf(judge(given))).toEqual(['bad-gateway']);
+});
+
+describe('a connection that nginx is still waiting for', () => {
+  const cases: [string, string, string[]][] = [
+    ['to an address that nobody has', '172.18.0.99', ['stale-upstream']],
+    ['to the current one', '172.18.0.6', ['gateway-timeout']],
+  ];
+  it.each(cases)('%s', (_, address, expected) =>
+    expect(reasonsOf(judge({ http: hung, appHealth: 503, connecting: [{ address, port: 8000 }] }))).toEqual(expected),
+  );
+});
+
+describe('an error line from before the run', () => {
+  const earlier = [{ upstream: 'http://172.18.0.4:8000/api/', time: '2026-11-23T06:58:00.000Z' }];
+  const reload: [string, string] = ['2026-11-23T06:59:00.000Z', '[notice] 1#1: signal 1 (SIGHUP) received from 40, reconfiguring'];
+  const cases: [string, Case, string[]][] = [
+    ['does not count for a service that hangs by itself', { http: hung, errors: earlier, appHealth: 503 }, ['gateway-timeout']],
+    ['nor once nginx was reloaded', { http: hung, errors: earlier, log: [reload] }, ['gateway-timeout']],
+    ['counts where the service is well and nginx still waits', { http: hung, errors: earlier }, ['stale-upstream']],
+  ];
+  it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
 });
 
 it('a name in a variable is never stale', () => {

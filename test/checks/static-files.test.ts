@@ -138,7 +138,7 @@ describe('what is found', () => {
       { folders: [folder({ path: `${ROOT}/dist`, hostPath: `${HOST}/dist`, ...host({ exists: false }), samples: [] })] },
       ['not-built'],
     ],
-    ['a root beside the mount', { folders: [], nginx: nginxFact([['/srv/wwwx', '/']]) }, ['wrong-folder']],
+    ['a root beside the mount', { folders: [], nginx: nginxFact([['/srv/pages', '/']]) }, ['wrong-folder']],
     [
       'a root elsewhere, that nginx complains of',
       {

@@ -146,6 +146,18 @@ describe('what is found', () => {
       ['other-queue'],
     ],
     [
+      "the same, with a session of the doctor on the worker's database",
+      {
+        server: {
+          queues: [list()],
+          keyspace: { 0: 1 },
+          sessions: [session(JOBS, { database: 1 }), session('172.18.0.1', { database: 1, blocked: false, command: 'ping' })],
+        },
+        connections: [link('jobs', '1'), link('shop', null)],
+      },
+      ['other-queue'],
+    ],
+    [
       'the worker reads an empty database that nobody else uses',
       { server: { sessions: [session(JOBS, { database: 1 })] }, connections: [link('jobs', '1'), link('shop', '0')] },
       ['other-queue:warn'],

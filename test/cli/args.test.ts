@@ -3,7 +3,16 @@ import { helpText, parseArgs } from '../../src/args.ts';
 import { UsageError } from '../../src/model/usage-error.ts';
 
 const words = (line: string): string[] => line.split(' ').filter((word) => word !== '');
-const NOWHERE = { files: [], projectName: null, projectDirectory: null, profiles: [], envFiles: [], context: null, runbook: null, timeoutMs: 30_000 };
+const NOWHERE = {
+  files: [],
+  projectName: null,
+  projectDirectory: null,
+  profiles: [],
+  envFiles: [],
+  context: null,
+  runbook: null,
+  timeoutMs: 30_000,
+};
 const CALM = { json: false, quiet: false, verbose: false, color: true };
 const RUN = { kind: 'run', stack: NOWHERE, looks: CALM, selectors: [], strict: false, waitMs: null, replay: null };
 
@@ -17,7 +26,13 @@ describe('what a call asks for', () => {
     ['-v --no-color', { ...RUN, looks: { ...CALM, verbose: true, color: false } }],
     ['-f a.yml --file b.yml --file=c.yml -fd.yml', { ...RUN, stack: { ...NOWHERE, files: ['a.yml', 'b.yml', 'c.yml', 'd.yml'] } }],
     ['-f -', { ...RUN, stack: { ...NOWHERE, files: ['-'] } }],
-    ['-p shop --project-directory .. --profile a --profile b --env-file .env --context far', { ...RUN, stack: { ...NOWHERE, projectName: 'shop', projectDirectory: '..', profiles: ['a', 'b'], envFiles: ['.env'], context: 'far' } }],
+    [
+      '-p shop --project-directory .. --profile a --profile b --env-file .env --context far',
+      {
+        ...RUN,
+        stack: { ...NOWHERE, projectName: 'shop', projectDirectory: '..', profiles: ['a', 'b'], envFiles: ['.env'], context: 'far' },
+      },
+    ],
     ['--strict --wait 1m30s --timeout 1500ms', { ...RUN, strict: true, waitMs: 90_000, stack: { ...NOWHERE, timeoutMs: 1_500 } }],
     ['--timeout 10', { ...RUN, stack: { ...NOWHERE, timeoutMs: 10_000 } }],
     ['--timeout=0.5s', { ...RUN, stack: { ...NOWHERE, timeoutMs: 500 } }],
@@ -94,6 +109,7 @@ test('the help fits 80 columns, is ASCII, and names every command and option of 
   expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
   // oxlint-disable-next-line no-control-regex -- the range is meant
   expect(help).toMatch(/^[\n\x20-\x7e]*$/);
-  const promised = 'check list explain runbook record --replay -f --file -p --project-name --project-directory --profile --env-file --context --json --runbook --timeout --wait --strict -q --quiet -v --verbose --no-color --help --version';
+  const promised =
+    'check list explain runbook record --replay -f --file -p --project-name --project-directory --profile --env-file --context --json --runbook --timeout --wait --strict -q --quiet -v --verbose --no-color --help --version';
   for (const word of promised.split(' ')) expect(help).toMatch(new RegExp(`(?<![\\w-])${word}(?![\\w-])`));
 });

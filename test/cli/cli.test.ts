@@ -44,7 +44,12 @@ const environment = (more: Record<string, string> = {}): Record<string, string> 
 });
 
 const doctor = (args: string[], env: Record<string, string> = {}) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: folder, env: environment(env), encoding: 'utf8', timeout: 30_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    cwd: folder,
+    env: environment(env),
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   return { code: status, stdout, stderr };
 };
 
@@ -55,17 +60,23 @@ const begin = (args: string[], env: Record<string, string>) => {
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
+    child.on('close', (code) => resolve({ code, stdout, stderr })),
+  );
   return { child, ended };
 };
 
-const shell = (line: string, env: Record<string, string> = {}) => spawnSync('bash', ['-c', line], { cwd: folder, env: environment(env), encoding: 'utf8', timeout: 30_000 });
+const shell = (line: string, env: Record<string, string> = {}) =>
+  spawnSync('bash', ['-c', line], { cwd: folder, env: environment(env), encoding: 'utf8', timeout: 30_000 });
 const quoted = (...words: string[]): string => words.map((word) => `'${word}'`).join(' ');
 const call = (...args: string[]): string => quoted(process.execPath, cli, ...args);
 
 const recordingOf = (facts: Parameters<typeof createRecording>[0]): string => {
   const path = join(folder, `recording-${Object.keys(facts).length}.json`);
-  writeFileSync(path, recordingText(createRecording(facts, { tool: { name: 'stack-doctor', version }, recordedAt: '2026-03-01T09:30:00.000Z' })));
+  writeFileSync(
+    path,
+    recordingText(createRecording(facts, { tool: { name: 'stack-doctor', version }, recordedAt: '2026-03-01T09:30:00.000Z' })),
+  );
   return path;
 };
 
@@ -74,7 +85,15 @@ const noEngine = () =>
     engine: {
       ok: true,
       ms: 1,
-      value: { host: 'unix:///var/run/docker.sock', source: 'default socket', state: 'socket-missing', detail: 'connect ENOENT', version: null, apiVersion: null, elsewhere: null },
+      value: {
+        host: 'unix:///var/run/docker.sock',
+        source: 'default socket',
+        state: 'socket-missing',
+        detail: 'connect ENOENT',
+        version: null,
+        apiVersion: null,
+        elsewhere: null,
+      },
     },
   });
 
@@ -102,10 +121,15 @@ describe('answered at once', () => {
   const loaded = (args: string[]): { bytes: number; packages: string[] } => {
     const spy = join(folder, 'spy.cjs');
     const out = join(folder, 'loaded.json');
-    writeFileSync(spy, `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(out)}, JSON.stringify(Object.keys(require.cache))));`);
+    writeFileSync(
+      spy,
+      `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(out)}, JSON.stringify(Object.keys(require.cache))));`,
+    );
     doctor(args, { NODE_OPTIONS: `--require=${spy}` });
     const files = (JSON.parse(readFileSync(out, 'utf8')) as string[]).filter((file) => file !== spy);
-    const inputs = Object.entries(metafile.outputs).filter(([path]) => files.some((file) => basename(file) === basename(path))).flatMap(([, output]) => Object.keys(output.inputs));
+    const inputs = Object.entries(metafile.outputs)
+      .filter(([path]) => files.some((file) => basename(file) === basename(path)))
+      .flatMap(([, output]) => Object.keys(output.inputs));
     const packages = inputs.flatMap((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? []);
     return { bytes: files.reduce((sum, file) => sum + statSync(file).size, 0), packages: [...new Set(packages)] };
   };
@@ -119,10 +143,31 @@ describe('answered at once', () => {
 
   test('--replay and explain load no driver', () => {
     const drivers = ['dockerode', 'docker-modem', 'pg', 'ioredis', 'undici', 'ora'];
-    for (const args of [['--replay', noEngine()], ['explain', 'postgres/auth-rejected']]) {
+    for (const args of [
+      ['--replay', noEngine()],
+      ['explain', 'postgres/auth-rejected'],
+    ]) {
       const { bytes, packages } = loaded(args);
       expect(bytes).toBeGreaterThan(40_000);
       expect(packages.filter((name) => drivers.includes(name))).toEqual([]);
+    }
+  });
+
+  test('a package gives the program the same names that it gives its sources', async () => {
+    const parts = Object.entries(metafile.outputs).filter(([, { entryPoint }]) => entryPoint?.includes('node_modules/'));
+    expect(parts.length).toBeGreaterThan(4);
+    for (const [path, { entryPoint }] of parts) {
+      const namesIn = (code: string): string[] =>
+        (JSON.parse(spawnSync(process.execPath, ['-e', code], { cwd: root, encoding: 'utf8' }).stdout) as string[]).filter(
+          (name) => !['default', 'module.exports', '__esModule'].includes(name),
+        );
+      const there = namesIn(
+        `import(${JSON.stringify(join(root, entryPoint!))}).then((all) => console.log(JSON.stringify(Object.keys(all))))`,
+      );
+      const here = namesIn(
+        `console.log(JSON.stringify(Object.keys(require(${JSON.stringify(join(folder, 'dist', 'parts', basename(path)))}))))`,
+      );
+      expect({ entryPoint, missing: there.filter((name) => !here.includes(name)) }).toEqual({ entryPoint, missing: [] });
     }
   });
 
@@ -175,7 +220,11 @@ describe('bad input: one line, exit 2', () => {
     ['no recording', ['--replay', 'compose.yaml'], /^doctor: compose\.yaml is not a recording of the doctor: it is not JSON\n$/],
     ['no such runbook', ['--runbook', 'none.md', '--replay', 'R'], /^doctor: runbook none\.md: .*no such file\n$/],
     ['no such check', ['check', 'engin', '--replay', 'R'], /^doctor: .*engin.*did you mean engine.*\n$/],
-    ['no such code', ['explain', 'postgres/auth-rejectd'], /^doctor: no finding has the code "postgres\/auth-rejectd"; did you mean postgres\/auth-rejected\?\n$/],
+    [
+      'no such code',
+      ['explain', 'postgres/auth-rejectd'],
+      /^doctor: no finding has the code "postgres\/auth-rejectd"; did you mean postgres\/auth-rejected\?\n$/,
+    ],
     ['a recording over something else', ['record', 'compose.yaml'], /^doctor: compose\.yaml exists and is not a recording; .*\n$/],
     ['a recording into no folder', ['record', 'nowhere/a.json'], /^doctor: cannot write nowhere\/a\.json: there is no folder nowhere\n$/],
   ])('%s', (_, args, message) => {
@@ -220,8 +269,11 @@ describe('explain, list, runbook, record', () => {
     expect(verified.code).toBe(0);
   });
 
-  test('verify fails on a team\'s runbook that names what there is not', () => {
-    writeFileSync(join(folder, 'team.md'), '# Trouble\n\n## Database\n\n<!-- doctor: postgres/auth-rejectd -->\n\n1. Look\n\n   ```sh\n   docker compose logs {servce}\n   ```\n');
+  test("verify fails on a team's runbook that names what there is not", () => {
+    writeFileSync(
+      join(folder, 'team.md'),
+      '# Trouble\n\n## Database\n\n<!-- doctor: postgres/auth-rejectd -->\n\n1. Look\n\n   ```sh\n   docker compose logs {servce}\n   ```\n',
+    );
     const { code, stdout } = doctor(['runbook', 'verify', '--runbook', 'team.md']);
     expect(code).toBe(1);
     expect(stdout).toMatch(/team\.md:5: no finding has the code postgres\/auth-rejectd/);
@@ -234,7 +286,9 @@ describe('explain, list, runbook, record', () => {
     expect(recorded.code).toBe(0);
     expect(recorded.stdout).toContain(`doctor --replay ${file}`);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect((JSON.parse(doctor(['--json', '--replay', file]).stdout) as Report).rootCauses.map(({ code }) => code)).toEqual(['engine/socket-missing']);
+    expect((JSON.parse(doctor(['--json', '--replay', file]).stdout) as Report).rootCauses.map(({ code }) => code)).toEqual([
+      'engine/socket-missing',
+    ]);
   });
 });
 
@@ -271,8 +325,22 @@ describe('an engine that says nothing', () => {
     expect(performance.now() - begun).toBeLessThan(8_000);
   });
 
+  test('an error that nothing catches is told in one line, after what was found; never exit 0', () => {
+    const bomb = join(folder, 'bomb.cjs');
+    writeFileSync(bomb, "setTimeout(() => { throw new Error('boom'); }, 500);");
+    const { code, stdout, stderr } = doctor(['--json'], { ...silently, NODE_OPTIONS: `--require=${bomb}` });
+    expect([1, 3]).toContain(code);
+    expect((JSON.parse(stdout) as Report).status).not.toBe('pass');
+    expect(stderr).toMatch(/^doctor: internal error: boom; .*please report it.*\n$/);
+  });
+
   const inTerminal = (columns: number, args: string[]) =>
-    spawnSync('script', ['-qec', `stty cols ${columns} rows 24; exec ${call(...args)}`, '/dev/null'], { cwd: folder, env: environment({ ...silently, TERM: 'xterm' }), encoding: 'utf8', timeout: 20_000 });
+    spawnSync('script', ['-qec', `stty cols ${columns} rows 24; exec ${call(...args)}`, '/dev/null'], {
+      cwd: folder,
+      env: environment({ ...silently, TERM: 'xterm' }),
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
   const hasScript = existsSync('/usr/bin/script');
 
   test.runIf(hasScript)('on a terminal a spinner says what is awaited, and goes away', () => {
@@ -290,7 +358,12 @@ describe('an engine that says nothing', () => {
   });
 
   test.runIf(hasScript)('no spinner with --json in CI', () => {
-    const { stdout } = spawnSync('script', ['-qec', call('--json', '--timeout', '1s'), '/dev/null'], { cwd: folder, env: environment({ ...silently, TERM: 'xterm', CI: 'true' }), encoding: 'utf8', timeout: 20_000 });
+    const { stdout } = spawnSync('script', ['-qec', call('--json', '--timeout', '1s'), '/dev/null'], {
+      cwd: folder,
+      env: environment({ ...silently, TERM: 'xterm', CI: 'true' }),
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
     expect(stdout).not.toContain('Looking');
   });
 });

@@ -1,4 +1,7 @@
-/** Real sockets and processes of this machine for tests of gatherers: small servers on loopback, and commands run here where an engine would run them in a container. */
+/**
+ * Real sockets and processes of this machine for tests of gatherers: small servers on loopback, and commands run here where an engine would
+ * run them in a container.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -129,7 +132,9 @@ export const gatheringOf = (
   signal: parts.signal ?? new AbortController().signal,
   startedAt: '2026-11-23T07:00:00.000Z',
   fact: ((name: FactName, _service?: Service) =>
-    Promise.resolve(parts.facts?.[name] ?? { ok: false, reason: 'not asked for in this test', timedOut: false, ms: 0 })) as Gathering['fact'],
+    Promise.resolve(
+      parts.facts?.[name] ?? { ok: false, reason: 'not asked for in this test', timedOut: false, ms: 0 },
+    )) as Gathering['fact'],
 });
 
 /** A try by loopback, for tests of one session. */

@@ -12,7 +12,10 @@ const passesOf = (http: string) =>
   parse(http)
     .servers.flatMap((server) => server.locations)
     .flatMap((location) =>
-      location.upstreams.map((each) => `${location.path} ${each.scheme} ${each.host}:${each.port}${each.literal ? '' : ' (looked up again)'} line ${each.at.line}`),
+      location.upstreams.map(
+        (each) =>
+          `${location.path} ${each.scheme} ${each.host}:${each.port}${each.literal ? '' : ' (looked up again)'} line ${each.at.line}`,
+      ),
     );
 
 describe('where nginx passes requests to', () => {
@@ -39,7 +42,11 @@ describe('where nginx passes requests to', () => {
       'server { location / { set $host_ backend; proxy_pass http://$host_:8000$request_uri; } }',
       ['/ http backend:8000 (looked up again) line 3'],
     ],
-    ['braces around the variable', 'server { location / { set $h backend; proxy_pass http://${h}:8000; } }', ['/ http backend:8000 (looked up again) line 3']],
+    [
+      'braces around the variable',
+      'server { location / { set $h backend; proxy_pass http://${h}:8000; } }',
+      ['/ http backend:8000 (looked up again) line 3'],
+    ],
     ['a variable that nobody sets', location('proxy_pass http://$backend;'), []],
     [
       'a group of servers',
@@ -53,7 +60,8 @@ describe('where nginx passes requests to', () => {
   ])('%s', (_, http, expected) => expect(passesOf(http)).toEqual(expected));
 
   it('knows the proxies of a stream block', () => {
-    const text = 'stream { upstream pg { server db:5432; } server { listen 5433; proxy_pass pg; } server { listen 1; proxy_pass cache:6379; } }';
+    const text =
+      'stream { upstream pg { server db:5432; } server { listen 5433; proxy_pass pg; } server { listen 1; proxy_pass cache:6379; } }';
     expect(parseNginx(new Map([[MAIN, text]]), MAIN).streams.map(({ host, port, scheme }) => `${scheme} ${host}:${port}`)).toEqual([
       'tcp db:5432',
       'tcp cache:6379',
@@ -72,10 +80,13 @@ describe('servers and folders', () => {
     ['unix:/run/nginx.sock', []],
   ])('listen %s', (listen, expected) => expect(parse(`server { listen ${listen}; }`).servers[0]?.listens).toEqual(expected));
 
-  it('listens on port 80 where nothing is said', () => expect(parse('server { }').servers[0]?.listens).toEqual([{ address: '', port: 80, tls: false }]));
+  it('listens on port 80 where nothing is said', () =>
+    expect(parse('server { }').servers[0]?.listens).toEqual([{ address: '', port: 80, tls: false }]));
 
   it('hands a root down, and lets a location have its own', () => {
-    const [server] = parse('root /srv/http;\nserver {\n root /srv/site/;\n location /a { }\n location /b { root /srv/b; }\n location /c/ { alias /srv/c/; }\n}').servers;
+    const [server] = parse(
+      'root /srv/http;\nserver {\n root /srv/site/;\n location /a { }\n location /b { root /srv/b; }\n location /c/ { alias /srv/c/; }\n}',
+    ).servers;
     expect(server?.locations.map(({ path, folder }) => [path, folder?.path, folder?.alias, folder?.at.line])).toEqual([
       ['', '/srv/site', false, 5],
       ['/a', '/srv/site', false, 5],
@@ -146,7 +157,32 @@ describe('which location takes a path', () => {
 describe('whatever the files hold', () => {
   it('never throws and ends', () => {
     const piece = fc.oneof(
-      fc.constantFrom('server', 'http', 'location', '{', '}', ';', '"', "'", '\\', '#', '\n', '$', '${', 'include *', 'proxy_pass ', 'http://', '[', ']', '@', '~', '(', 'upstream a', 'listen ', 'root '),
+      fc.constantFrom(
+        'server',
+        'http',
+        'location',
+        '{',
+        '}',
+        ';',
+        '"',
+        "'",
+        '\\',
+        '#',
+        '\n',
+        '$',
+        '${',
+        'include *',
+        'proxy_pass ',
+        'http://',
+        '[',
+        ']',
+        '@',
+        '~',
+        '(',
+        'upstream a',
+        'listen ',
+        'root ',
+      ),
       fc.string({ maxLength: 8 }),
     );
     fc.assert(

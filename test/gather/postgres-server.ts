@@ -1,4 +1,7 @@
-/** A server that speaks as much of Postgres's protocol as one login and any question take: an answer per message, byte by byte as documented. */
+/**
+ * A server that speaks as much of Postgres's protocol as one login and any question take: an answer per message, byte by byte as
+ * documented.
+ */
 import type { Socket } from 'node:net';
 import { listen, type Listening } from './loopback.ts';
 
@@ -26,9 +29,21 @@ export const errorMessage = (code: string, words: string): Buffer =>
 
 const rows = (columns: string[], values: (string | null)[][]): Buffer =>
   Buffer.concat([
-    message('T', Buffer.concat([int16(columns.length), ...columns.map((name) => Buffer.concat([text(name), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)]))])),
+    message(
+      'T',
+      Buffer.concat([
+        int16(columns.length),
+        ...columns.map((name) => Buffer.concat([text(name), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)])),
+      ]),
+    ),
     ...values.map((row) =>
-      message('D', Buffer.concat([int16(row.length), ...row.map((value) => (value === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)])))])),
+      message(
+        'D',
+        Buffer.concat([
+          int16(row.length),
+          ...row.map((value) => (value === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)]))),
+        ]),
+      ),
     ),
     message('C', text(`SELECT ${values.length}`)),
   ]);
@@ -84,7 +99,10 @@ export const servePostgres = async (behaviour: PostgresBehaviour = {}): Promise<
         }
         if (buffered.length < 5 || buffered.length < buffered.readInt32BE(1) + 1) return;
         const letter = String.fromCharCode(buffered[0]!);
-        const body = buffered.subarray(5, buffered.readInt32BE(1) + 1).toString('utf8').replace(/\0$/, '');
+        const body = buffered
+          .subarray(5, buffered.readInt32BE(1) + 1)
+          .toString('utf8')
+          .replace(/\0$/, '');
         buffered = buffered.subarray(buffered.readInt32BE(1) + 1);
         if (letter === 'X') return socket.end();
         if (letter === 'p') {
@@ -99,9 +117,15 @@ export const servePostgres = async (behaviour: PostgresBehaviour = {}): Promise<
   return { ...(await listen(serve)), logins, passwords };
 };
 
-const answer = (question: string, { startedAt = '2026-11-23T06:00:00.000Z', address = '172.18.0.2', sessions = [], waits = [] }: PostgresBehaviour): Buffer => {
+const answer = (
+  question: string,
+  { startedAt = '2026-11-23T06:00:00.000Z', address = '172.18.0.2', sessions = [], waits = [] }: PostgresBehaviour,
+): Buffer => {
   if (!question.includes('pg_stat_activity')) {
-    return rows(['address', 'port', 'started', 'version', 'recovery', 'read_only', 'most'], [[address, '5432', startedAt, '18.1', 'false', 'off', '100']]);
+    return rows(
+      ['address', 'port', 'started', 'version', 'recovery', 'read_only', 'most'],
+      [[address, '5432', startedAt, '18.1', 'false', 'off', '100']],
+    );
   }
   return Buffer.concat([
     message('C', text('BEGIN')),

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { TRY_MS } from '../../src/gather/gathering.ts';
 import { gatherPostgres } from '../../src/gather/postgres.ts';
 import { askPostgres, probePostgres, rootBlockers, type PostgresLogin } from '../../src/gather/postgres-session.ts';
 import { dialTcp } from '../../src/gather/dial.ts';
@@ -9,11 +10,24 @@ import { makeConnection, makePort, makeService, makeStack } from '../checks/make
 import { closedPort, gatheringOf, limitsOf, listen, localEngine } from './loopback.ts';
 import { errorMessage, servePostgres } from './postgres-server.ts';
 
-const at = (port: number, host = '127.0.0.1'): Vantage => ({ view: { kind: 'published', address: `${host}:${port}` }, host, port, dial: dialTcp(host, port) });
+const at = (port: number, host = '127.0.0.1'): Vantage => ({
+  view: { kind: 'published', address: `${host}:${port}` },
+  host,
+  port,
+  dial: dialTcp(host, port),
+});
 
-const login = (parts: Partial<PostgresLogin> = {}): PostgresLogin => ({ user: 'app', password: 'open-sesame', database: 'app', tls: false, wantSessions: () => false, ...parts });
+const login = (parts: Partial<PostgresLogin> = {}): PostgresLogin => ({
+  user: 'app',
+  password: 'open-sesame',
+  database: 'app',
+  tls: false,
+  wantSessions: () => false,
+  ...parts,
+});
 
-const trialAt = async (port: number, parts: Partial<PostgresLogin> = {}, ms = 2_000) => (await askPostgres(at(port), login(parts), limitsOf(ms))).trial;
+const trialAt = async (port: number, parts: Partial<PostgresLogin> = {}, ms = 2_000) =>
+  (await askPostgres(at(port), login(parts), limitsOf(ms))).trial;
 
 test('a login that is accepted tells which server it is', async () => {
   const server = await servePostgres({ password: 'open-sesame' });
@@ -48,7 +62,7 @@ test('a server that takes the connection and stays silent costs one limit', asyn
 });
 
 test('one that falls silent after the login is caught at the question', async () => {
-  const server = await listen((socket) => socket.once('data', () => socket.write(Buffer.from('520000000800000000' + '5a0000000549', 'hex'))));
+  const server = await listen((socket) => socket.once('data', () => socket.write(Buffer.from('5200000008000000005a0000000549', 'hex'))));
   expect(await trialAt(server.port, {}, 300)).toMatchObject({ layer: 'query', outcome: 'timeout' });
 });
 
@@ -122,7 +136,11 @@ test("the user's own variables and password file have no say", async () => {
 
 test('without a password the server still gets to judge, and the text says that none was given', async () => {
   const server = await servePostgres({ password: 'open-sesame' });
-  expect(await trialAt(server.port, { password: null })).toMatchObject({ layer: 'login', code: '28P01', text: expect.stringContaining('no password was given') });
+  expect(await trialAt(server.port, { password: null })).toMatchObject({
+    layer: 'login',
+    code: '28P01',
+    text: expect.stringContaining('no password was given'),
+  });
   expect(server.passwords).not.toContain('of-the-user');
 });
 
@@ -137,7 +155,14 @@ test('the knock is answered by Postgres alone, and logs nobody in', async () => 
 });
 
 test('the root of a queue for a lock is the one that waits for nobody', () => {
-  const wait = (waiter: number, blocker: number) => ({ waiter, blocker, address: '172.18.0.9', application: `app ${blocker}`, state: 'idle in transaction', seconds: 60 });
+  const wait = (waiter: number, blocker: number) => ({
+    waiter,
+    blocker,
+    address: '172.18.0.9',
+    application: `app ${blocker}`,
+    state: 'idle in transaction',
+    seconds: 60,
+  });
   expect(rootBlockers([wait(2, 1), wait(3, 2), wait(3, 1), wait(4, 3), wait(9, 8)]).map(({ pid, blocked }) => [pid, blocked])).toEqual([
     [1, 3],
     [8, 1],
@@ -146,7 +171,10 @@ test('the root of a queue for a lock is the one that waits for nobody', () => {
   expect(rootBlockers([wait(1, 2), wait(2, 1)])).toEqual([]);
 });
 
-/** Services whose clients' words are these, and whose server listens on this machine (`network_mode: host`), so that its address is reachable. */
+/**
+ * Services whose clients' words are these, and whose server listens on this machine (`network_mode: host`), so that its address is
+ * reachable.
+ */
 const stackWith = (port: number, connections: Partial<Connection>[], env: Record<string, string> = {}, published: number | null = null) => {
   const db = makeService({
     name: 'db',
@@ -160,8 +188,13 @@ const stackWith = (port: number, connections: Partial<Connection>[], env: Record
       },
     ],
   });
-  const clients = [...new Set(connections.map((each) => each.from ?? 'app'))].map((name) => makeService({ name, containers: [{ state: { status: 'exited' } }] }));
-  return { db, stack: makeStack({ services: [db, ...clients], connections: connections.map((each) => makeConnection({ port, ...each })) }) };
+  const clients = [...new Set(connections.map((each) => each.from ?? 'app'))].map((name) =>
+    makeService({ name, containers: [{ state: { status: 'exited' } }] }),
+  );
+  return {
+    db,
+    stack: makeStack({ services: [db, ...clients], connections: connections.map((each) => makeConnection({ port, ...each })) }),
+  };
 };
 
 test('clients with the same words share one session, and the published port is asked who it is', async () => {
@@ -170,7 +203,10 @@ test('clients with the same words share one session, and the published port is a
   const words = { user: 'app', password: vault.mark('open-sesame'), database: 'app' };
   const { db, stack } = stackWith(
     server.port,
-    [{ from: 'backend', ...words }, { from: 'worker', ...words }],
+    [
+      { from: 'backend', ...words },
+      { from: 'worker', ...words },
+    ],
     { POSTGRES_USER: 'app', POSTGRES_PASSWORD: words.password, POSTGRES_DB: 'app' },
     server.port,
   );
@@ -181,7 +217,9 @@ test('clients with the same words share one session, and the published port is a
     ['db', 'published', 'ok'],
   ]);
   expect(server.taken()).toBe(2);
-  expect(fact.server?.sessions).toEqual([{ address: '172.18.0.4', application: 'uvicorn', user: 'app', state: 'idle', count: 3, oldestSeconds: 12 }]);
+  expect(fact.server?.sessions).toEqual([
+    { address: '172.18.0.4', application: 'uvicorn', user: 'app', state: 'idle', count: 3, oldestSeconds: 12 },
+  ]);
   expect(fact.serverLog).toEqual([]);
   expect(JSON.stringify(fact)).not.toContain('open-sesame');
 });
@@ -214,26 +252,42 @@ test('the log of the server is read after a rejection, for the DETAIL it tells n
 test('a silent server is asked once, however many clients it has', async () => {
   const vault = createVault();
   const server = await listen(() => {});
-  const clients = ['a', 'b', 'c', 'd', 'e'].map((from) => ({ from, user: from, password: vault.mark(`password of ${from}`), database: 'app' }));
+  const clients = ['a', 'b', 'c', 'd', 'e'].map((from) => ({
+    from,
+    user: from,
+    password: vault.mark(`password of ${from}`),
+    database: 'app',
+  }));
   const { db, stack } = stackWith(server.port, clients, { POSTGRES_PASSWORD: vault.mark('own') });
   const began = performance.now();
   const fact = await gatherPostgres(db, gatheringOf(stack, { vault }));
   expect(server.taken()).toBe(1);
-  expect(performance.now() - began).toBeLessThan(3_500);
-  expect(fact.attempts.map(({ client, trial }) => `${client} ${trial.layer} ${trial.outcome}`)).toEqual(['a', 'b', 'c', 'd', 'e'].map((name) => `${name} protocol timeout`));
+  expect(performance.now() - began).toBeLessThan(TRY_MS * 1.75);
+  expect(fact.attempts.map(({ client, trial }) => `${client} ${trial.layer} ${trial.outcome}`)).toEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((name) => `${name} protocol timeout`),
+  );
 });
 
 test('what every ordinary role meets is not asked again, but the own role is tried for its reserved place', async () => {
   const vault = createVault();
-  const server = await servePostgres({ refuse: ({ user }) => (user === 'postgres' ? null : errorMessage('53300', 'sorry, too many clients already')) });
+  const server = await servePostgres({
+    refuse: ({ user }) => (user === 'postgres' ? null : errorMessage('53300', 'sorry, too many clients already')),
+  });
   const { db, stack } = stackWith(
     server.port,
-    [{ from: 'a', user: 'a', password: vault.mark('aaaa'), database: 'app' }, { from: 'b', user: 'b', password: vault.mark('bbbb'), database: 'app' }],
+    [
+      { from: 'a', user: 'a', password: vault.mark('aaaa'), database: 'app' },
+      { from: 'b', user: 'b', password: vault.mark('bbbb'), database: 'app' },
+    ],
     { POSTGRES_PASSWORD: vault.mark('own') },
   );
   const fact = await gatherPostgres(db, gatheringOf(stack, { vault }));
   expect(server.logins.map((each) => each['user'])).toEqual(['a', 'postgres']);
-  expect(fact.attempts.map(({ client, trial }) => [client, trial.code])).toEqual([['a', '53300'], ['b', '53300'], ['db', '']]);
+  expect(fact.attempts.map(({ client, trial }) => [client, trial.code])).toEqual([
+    ['a', '53300'],
+    ['b', '53300'],
+    ['db', ''],
+  ]);
   expect(fact.server).not.toBeNull();
 });
 
@@ -269,10 +323,14 @@ test('a refused address is looked at again from inside the client, as the client
   const vault = createVault();
   const server = await servePostgres();
   const port = await closedPort();
-  const { db, stack } = stackWith(port, [{ from: 'app', host: 'localhost', port, user: 'app', password: vault.mark('open-sesame'), database: 'app' }]);
+  const { db, stack } = stackWith(port, [
+    { from: 'app', host: 'localhost', port, user: 'app', password: vault.mark('open-sesame'), database: 'app' },
+  ]);
   stack.services.find((each) => each.name === 'app')!.containers[0]!.state.status = 'running';
   const refused = await gatherPostgres(db, gatheringOf(stack, { vault }));
-  expect(refused.attempts).toMatchObject([{ client: 'app', view: { kind: 'inside', service: 'app' }, trial: { layer: 'tcp', outcome: 'refused' } }]);
+  expect(refused.attempts).toMatchObject([
+    { client: 'app', view: { kind: 'inside', service: 'app' }, trial: { layer: 'tcp', outcome: 'refused' } },
+  ]);
   expect(server.taken()).toBe(0);
 });
 
@@ -304,7 +362,12 @@ test('but a "no" from there may be that of another server, and is asked for agai
   const vault = createVault();
   const other = await servePostgres({ password: 'of somebody else' });
   const server = await servePostgres({ password: 'open-sesame' });
-  const { db, stack } = stackWith(server.port, [{ host: 'localhost', user: 'app', password: vault.mark('open-sesame'), database: 'app' }], {}, other.port);
+  const { db, stack } = stackWith(
+    server.port,
+    [{ host: 'localhost', user: 'app', password: vault.mark('open-sesame'), database: 'app' }],
+    {},
+    other.port,
+  );
   stack.services.find((each) => each.name === 'app')!.containers[0]!.state.status = 'running';
   const fact = await gatherPostgres(db, gatheringOf(stack, { vault, engine: distantEngine() }));
   expect(fact.attempts).toMatchObject([{ client: 'app', view: { kind: 'inside', service: 'app' }, trial: { outcome: 'ok' } }]);

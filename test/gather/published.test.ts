@@ -40,7 +40,11 @@ const look = async (service: Service, port: number) => {
   const plain = gatheringOf(makeStack({ services: [service, client], connections }), { vault });
   const given: Gathering = {
     ...plain,
-    fact: (async (name: keyof typeof gatherers, asked: Service) => ({ ok: true, ms: 1, value: await gatherers[name](asked, plain) })) as unknown as Gathering['fact'],
+    fact: (async (name: keyof typeof gatherers, asked: Service) => ({
+      ok: true,
+      ms: 1,
+      value: await gatherers[name](asked, plain),
+    })) as unknown as Gathering['fact'],
   };
   const { ports } = await gatherPublished(service, given);
   return ports.map(({ mapping, trial, server, proof }) => ({ port: mapping.hostPort, outcome: trial.outcome, server, proof }));
@@ -63,14 +67,18 @@ test('Postgres: another one', async () => {
 test('Postgres: a login that is rejected on the port says nothing about who rejects it', async () => {
   const server = await servePostgres();
   const other = await servePostgres({ password: 'of somebody else' });
-  expect(await look(serviceOf('postgres', server.port, [{ hostPort: other.port }]), server.port)).toMatchObject([{ outcome: 'rejected', server: 'unknown' }]);
+  expect(await look(serviceOf('postgres', server.port, [{ hostPort: other.port }]), server.port)).toMatchObject([
+    { outcome: 'rejected', server: 'unknown' },
+  ]);
 });
 
 test('Redis: by run_id', async () => {
   const server = await serveRedis();
   const other = await serveRedis(([name]) => (name === 'INFO' ? INFO.replace('0123456789abcdef', 'fedcba9876543210') : undefined));
   const command = ['redis-server', '--port', String(server.port)];
-  expect(await look(serviceOf('redis', server.port, [{ hostPort: server.port }], command), server.port)).toMatchObject([{ server: 'same' }]);
+  expect(await look(serviceOf('redis', server.port, [{ hostPort: server.port }], command), server.port)).toMatchObject([
+    { server: 'same' },
+  ]);
   expect(await look(serviceOf('redis', server.port, [{ hostPort: other.port }], command), server.port)).toMatchObject([
     { server: 'other', proof: expect.stringContaining('fedcba9876543210') },
   ]);
@@ -87,7 +95,11 @@ const serveHttp = async (body: () => string, program = 'uvicorn'): Promise<numbe
 
 test('HTTP: the same bytes, another program, a page that changes', async () => {
   let count = 0;
-  const [api, nginx, counter] = [await serveHttp(() => 'ok'), await serveHttp(() => 'ok', 'nginx/1.29'), await serveHttp(() => `${count++}`)];
+  const [api, nginx, counter] = [
+    await serveHttp(() => 'ok'),
+    await serveHttp(() => 'ok', 'nginx/1.29'),
+    await serveHttp(() => `${count++}`),
+  ];
   expect(await look(serviceOf('http', api, [{ hostPort: api }]), api)).toMatchObject([{ outcome: 'ok', server: 'same' }]);
   expect(await look(serviceOf('http', api, [{ hostPort: nginx }]), api)).toMatchObject([{ outcome: 'ok', server: 'other' }]);
   expect(await look(serviceOf('http', counter, [{ hostPort: counter }]), counter)).toMatchObject([{ outcome: 'ok', server: 'unknown' }]);
@@ -109,7 +121,11 @@ test('of an unknown protocol only the connection is tried, with not a byte sent'
 
 test('UDP is not asked; "every interface" is this machine', async () => {
   const server = await listen(() => {});
-  const ports = [{ hostPort: server.port, hostIp: '' }, { hostPort: server.port, protocol: 'udp' as const }, { hostPort: server.port, hostIp: '0.0.0.0' }];
+  const ports = [
+    { hostPort: server.port, hostIp: '' },
+    { hostPort: server.port, protocol: 'udp' as const },
+    { hostPort: server.port, hostIp: '0.0.0.0' },
+  ];
   expect((await look(serviceOf('unknown', 7000, ports), 7000)).map((each) => each.outcome)).toEqual(['ok', 'ok']);
 });
 

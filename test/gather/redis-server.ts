@@ -39,7 +39,9 @@ export interface RedisStandIn extends Listening {
 }
 
 /** `answer` may leave a command to the usual reply by returning `undefined`. */
-export const serveRedis = async (answer: (command: string[], info: string) => Reply | undefined = () => undefined): Promise<RedisStandIn> => {
+export const serveRedis = async (
+  answer: (command: string[], info: string) => Reply | undefined = () => undefined,
+): Promise<RedisStandIn> => {
   const asked: string[][] = [];
   const serve = (socket: Socket) => {
     let buffered = '';

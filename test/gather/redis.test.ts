@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { dialTcp } from '../../src/gather/dial.ts';
+import { TRY_MS } from '../../src/gather/gathering.ts';
 import { gatherRedis } from '../../src/gather/redis.ts';
 import { askRedis, type RedisLogin } from '../../src/gather/redis-session.ts';
 import { createVault } from '../../src/gather/vault.ts';
@@ -16,7 +17,14 @@ const at = (port: number): Vantage => ({
   dial: dialTcp('127.0.0.1', port),
 });
 
-const login = (parts: Partial<RedisLogin> = {}): RedisLogin => ({ user: null, password: null, database: 0, tls: false, wantSessions: () => false, ...parts });
+const login = (parts: Partial<RedisLogin> = {}): RedisLogin => ({
+  user: null,
+  password: null,
+  database: 0,
+  tls: false,
+  wantSessions: () => false,
+  ...parts,
+});
 
 const ask = (port: number, parts: Partial<RedisLogin> = {}, ms = 2_000) => askRedis(at(port), login(parts), limitsOf(ms));
 
@@ -26,7 +34,16 @@ test('PONG, and what INFO tells', async () => {
   expect(trial).toMatchObject({ layer: 'done', outcome: 'ok' });
   expect(answer).toMatchObject({
     runId: '0123456789abcdef',
-    server: { version: '8.4.0', role: 'master', masterHost: null, loading: false, lastSaveOk: true, lastAofWriteOk: true, clients: 3, maxClients: 10_000 },
+    server: {
+      version: '8.4.0',
+      role: 'master',
+      masterHost: null,
+      loading: false,
+      lastSaveOk: true,
+      lastAofWriteOk: true,
+      clients: 3,
+      maxClients: 10_000,
+    },
   });
   await vi.waitFor(() => expect(server.open()).toBe(0));
 });
@@ -42,7 +59,11 @@ test.each<[string, Reply, object]>([
   ['no password given', { error: 'NOAUTH Authentication required.' }, { layer: 'login', outcome: 'rejected', code: 'NOAUTH' }],
   ['still loading', { error: 'LOADING Redis is loading the dataset in memory' }, { layer: 'query', outcome: 'failed', code: 'LOADING' }],
   ['cannot save', { error: 'MISCONF Redis is configured to save RDB snapshots' }, { layer: 'query', outcome: 'failed', code: 'MISCONF' }],
-  ['out of memory', { error: "OOM command not allowed when used memory > 'maxmemory'." }, { layer: 'query', outcome: 'failed', code: 'OOM' }],
+  [
+    'out of memory',
+    { error: "OOM command not allowed when used memory > 'maxmemory'." },
+    { layer: 'query', outcome: 'failed', code: 'OOM' },
+  ],
 ])('PING is answered with an error: %s', async (_name, reply, expected) => {
   const server = await serveRedis(([name]) => (name === 'PING' ? reply : undefined));
   const { trial, answer } = await ask(server.port);
@@ -53,7 +74,11 @@ test.each<[string, Reply, object]>([
 
 test.each([
   ['a wrong password', 'WRONGPASS invalid username-password pair or user is disabled.', 'WRONGPASS'],
-  ['a password where none is set', 'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?', 'ERR'],
+  [
+    'a password where none is set',
+    'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+    'ERR',
+  ],
   ['the same from an older server', 'ERR Client sent AUTH, but no password is set', 'ERR'],
 ])('AUTH is rejected: %s', async (_name, error, code) => {
   const warn = vi.spyOn(console, 'warn');
@@ -72,7 +97,12 @@ test('user and password are given as one client would', async () => {
 
 test('a database that the server does not have', async () => {
   const server = await serveRedis(([name]) => (name === 'SELECT' ? { error: 'ERR DB index is out of range' } : undefined));
-  expect((await ask(server.port, { database: 99 })).trial).toMatchObject({ layer: 'query', outcome: 'failed', code: 'ERR', text: 'ERR DB index is out of range' });
+  expect((await ask(server.port, { database: 99 })).trial).toMatchObject({
+    layer: 'query',
+    outcome: 'failed',
+    code: 'ERR',
+    text: 'ERR DB index is out of range',
+  });
 });
 
 test.each([
@@ -84,9 +114,9 @@ test.each([
 });
 
 test('refused is told at once and by its own name', async () => {
-  const began = performance.now();
-  expect((await ask(await closedPort())).trial).toMatchObject({ layer: 'tcp', outcome: 'refused', code: 'ECONNREFUSED' });
-  expect(performance.now() - began).toBeLessThan(1_000);
+  const { trial } = await ask(await closedPort());
+  expect(trial).toMatchObject({ layer: 'tcp', outcome: 'refused', code: 'ECONNREFUSED' });
+  expect(trial.ms).toBeLessThan(1_000);
 });
 
 test('a silent server costs one limit, connection and question together', async () => {
@@ -141,7 +171,8 @@ const serveQueues = (clients: string) => {
     if (name === 'SCAN') return ['0', rest.includes('list') ? ['jobs'] : ['events']];
     if (name === 'LLEN') return length++;
     if (name === 'XLEN') return 7;
-    if (name === 'XINFO') return [['name', 'mailers', 'consumers', 0, 'pending', 2, 'last-delivered-id', '1-0', 'entries-read', 3, 'lag', 4]];
+    if (name === 'XINFO')
+      return [['name', 'mailers', 'consumers', 0, 'pending', 2, 'last-delivered-id', '1-0', 'entries-read', 3, 'lag', 4]];
     return undefined;
   });
 };
@@ -151,7 +182,14 @@ test('a list that nobody waits on is looked at twice', async () => {
   const { answer } = await ask(server.port, { wantSessions: () => true });
   expect(answer?.server.queues).toEqual([
     { key: 'jobs', database: 0, type: 'list', length: 5, lengthLater: 6, groups: [] },
-    { key: 'events', database: 0, type: 'stream', length: 7, lengthLater: 7, groups: [{ name: 'mailers', consumers: 0, pending: 2, lag: 4 }] },
+    {
+      key: 'events',
+      database: 0,
+      type: 'stream',
+      length: 7,
+      lengthLater: 7,
+      groups: [{ name: 'mailers', consumers: 0, pending: 2, lag: 4 }],
+    },
   ]);
 });
 
@@ -162,7 +200,9 @@ test('one that somebody waits on is not waited for', async () => {
 });
 
 test('a server that will not tell (an ACL) is healthy all the same', async () => {
-  const server = await serveRedis(([name]) => (name === 'PING' ? undefined : { error: 'NOPERM this user has no permissions to run the command' }));
+  const server = await serveRedis(([name]) =>
+    name === 'PING' ? undefined : { error: 'NOPERM this user has no permissions to run the command' },
+  );
   const { trial, answer } = await ask(server.port, { wantSessions: () => true });
   expect([trial.outcome, answer]).toEqual(['ok', null]);
 });
@@ -180,14 +220,24 @@ const stackWith = (port: number, connections: Partial<Connection>[], command: st
       },
     ],
   });
-  const clients = [...new Set(connections.map((each) => each.from!))].map((name) => makeService({ name, containers: [{ state: { status: 'exited' } }] }));
+  const clients = [...new Set(connections.map((each) => each.from!))].map((name) =>
+    makeService({ name, containers: [{ state: { status: 'exited' } }] }),
+  );
   const toCache = { to: 'cache', host: 'cache', kind: 'redis', port, source: 'env REDIS_URL' } as const;
-  return { cache, stack: makeStack({ services: [cache, ...clients], connections: connections.map((each) => makeConnection({ ...toCache, ...each })) }) };
+  return {
+    cache,
+    stack: makeStack({ services: [cache, ...clients], connections: connections.map((each) => makeConnection({ ...toCache, ...each })) }),
+  };
 };
 
 test('clients that say the same share one connection; the published port is compared by run_id', async () => {
   const server = await serveRedis();
-  const { cache, stack } = stackWith(server.port, [{ from: 'backend' }, { from: 'worker', database: '0' }, { from: 'jobs', database: '2' }], [], server.port);
+  const { cache, stack } = stackWith(
+    server.port,
+    [{ from: 'backend' }, { from: 'worker', database: '0' }, { from: 'jobs', database: '2' }],
+    [],
+    server.port,
+  );
   const fact = await gatherRedis(cache, gatheringOf(stack));
   expect(fact.attempts.map(({ client, database, view, trial }) => [client, database, view.kind, trial.outcome])).toEqual([
     ['backend', 0, 'address', 'ok'],
@@ -218,9 +268,12 @@ test("the server's own password is tried where a client's is not taken, and tell
 
 test('many clients of a silent server cost one limit', async () => {
   const server = await listen(() => {});
-  const { cache, stack } = stackWith(server.port, ['a', 'b', 'c', 'd'].map((from, index) => ({ from, database: String(index) })));
+  const { cache, stack } = stackWith(
+    server.port,
+    ['a', 'b', 'c', 'd'].map((from, index) => ({ from, database: String(index) })),
+  );
   const began = performance.now();
   const fact = await gatherRedis(cache, gatheringOf(stack));
-  expect(performance.now() - began).toBeLessThan(3_500);
+  expect(performance.now() - began).toBeLessThan(TRY_MS * 1.75);
   expect([server.taken(), fact.attempts.map((each) => each.trial.outcome)]).toEqual([1, ['timeout', 'timeout', 'timeout', 'timeout']]);
 });

@@ -14,7 +14,11 @@ const container = makeContainer({ service: 'app' });
 
 /** The real program behind a name; version managers put scripts in front of it that need the rest of the PATH. */
 const find = (name: string): string | null => {
-  const words = { python3: ['python3', '-c', 'import sys;print(sys.executable)'], node: ['node', '-p', 'process.execPath'] }[name] ?? ['sh', '-c', `command -v ${name}`];
+  const words = { python3: ['python3', '-c', 'import sys;print(sys.executable)'], node: ['node', '-p', 'process.execPath'] }[name] ?? [
+    'sh',
+    '-c',
+    `command -v ${name}`,
+  ];
   try {
     return realpathSync(execFileSync(words[0]!, words.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim());
   } catch {
@@ -59,7 +63,7 @@ const TOOLS: [string, string[]][] = [
   ['python3', ['sh', 'python3']],
   ['node', ['sh', 'node']],
   ['perl', ['sh', 'perl']],
-  ['bash', ['sh', 'bash', 'cat']],
+  ['bash', ['sh', 'bash', 'dd']],
   ['nc', ['sh', 'nc']],
   ['python3 without a shell', ['python3']],
   ['node without a shell', ['node']],
@@ -91,7 +95,11 @@ describe.each(TOOLS)('a tunnel by %s', (_name, programs) => {
 
   test.skipIf(!isHere)('tells a refused port from an unknown name', async () => {
     const path = imageWith(...programs);
-    expect(await failureOf(open(path, '127.0.0.1', await closedPort()).stream)).toMatchObject({ layer: 'tcp', outcome: 'refused', code: 'ECONNREFUSED' });
+    expect(await failureOf(open(path, '127.0.0.1', await closedPort()).stream)).toMatchObject({
+      layer: 'tcp',
+      outcome: 'refused',
+      code: 'ECONNREFUSED',
+    });
     expect(await failureOf(open(path, 'no-such-service.invalid', 5432).stream)).toMatchObject({ layer: 'name', outcome: 'not-found' });
   });
 

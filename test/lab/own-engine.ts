@@ -104,6 +104,10 @@ function daemonConfig(): object {
     hosts: [`unix://${socketPath()}`],
     group: 'root',
     bridge: 'none',
+    // Firewall chains belong to the whole machine: an engine that rewrites them cuts off the networks of another one. Containers on one
+    // bridge need none, and docker-proxy publishes ports without them.
+    iptables: false,
+    ip6tables: false,
     'default-address-pools': [{ base: freePool(), size: 24 }],
     // Were a containerd of the machine running, dockerd would use it: keep to rooms of our own in there.
     'containerd-namespace': 'stack-doctor-lab',

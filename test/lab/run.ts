@@ -90,7 +90,7 @@ export function sleep(ms: number): Promise<void> {
 export async function until<T>(
   what: string,
   ask: () => Promise<T | false | undefined | null>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
   everyMs = 150,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;

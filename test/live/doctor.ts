@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Report } from '../../src/model/report.ts';
-import { LabUnavailable, openEngine, type LabEngine } from '../lab/engine.ts';
 import type { LabStack } from '../lab/stack.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
@@ -31,17 +30,6 @@ export const diagnosis = async (stack: Pick<LabStack, 'dir' | 'env'>, args: stri
     return { report: JSON.parse(run.stdout) as Report, code: run.code };
   } catch {
     throw new Error(`doctor --json printed no JSON (exit ${run.code}): ${run.stdout.slice(0, 500)} ${run.stderr.slice(0, 2_000)}`);
-  }
-};
-
-/** The engine, or (outside CI) `null` with the reason said loudly: an unseen skip would look like a pass. */
-export const labEngine = async (): Promise<LabEngine | null> => {
-  try {
-    return await openEngine({ onProgress: (text) => console.error(`lab: ${text}`) });
-  } catch (error) {
-    if (!(error instanceof LabUnavailable) || process.env['CI']) throw error;
-    console.error(`\n*** LIVE TESTS ARE SKIPPED: ${error.message} ***\n`);
-    return null;
   }
 };
 

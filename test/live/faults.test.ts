@@ -1,12 +1,12 @@
 /** Every fault of the lab's table, injected into the running reference stack: is the one cause found, and nobody else blamed? */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faults } from '../lab/faults.ts';
-import type { LabEngine } from '../lab/engine.ts';
 import { startStack, type LabStack } from '../lab/stack.ts';
-import { diagnosis, labEngine } from './doctor.ts';
+import { labForTests } from '../lab/for-tests.ts';
+import { diagnosis } from './doctor.ts';
 
 const only = process.env['FAULTS']?.split(',');
-const engine: LabEngine | null = await labEngine();
+const engine = await labForTests();
 
 describe.skipIf(!engine)('a fault in the reference stack', () => {
   let stack: LabStack;

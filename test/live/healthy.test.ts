@@ -2,10 +2,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { healthyVariants } from '../lab/healthy.ts';
 import { startStack } from '../lab/stack.ts';
-import { diagnosis, doctor, failures, labEngine } from './doctor.ts';
+import { labForTests } from '../lab/for-tests.ts';
+import { diagnosis, doctor, failures } from './doctor.ts';
 
 const only = process.env['VARIANTS']?.split(',');
-const engine = await labEngine();
+const engine = await labForTests();
 
 describe.skipIf(!engine)('a healthy stack', () => {
   afterAll(() => engine?.close());

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/model/usage-error.ts';
-import { assertWritable, createRecording, parseRecording, readRecording, recordingText, writeRecording } from '../../src/recording/recording.ts';
+import {
+  assertWritable,
+  createRecording,
+  parseRecording,
+  readRecording,
+  recordingText,
+  writeRecording,
+} from '../../src/recording/recording.ts';
 import type { Recording, RecordedFacts } from '../../src/recording/recording.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'doctor-recording-'));
@@ -27,7 +34,7 @@ describe('writing', () => {
     expect(Object.keys((JSON.parse(good) as Recording).facts)).toEqual(['containers', 'engine', 'logs:web']);
   });
 
-  test('the file is its owner\'s only, whole, and nothing is left beside it', async () => {
+  test("the file is its owner's only, whole, and nothing is left beside it", async () => {
     const path = join(folder, 'mode.json');
     await writeRecording(path, recording);
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -62,7 +69,8 @@ describe('reading what is no good recording: one line, with the file and what is
     change(document);
     return JSON.stringify(document);
   };
-  const fact = (key: string, value: unknown): string => changed((document) => void ((document['facts'] as Record<string, unknown>)[key] = value));
+  const fact = (key: string, value: unknown): string =>
+    changed((document) => void ((document['facts'] as Record<string, unknown>)[key] = value));
 
   test.each<[string, string, RegExp]>([
     ['empty', '  \n', /^recording x\.json is empty$/],
@@ -73,7 +81,11 @@ describe('reading what is no good recording: one line, with the file and what is
     ['a list', '[]', /"format" is not "stack-doctor-recording"/],
     ['null', 'null', /is not a recording of the doctor/],
     ['of something else', '{"format":"har","version":1}', /is not a recording of the doctor/],
-    ['a later version', changed((document) => void (document['version'] = 2)), /^recording x\.json is of version 2; this doctor reads version 1$/],
+    [
+      'a later version',
+      changed((document) => void (document['version'] = 2)),
+      /^recording x\.json is of version 2; this doctor reads version 1$/,
+    ],
     ['no version', changed((document) => void delete document['version']), /is of version none/],
     ['no tool', changed((document) => void delete document['tool']), /"tool" is missing/],
     ['no time', changed((document) => void (document['recordedAt'] = 'once')), /"recordedAt" is not a time/],
@@ -83,7 +95,11 @@ describe('reading what is no good recording: one line, with the file and what is
     ['a gap without a reason', fact('networks', { ok: false, ms: 1 }), /fact "networks" is a gap without a reason/],
     ['a fact without a value', fact('networks', { ok: true, ms: 1 }), /fact "networks" has no "value"/],
     ['containers that are no list', fact('containers', { ok: true, value: {}, ms: 1 }), /fact "containers" is not of the form/],
-    ['a container without a state', fact('containers', { ok: true, value: [{ id: 'a', name: 'a', service: 'a' }], ms: 1 }), /fact "containers" is not of the form/],
+    [
+      'a container without a state',
+      fact('containers', { ok: true, value: [{ id: 'a', name: 'a', service: 'a' }], ms: 1 }),
+      /fact "containers" is not of the form/,
+    ],
     ['a fact of a service that is no object', fact('http:web', { ok: true, value: 3, ms: 1 }), /fact "http:web" is not of the form/],
   ])('%s', (_, text, message) => {
     const read = () => parseRecording(text, 'x.json');

@@ -7,7 +7,18 @@ test('one document, a line end, the keys and the order of the contract', () => {
   const text = renderJson(reports.oneCause);
   expect(text.endsWith('}\n')).toBe(true);
   const document = JSON.parse(text) as Report;
-  expect(Object.keys(document)).toEqual(['schemaVersion', 'tool', 'startedAt', 'durationMs', 'status', 'stack', 'counts', 'rootCauses', 'checks', 'notes']);
+  expect(Object.keys(document)).toEqual([
+    'schemaVersion',
+    'tool',
+    'startedAt',
+    'durationMs',
+    'status',
+    'stack',
+    'counts',
+    'rootCauses',
+    'checks',
+    'notes',
+  ]);
   expect(document.checks.map(({ id }) => id)).toEqual(reports.oneCause.checks.map(({ id }) => id));
 });
 

@@ -28,7 +28,8 @@ test.each(goldens)('%s', async (name, report, options) => {
 });
 
 const all = Object.values(reports).filter((each): each is Report => typeof each === 'object' && 'schemaVersion' in each);
-const commandsOf = (report: Report): string[] => report.rootCauses.flatMap(({ remedy }) => remedy?.steps.flatMap(({ command }) => command ?? []) ?? []);
+const commandsOf = (report: Report): string[] =>
+  report.rootCauses.flatMap(({ remedy }) => remedy?.steps.flatMap(({ command }) => command ?? []) ?? []);
 
 describe('for every report', () => {
   test.each([80, 60, 40])('no line but a command is wider than %i columns', (columns) => {
@@ -103,4 +104,11 @@ test('a megabyte of one word, and a hundred thousand lines, are rendered at once
 test('a reason why it could not look is said once for all checks that share it', () => {
   const text = renderText(reports.twoCausesAndMore, plainly);
   expect(text).toContain('Could not look at api/hot-reload, jobs/hot-reload:');
+});
+
+test('a here-document is not indented, so that it ends where it should when it is pasted', () => {
+  const command = "psql <<'SQL'\nSELECT 1;\nSQL";
+  const remedy = { ...reports.oneCause.rootCauses[0]!.remedy!, steps: [{ text: 'Ask', command, effect: 'read-only' as const }] };
+  const report = reports.report([reports.check('a/postgres', 'fail')], [{ ...reports.oneCause.rootCauses[0]!, remedy }]);
+  expect(renderText(report, plainly)).toContain(`\n${command}\n`);
 });

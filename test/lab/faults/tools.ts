@@ -54,13 +54,13 @@ export async function up(stack: LabStack, ...args: string[]): Promise<void> {
       last = result.stderr;
       return result.code === 0;
     },
-    60_000,
+    120_000,
     500,
   ).catch(() => {
     throw new Error(`the stack does not come up: ${last.trim().slice(-600)}`);
   });
   await reloadNginx(stack);
-  await until('the site to answer', async () => (await get(stack, '/health')).status === 200, 20_000);
+  await until('the site to answer', async () => (await get(stack, '/health')).status === 200, 60_000);
 }
 
 /** Makes one service anew, without waiting: it may well be broken now. */
@@ -149,7 +149,7 @@ export async function becomes(
   what: string,
   is: (now: Awaited<ReturnType<typeof state>>) => boolean,
 ): Promise<void> {
-  await until(`${service} to be ${what}`, async () => is(await state(stack, service)), 40_000);
+  await until(`${service} to be ${what}`, async () => is(await state(stack, service)), 60_000);
 }
 
 export const logs = async (stack: LabStack, service: string): Promise<string> => {

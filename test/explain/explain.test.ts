@@ -1,0 +1,348 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checks } from '../../src/checks/index.ts';
+import { explain, keyOf } from '../../src/explain/explain.ts';
+import type { Located, Suspect } from '../../src/model/check.ts';
+import { makeConnection, makeService, makeStack } from '../checks/make.ts';
+import { located, outcomesOf, stackOf, type Parts } from './cases.ts';
+
+const SHOP = ['nginx>backend', 'backend>db', 'backend>redis', 'worker>db', 'worker>redis', 'worker>>backend'];
+
+interface Story {
+  arrows?: string[];
+  found: (string | [string, Parts])[];
+  blocked?: Record<string, string>;
+  passing?: string[];
+}
+
+/** `{ 'db container/exited': ['backend/http-health', …] }`: each root with what it explains. */
+const told = ({ arrows = SHOP, found, blocked = {}, passing = [] }: Story): Record<string, string[]> => {
+  const all = found.map((each) => (typeof each === 'string' ? located(each) : located(...each)));
+  const { roots } = explain(all, outcomesOf(all, blocked, passing), stackOf(arrows));
+  return Object.fromEntries(roots.map((root) => [`${root.located.service ?? ''} ${root.located.code}`.trim(), root.explains]));
+};
+
+const at = (service: string, check?: string): Suspect => ({ service, ...(check ? { check } : {}) });
+
+describe('one fault is one root', () => {
+  test('nothing fails: no root', () => expect(told({ found: [] })).toEqual({}));
+
+  test('a warning is no root', () => expect(told({ found: ['db container/child-oom-killed'] })).toEqual({}));
+
+  test('a stopped database, seen by all who use it', () => {
+    expect(
+      told({
+        found: [
+          ['db container/exited', { suspects: [] }],
+          ['backend network/dependency-stopped', { suspects: [at('db', 'container')] }],
+          ['worker network/dependency-stopped', { suspects: [at('db', 'container')] }],
+          ['backend http-health/dependency-failing', { suspects: [at('db')] }],
+          'backend container/unhealthy',
+          ['nginx proxy/upstream-error', { suspects: [at('backend')] }],
+          ['worker container/restarting', { suspects: [at('worker', 'network'), at('db', 'container')] }],
+        ],
+        blocked: { 'db/postgres': 'db/container', 'worker/worker': 'worker/container' },
+        passing: ['redis/redis'],
+      }),
+    ).toEqual({
+      'db container/exited': [
+        'backend/container', 'worker/container', 'backend/network', 'worker/network', 'db/postgres', 'backend/http-health', 'nginx/proxy', 'worker/worker',
+      ],
+    });
+  });
+
+  test('a dead child under a reloader: hangs, is unhealthy, times out at the proxy', () => {
+    expect(
+      told({
+        found: [
+          'backend hot-reload/child-dead',
+          ['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }],
+          'backend container/unhealthy',
+          ['nginx proxy/gateway-timeout', { suspects: [at('backend')] }],
+        ],
+      }),
+    ).toEqual({ 'backend hot-reload/child-dead': ['backend/container', 'backend/http-health', 'nginx/proxy'] });
+  });
+
+  test('a service with several symptoms and no cause has one root', () => {
+    expect(
+      told({
+        found: [
+          'backend container/unhealthy',
+          ['backend ports/no-listener', { suspects: [at('backend', 'container'), at('backend', 'http-health')] }],
+          ['backend http-health/refused', { suspects: [at('backend', 'hot-reload'), at('backend', 'container'), at('backend', 'ports')] }],
+          ['nginx proxy/bad-gateway', { suspects: [at('backend')] }],
+        ],
+      }),
+    ).toHaveProperty('backend ports/no-listener');
+    expect(
+      Object.keys(
+        told({
+          found: ['backend container/unhealthy', 'backend http-health/server-error', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]],
+        }),
+      ),
+    ).toEqual(['backend http-health/server-error']);
+  });
+
+  test('a port that is taken, whatever follows', () => {
+    expect(
+      told({
+        found: [
+          'db ports/taken',
+          ['db container/start-failed', { suspects: [{ service: 'db', code: 'ports/taken' }] }],
+          ['backend container/dependency-failed', { suspects: [at('db')] }],
+          ['nginx container/dependency-failed', { suspects: [at('backend')] }],
+        ],
+        blocked: { 'db/postgres': 'db/container', 'backend/http-health': 'backend/container' },
+      }),
+    ).toEqual({ 'db ports/taken': ['backend/container', 'db/container', 'nginx/container', 'db/postgres', 'backend/http-health'] });
+  });
+
+  test('a chain of three: the far end is the root', () => {
+    expect(told({ arrows: ['a>b', 'b>c', 'c>d'], found: ['a http-health/server-error', 'b http-health/server-error', 'c http-health/server-error', 'd container/paused'] })).toEqual({
+      'd container/paused': ['a/http-health', 'b/http-health', 'c/http-health'],
+    });
+  });
+
+  test('through a service that shows nothing itself', () => {
+    expect(told({ arrows: ['a>b', 'b>c'], found: ['a http-health/server-error', 'c redis/cannot-persist'] })).toEqual({ 'c redis/cannot-persist': ['a/http-health'] });
+  });
+
+  test('the engine explains all that was not asked', () => {
+    expect(told({ found: ['engine/not-running'], blocked: { compose: 'engine', 'db/container': 'engine', 'db/postgres': 'engine' } })).toEqual({ 'engine/not-running': ['compose', 'db/container', 'db/postgres'] });
+  });
+
+  test('two clients blame each other: one root, no circle', () => {
+    const roots = told({ arrows: ['a>b', 'b>a'], found: ['a http-health/server-error', 'b http-health/server-error'] });
+    expect(Object.keys(roots)).toHaveLength(1);
+  });
+
+  test('a server that nobody reaches and its client blame each other: one root', () => {
+    expect(
+      Object.keys(told({ found: [['db postgres/refused', { suspects: [at('db', 'container'), at('backend', 'network')] }], ['backend network/refused', { suspects: [at('db')] }]] })),
+    ).toHaveLength(1);
+  });
+});
+
+describe('two faults are two roots', () => {
+  test('what is proved in two places', () => {
+    expect(told({ found: ['db postgres/auth-rejected', 'nginx static-files/not-built'] })).toEqual({ 'db postgres/auth-rejected': [], 'nginx static-files/not-built': [] });
+  });
+
+  test('two hosts that one service does not reach, of which only one is stopped', () => {
+    const roots = told({
+      arrows: ['backend>db', 'backend>mail'],
+      found: [
+        ['backend network/refused', { message: 'mail refuses backend', suspects: [at('mail')] }],
+        ['backend network/dependency-stopped', { message: 'db is stopped', suspects: [at('db', 'container')] }],
+        ['db container/exited', { suspects: [] }],
+      ],
+    });
+    expect(Object.keys(roots).toSorted()).toEqual(['backend network/refused', 'db container/exited']);
+  });
+
+  test('two findings of one code in one service are told apart', () => {
+    const roots = told({
+      arrows: ['backend>db', 'backend>redis'],
+      found: [
+        ['backend network/dependency-stopped', { message: 'db is stopped', suspects: [at('db', 'container')] }],
+        ['backend network/dependency-stopped', { message: 'redis is stopped', suspects: [at('redis', 'container')] }],
+        ['db container/exited', { suspects: [] }],
+        ['redis container/paused', {}],
+      ],
+    });
+    expect(roots).toEqual({ 'redis container/paused': ['backend/network'], 'db container/exited': ['backend/network'] });
+  });
+
+  test('of two such findings the one that nothing explains stays a root', () => {
+    const roots = told({
+      arrows: ['backend>db', 'backend>redis'],
+      found: [
+        ['backend network/refused', { message: 'db refuses', suspects: [at('db')] }],
+        ['backend network/refused', { message: 'redis refuses', suspects: [at('redis')] }],
+        'db container/paused',
+      ],
+    });
+    expect(roots).toEqual({ 'db container/paused': ['backend/network'], 'backend network/refused': [] });
+  });
+
+  test('a service that the user stopped is not stopped by its database', () => {
+    expect(told({ found: [['backend container/exited', { suspects: [] }], ['db container/exited', { suspects: [] }]] })).toEqual({ 'backend container/exited': [], 'db container/exited': [] });
+  });
+
+  test("a service that died of its own error is not killed by the queue's trouble", () => {
+    expect(Object.keys(told({ found: [['worker container/restarting', { suspects: [] }], 'redis redis/cannot-persist'] })).toSorted()).toEqual(['redis redis/cannot-persist', 'worker container/restarting']);
+  });
+});
+
+describe('false roots', () => {
+  test('evidence that points at a healthy service is not turned against another one', () => {
+    expect(told({ found: [['backend http-health/dependency-failing', { suspects: [at('db')] }], 'redis redis/cannot-persist'], passing: ['db/postgres'] })).toEqual({
+      'redis redis/cannot-persist': [],
+      'backend http-health/dependency-failing': [],
+    });
+  });
+
+  test('but what stands between the two explains it: a name, a network', () => {
+    expect(told({ found: [['backend http-health/dependency-failing', { suspects: [at('db')] }], 'backend network/unknown-host'], passing: ['db/postgres'] })).toEqual({
+      'backend network/unknown-host': ['backend/http-health'],
+    });
+  });
+
+  test('files that nginx lacks do not break its upstream', () => {
+    expect(told({ found: ['nginx static-files/missing-assets', ['nginx proxy/bad-gateway', { suspects: [at('backend')] }]] })).toEqual({
+      'nginx static-files/missing-assets': [],
+      'nginx proxy/bad-gateway': [],
+    });
+  });
+
+  test('nor do they break a service behind it', () => {
+    expect(Object.keys(told({ arrows: ['e2e>nginx'], found: ['nginx static-files/not-built', 'e2e http-health/server-error'] }))).toHaveLength(2);
+  });
+
+  test.each(['not-bound', 'other-server', 'wrong-container-port', 'unreachable'])('ports/%s on the host is of no matter inside the stack', (reason) => {
+    const roots = told({ found: [`db ports/${reason}`, 'backend http-health/server-error', ['worker network/refused', { suspects: [at('db')] }], 'db container/unhealthy'] });
+    expect(roots[`db ports/${reason}`]).toEqual([]);
+  });
+
+  test('an app that listens on loopback only is', () => {
+    expect(told({ found: ['backend ports/loopback-only', ['nginx proxy/bad-gateway', { suspects: [at('backend')] }]] })).toEqual({ 'backend ports/loopback-only': ['nginx/proxy'] });
+  });
+
+  test('a drift that has nothing to do with it is not taken before what the service itself shows', () => {
+    expect(
+      told({
+        found: ['backend compose/env-drift', 'backend hot-reload/child-dead', ['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }], ['nginx proxy/bad-gateway', { suspects: [at('backend')] }]],
+      }),
+    ).toEqual({ 'backend compose/env-drift': [], 'backend hot-reload/child-dead': ['backend/http-health', 'nginx/proxy'] });
+  });
+
+  test('what a service speaks to comes before what it only starts after', () => {
+    expect(told({ arrows: ['backend>db', 'backend>>mail'], found: ['backend http-health/server-error', ['db container/exited', { suspects: [] }], 'mail container/paused'] })).toEqual({
+      'mail container/paused': [],
+      'db container/exited': ['backend/http-health'],
+    });
+  });
+
+  test('the nearer of two', () => {
+    expect(told({ arrows: ['a>b', 'b>c'], found: ['a http-health/server-error', 'b redis/cannot-persist', 'c redis/cannot-persist'] })['b redis/cannot-persist']).toEqual(['a/http-health']);
+  });
+
+  test('never somebody downstream, nor a stranger', () => {
+    expect(Object.keys(told({ arrows: ['nginx>backend', 'x>y'], found: ['backend http-health/server-error', 'nginx proxy/config-invalid', 'y container/paused'] }))).toHaveLength(3);
+  });
+
+  test('only the finding that blocks explains what was blocked', () => {
+    expect(told({ found: ['db container/paused', 'db container/healthcheck-broken'], blocked: { 'db/postgres': 'db/container' } })).toEqual({
+      'db container/paused': ['db/postgres'],
+      'db container/healthcheck-broken': [],
+    });
+  });
+
+  test('a replica that still answers keeps its service open: that finding blocks nothing', () => {
+    expect(told({ found: [['api container/exited', { blocks: false, suspects: [] }], 'db container/paused'], blocked: { 'api/http-health': 'db/container' }, arrows: ['api>db'] })).toEqual({
+      'db container/paused': ['api/http-health'],
+      'api container/exited': [],
+    });
+  });
+});
+
+test('of two roots the one nearer the ground comes first, then the one that is proved, then the one that explains more', () => {
+  const order = (found: Story['found']) => Object.keys(told({ found }));
+  expect(order(['nginx proxy/config-invalid', 'db postgres/auth-rejected', 'compose/invalid'])).toEqual(['compose/invalid', 'db postgres/auth-rejected', 'nginx proxy/config-invalid']);
+  expect(order([['worker container/exited', { suspects: [] }], 'backend hot-reload/child-dead'])).toEqual(['backend hot-reload/child-dead', 'worker container/exited']);
+  expect(order(['db postgres/read-only', 'redis redis/cannot-persist', ['worker worker/not-connected', { suspects: [at('redis')] }]])).toEqual(['redis redis/cannot-persist', 'db postgres/read-only']);
+});
+
+describe('whatever is found', () => {
+  const SERVICES = ['a', 'b', 'c', 'd'];
+  const codes = checks.flatMap((check) => Object.keys(check.findings).map((reason) => ({ check, code: `${check.id}/${reason}` })));
+  const suspect: fc.Arbitrary<Suspect> = fc.record(
+    { service: fc.constantFrom(...SERVICES), check: fc.constantFrom('container', 'network', 'postgres', 'http-health'), code: fc.constantFrom('container/*', 'ports/taken', 'redis/refused') },
+    { requiredKeys: [] },
+  );
+  const finding = fc
+    .record({
+      from: fc.constantFrom(...codes),
+      service: fc.constantFrom(...SERVICES),
+      message: fc.constantFrom('one', 'two'),
+      suspects: fc.option(fc.array(suspect, { maxLength: 3 }), { nil: undefined }),
+      severity: fc.constantFrom(undefined, undefined, 'warn' as const, 'fail' as const),
+    })
+    .map(({ from, service, message, suspects, severity }) =>
+      located(from.check.scope === 'stack' ? from.code : `${service} ${from.code}`, { message, ...(suspects && { suspects }), ...(severity && { severity }) }),
+    );
+  const findings = fc.uniqueArray(finding, { maxLength: 10, selector: keyOf });
+  const arrows = fc.uniqueArray(fc.tuple(fc.constantFrom(...SERVICES), fc.constantFrom('>', '>>'), fc.constantFrom(...SERVICES)).map((each) => each.join('')), { minLength: 1, maxLength: 8 });
+  const blockedBy = (found: Located[]) => Object.fromEntries(found.filter((each) => (each.finding.blocks ?? each.spec.blocks) && each.severity === 'fail' && each.service).map((each) => [`${each.service}/worker`, each.id]));
+  const brief = (found: Located[], stack = stackOf(['a>b'])) => {
+    const blocked = blockedBy(found.filter((each) => !found.some((other) => other.id === `${each.service}/worker`)));
+    const outcomes = outcomesOf(found.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)), blocked);
+    const { roots, causes } = explain(found, outcomes, stack);
+    return { roots: roots.map((each) => ({ key: keyOf(each.located), explains: each.explains })), causes, blocked };
+  };
+
+  test('every failing finding is a root or leads to one, without going in circles', () => {
+    fc.assert(
+      fc.property(findings, arrows, (found, drawn) => {
+        const { roots, causes } = brief(found, stackOf(drawn));
+        const keys = new Set(roots.map((each) => each.key));
+        for (const each of found.filter((other) => other.severity === 'fail')) {
+          let here = each;
+          for (let step = 0; causes.has(keyOf(here)); step++) {
+            expect(step).toBeLessThan(found.length);
+            here = causes.get(keyOf(here))!;
+          }
+          expect(keys.has(keyOf(here))).toBe(true);
+        }
+        for (const key of keys) expect(causes.has(key)).toBe(false);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('what explains something fails itself', () => {
+    fc.assert(fc.property(findings, arrows, (found, drawn) => [...brief(found, stackOf(drawn)).causes.values()].every((each) => each.severity === 'fail' && found.includes(each))));
+  });
+
+  test('the order in which things were found does not matter', () => {
+    fc.assert(
+      fc.property(findings, arrows, fc.infiniteStream(fc.nat()), (found, drawn, random) => {
+        const shuffled = found.map((each) => ({ each, at: random.next().value as number })).toSorted((a, b) => a.at - b.at).map(({ each }) => each);
+        const stack = stackOf(drawn);
+        const turned = { ...stack, services: stack.services.toReversed(), connections: stack.connections.toReversed() };
+        expect(brief(shuffled, turned)).toEqual(brief(found, stack));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a healthy service more changes nothing', () => {
+    fc.assert(
+      fc.property(findings, arrows, fc.subarray(SERVICES), (found, drawn, neighbours) => {
+        const stack = stackOf(drawn);
+        const more = makeStack({
+          services: [...stack.services, makeService({ name: 'healthy' })],
+          connections: [...stack.connections, ...neighbours.map((to) => makeConnection({ from: 'healthy', to, kind: 'http' })), ...neighbours.map((from) => makeConnection({ from, to: 'leaf', kind: 'http' }))],
+        });
+        expect(brief(found, more)).toEqual(brief(found, stack));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('what was blocked by a finding stands among what its root explains', () => {
+    fc.assert(
+      fc.property(findings, arrows, (found, drawn) => {
+        const { roots, blocked } = brief(found, stackOf(drawn));
+        return Object.keys(blocked).every((id) => roots.some((root) => root.explains.includes(id)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('two faults that are proved in services with nothing in common are two roots', () => {
+    const proved = codes.filter(({ check, code }) => check.scope === 'service' && check.findings[code.split('/')[1]!]!.kind === 'cause' && check.findings[code.split('/')[1]!]!.severity === 'fail');
+    fc.assert(fc.property(fc.constantFrom(...proved), fc.constantFrom(...proved), (one, other) => brief([located(`a ${one.code}`), located(`c ${other.code}`)], stackOf(['a>b', 'c>d'])).roots.length === 2));
+  });
+});
