@@ -1,6 +1,6 @@
 /** Asks each chosen check as soon as the facts it declared are there. Checks that stand on others wait for those, and are blocked by them. */
 import { LAYERS, type Check, type Finding, type Located, type Outcome, type Verdict } from './model/check.ts';
-import { isStackFact, type Fact, type FactName, type FactSource } from './model/facts.ts';
+import { isStackFact, mayBeAsked, type Fact, type FactName, type FactSource } from './model/facts.ts';
 import type { Instance } from './model/selection.ts';
 import { connectionsFrom, serviceNamed, type Service, type Stack } from './model/stack.ts';
 
@@ -99,8 +99,15 @@ const peerFacts = async (check: Check, service: Service | null, stack: Stack, so
   if (!service || check.scope !== 'service' || !check.peerNeeds?.length) return {};
   const names = [...new Set(connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []))];
   const peers = names.flatMap((name) => serviceNamed(stack, name) ?? []);
-  return Object.fromEntries(await Promise.all(peers.map(async (peer) => [peer.name, await factsFor(check.peerNeeds!, peer, source)] as const)));
+  const factsOf = async (peer: Service) => {
+    const asked = check.peerNeeds!.filter((name) => mayBeAsked(name, peer.role));
+    const notAsked = check.peerNeeds!.filter((name) => !asked.includes(name));
+    return { ...(await factsFor(asked, peer, source)), ...Object.fromEntries(notAsked.map((name) => [name, unasked(name, peer)])) };
+  };
+  return Object.fromEntries(await Promise.all(peers.map(async (peer) => [peer.name, await factsOf(peer)] as const)));
 };
+
+const unasked = (name: string, { name: service, role }: Service): Fact<never> => ({ ok: false, reason: `${name} is not asked of ${service} (${role})`, timedOut: false, ms: 0 });
 
 const judged = (verdict: Verdict, check: Check): Partial<Outcome> => {
   if ('skip' in verdict) return { status: 'skip', reason: verdict.skip };

@@ -100,7 +100,8 @@ export const container = defineCheck({
     const scene: Scene = { service, stack, log: facts.logs.ok ? facts.logs.value : null, inside: facts.inside.ok ? facts.inside.value : null, now };
     if (service.containers.length === 0) return { findings: [missing(service)] };
     const found = service.containers.map((each) => judge(each, scene));
-    return { findings: merged(found.flat(), service), note: noteOf(scene) };
+    const answering = service.containers.some((each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting'));
+    return { findings: merged(found.flat(), service, answering), note: noteOf(scene) };
   },
 });
 
@@ -273,7 +274,6 @@ const flapping = (each: Container, scene: Scene): Finding[] => {
       reason: 'restarting',
       message: `${scene.service.name} keeps ending: restarted ${restartCount} times, last ${up} s ago${known ? `; its log says: ${known.line}` : ''}`,
       evidence: [{ source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` }, ...logEvidence(lines, known, scene.service)],
-      blocks: false,
       ...(suspects ? { suspects } : {}),
       values: { container: each.name },
     },
@@ -323,14 +323,14 @@ const childKilled = (each: Container): Finding[] =>
     : [];
 
 /** Replicas that fail alike are one finding. One that still runs keeps the service open to questions. */
-const merged = (findings: Finding[], service: Service): Finding[] =>
+const merged = (findings: Finding[], service: Service, answering: boolean): Finding[] =>
   grouped(findings, (finding) => finding.reason).map((alike) => {
     const [first, ...others] = alike as [Finding, ...Finding[]];
     return {
       ...first,
       message: others.length > 0 ? `${first.message} (and ${others.length} more of ${service.containers.length} containers)` : first.message,
       evidence: alike.flatMap((each) => each.evidence),
-      ...(running(service).length > 0 ? { blocks: false } : {}),
+      ...(answering ? { blocks: false } : {}),
     };
   });
 

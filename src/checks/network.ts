@@ -1,9 +1,9 @@
 /** Can each client reach what it depends on? Name, network, port, in this order: the first that fails is the finding. */
 import { serviceAt } from '../model/addresses.ts';
-import { listed } from '../model/attempt.ts';
+import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
 import { isLoopback, nameTable } from '../model/connections.ts';
-import { isFlapping } from '../model/crash-loop.ts';
+import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
 import { knownErrorIn, lineAbout, type KnownError } from '../model/log-signatures.ts';
 import { nearest } from '../model/nearest.ts';
@@ -77,7 +77,7 @@ export const network = defineCheck({
       now,
     };
     const connections = onePerAddress(connectionsFrom(stack, service.name).filter(isTried));
-    const findings = connections.flatMap((connection) => judge(connection, scene) ?? []);
+    const findings = joined(connections.flatMap((connection) => judge(connection, scene) ?? []));
     if (findings.length > 0) return { findings };
     if (!scene.up) return { skip: `${service.name} ${isRunning(client) ? 'keeps ending' : 'is not running'}` };
     const unseen = connections.find((connection) => isOurs(connection, scene) && !isReached(trialOf(connection, scene)));
@@ -124,6 +124,20 @@ const judge: Judge = (connection, scene) => {
   }
   return null;
 };
+
+/** A client that is off a network misses everybody there: one fault. */
+const joined = (findings: Finding[]): Finding[] =>
+  grouped(findings, (finding) => (finding.reason === 'host-mode' || finding.reason === 'no-common-network' ? finding.reason : finding.message)).map((alike) => {
+    const [first, ...others] = alike as [Finding, ...Finding[]];
+    if (others.length === 0) return first;
+    const suspects = alike.flatMap((each) => each.suspects ?? []);
+    return {
+      ...first,
+      message: `${first.message}; the same goes for ${listed(others.map((each) => each.values?.['host'] ?? ''))}`,
+      evidence: alike.flatMap((each) => each.evidence),
+      ...(suspects.length > 0 ? { suspects } : {}),
+    };
+  });
 
 type Target = ReachFact['targets'][number];
 
@@ -182,7 +196,7 @@ const localhost: Judge = (connection, scene) => {
   const line = lineAbout(scene.log, 'connection', LOOPBACKS, connection.port);
   const refusedInside = trialOf(connection, scene)?.trial.outcome === 'refused' || (scene.up && scene.listeners !== null);
   // A web address may be meant for a browser, and a variable may be unused: then only the log proves that the client goes there.
-  if (!line && !(refusedInside && STORES.includes(connection.kind))) return null;
+  if (!line && !(refusedInside && STORES.includes(connection.kind)) && !(failsUnexplained(connection, scene) && isAlone(scene))) return null;
   const meant = byRole(connection, scene.stack);
   return {
     reason: 'localhost-in-container',
@@ -190,6 +204,24 @@ const localhost: Judge = (connection, scene) => {
     evidence: [declared(connection, scene), ...tried(trialOf(connection, scene), scene), ...(scene.listeners ? [{ source: `listening sockets inside ${scene.service.name}`, text: written(scene.listeners) }] : []), ...logged(line, scene)],
     values: { ...base(connection, scene), ...(meant ? { target: meant, nearest: meant } : {}) },
   };
+};
+
+/**
+ * A client that ends before it can be looked into, and whose log names no other reason: the address of its store, which cannot be
+ * right, is the reason, where the stack has a store of that kind.
+ */
+const failsUnexplained = (connection: Connection, { client, log, service, stack, now }: Scene): boolean => {
+  const known = knownErrorIn(log, service.role);
+  return keepsFailing(client, now) && byRole(connection, stack) !== null && (known === null || known.blame === 'name' || known.blame === 'connection');
+};
+
+/** Nobody else lives in its network namespace, and it is not on a network with containers that are not of the stack. */
+const isAlone = ({ client, stack, networks }: Scene): boolean => {
+  const lodgers = allContainers(stack).some((each) => each !== client && [`container:${client.id}`, `service:${client.service}`].includes(each.networkMode));
+  const names = new Set([...allContainers(stack), ...stack.oneOffs].map((each) => each.name));
+  const own = new Set(networksOf(client, stack).map((each) => each.networkId));
+  const strangers = networks.some((each) => own.has(each.id) && each.members.some((member) => !names.has(member.container)));
+  return !lodgers && !strangers && !/^(container|service):/.test(client.networkMode);
 };
 
 /** Written in a file of the service, not in its environment: nginx's upstreams. */
@@ -225,7 +257,7 @@ const unknownHost: Judge = (connection, scene) => {
   const line = lineAbout(scene.log, 'name', [host], null);
   // Of a client that cannot be looked into, only its own log tells that it asked for the name in vain.
   const seen = target !== undefined && target.trial.outcome !== 'no-tool';
-  if (seen ? !isNameless(target) : !line) return null;
+  if (seen ? !isNameless(target) : !line && !(failsUnexplained(connection, scene) && isAlone(scene))) return null;
   const names = [...nameTable(scene.stack.services).keys()];
   const meant = byRole(connection, scene.stack) ?? nearest(host, scene.stack.services.map((each) => each.name), 1)[0] ?? null;
   return {

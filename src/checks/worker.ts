@@ -157,7 +157,7 @@ const lengthOf = ({ type, lengthLater, groups }: Queue): number =>
 const databasesOf = ({ sessions, configured }: Broker): number[] =>
   unique(sessions.length > 0 ? sessions.map((each) => each.database) : configured);
 
-const takesWork = (session: Session): boolean => session.blocked || !IDLE_COMMANDS.test(session.command);
+const takesWork = (session: Session): boolean => !IDLE_COMMANDS.test(session.command);
 
 const queueEvidence = (broker: Broker, queue: Queue): Evidence => ({
   source: `${broker.name}, database ${queue.database}`,

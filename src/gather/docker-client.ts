@@ -46,7 +46,8 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       {
         path: `/containers/${id}/exec`,
         method: 'POST',
-        options: { Cmd: command, AttachStdin: stdin, AttachStdout: true, AttachStderr: true, Tty: false, ...(user && { User: user }) },
+        // A stale mount at the container's own working directory would make runc refuse every exec.
+        options: { Cmd: command, WorkingDir: '/', AttachStdin: stdin, AttachStdout: true, AttachStderr: true, Tty: false, ...(user && { User: user }) },
       },
       signal,
     );

@@ -1,7 +1,7 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type { Fact, FactName, FactSource, FactTypes, NginxFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type { Fact, FactName, FactSource, FactTypes, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
 import { findEngine, type EngineAddress } from './engine-address.ts';
@@ -116,12 +116,16 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, 
   const stack = () =>
     (fullStack ??= (async () => {
       const [known, containers, project] = await Promise.all([early(), value<Container[]>(fact('containers')), value<ProjectFact>(fact('project'))]);
+      const { readUpstreams } = await import('./nginx.ts');
       const nginx = known.services.filter((service) => service.role === 'nginx');
-      const proxies = await Promise.all(nginx.map(async (service) => [service.name, await value<NginxFact>(fact('nginx', service))] as const));
+      const proxies = await Promise.all(
+        // Only read: the requests of the nginx fact may wait for an upstream that hangs.
+        nginx.map(async (service) => [service.name, { upstreams: await readUpstreams(service, gathering(known)).catch(() => []) }] as const),
+      );
       return assembleStack({
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers: containers ?? [],
-        proxies: Object.fromEntries(proxies.filter((each): each is [string, NginxFact] => each[1] !== null)),
+        proxies: Object.fromEntries(proxies),
       });
     })());
 

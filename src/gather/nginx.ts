@@ -41,6 +41,14 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   };
 };
 
+/** Whom the configuration names, without asking anybody. */
+export const readUpstreams = async (service: Service, given: Gathering): Promise<NginxFact['upstreams']> => {
+  const container = service.containers.find(isRunning) ?? service.containers[0];
+  if (!container) return [];
+  const { config, show } = await readNginxSetup(container, given);
+  return upstreamsOf(config, show);
+};
+
 /** As the configuration spells it: `= /health`, `/api/`; `''` at the level of the server. */
 const nameOf = ({ modifier, path }: NginxLocation): string => (modifier === '' || modifier === '@' ? path : `${modifier} ${path}`);
 

@@ -20,6 +20,7 @@ export const gatherRedis: ServiceGatherer<'redis'> = async (service, given) => {
   let isAsked = false;
   let server: RedisServer | null = null;
   const ask = async (vantage: Vantage, credentials: Credentials): Promise<{ trial: Trial; answer: RedisAnswer | null }> => {
+    let isAskedHere = false;
     const result = await askRedis(
       vantage,
       {
@@ -27,12 +28,13 @@ export const gatherRedis: ServiceGatherer<'redis'> = async (service, given) => {
         password: credentials.password === null ? null : given.vault.reveal(credentials.password),
         database: databaseOf(credentials),
         tls: credentials.tls,
-        wantSessions: () => isHere(vantage) && !isAsked && (isAsked = true),
+        wantSessions: () => isHere(vantage) && !isAsked && (isAskedHere = isAsked = true),
       },
       limits,
     );
     // A server that rejects PING (MISCONF, LOADING) tells about itself all the same.
-    if (result.answer && isHere(vantage) && (!server || result.trial.outcome === 'ok')) server = result.answer.server;
+    // Sessions and queues are asked for once: the answer that has them is the one to keep.
+    if (result.answer && isHere(vantage) && (!server || isAskedHere)) server = result.answer.server;
     return result;
   };
 

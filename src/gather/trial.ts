@@ -67,7 +67,7 @@ export const tryOut = async (limits: Limits, work: (at: Progress, limit: AbortSi
   } catch (error) {
     if (doneMs !== null) return done(doneMs);
     if (signal.aborted) throw new CannotLook('the run ended before the try did', { timedOut: true, cause: error });
-    if (error instanceof CannotLook) throw error;
+    if (error instanceof CannotLook || isOurBug(error)) throw error;
     const failure: Failure = timedOut
       ? { layer: at.layer, outcome: 'timeout', code: 'ETIMEDOUT', text: `${SILENT[at.layer]} within ${ms} ms` }
       : error instanceof TryStopped
@@ -81,6 +81,10 @@ export const tryOut = async (limits: Limits, work: (at: Progress, limit: AbortSi
     limit.abort();
   }
 };
+
+/** A mistake of the program is no answer of the server. What Node says of the world has a code. */
+const isOurBug = (error: unknown): boolean =>
+  (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) && (error as NodeJS.ErrnoException).code === undefined;
 
 const done = (ms: number): Trial => ({ layer: 'done', outcome: 'ok', code: '', text: '', ms });
 

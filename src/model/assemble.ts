@@ -8,7 +8,7 @@ export interface Parts {
   project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services'>;
   containers: Container[];
   /** nginx's configuration by service, where it was read. */
-  proxies: Record<string, NginxFact>;
+  proxies: Record<string, Pick<NginxFact, 'upstreams'>>;
 }
 
 export const assembleStack = ({ project, containers, proxies }: Parts): Stack => {
@@ -36,7 +36,7 @@ const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]):
 const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]): DependencyCondition[] =>
   [...specs.map((spec) => spec.dependsOn[name]), ...containers.map((container) => container.compose.dependsOn[name])].filter((each) => each !== undefined);
 
-const proxied = (proxies: Record<string, NginxFact>, services: Service[]): Connection[] => {
+const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] => {
   const names = nameTable(services);
   return Object.entries(proxies).flatMap(([service, fact]) => {
     const seen = new Set<string>();

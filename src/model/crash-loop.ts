@@ -1,5 +1,6 @@
 /** A container that ends and is started again and again is `running` for moments; nothing asked of it then holds. */
 import { secondsSince } from './age.ts';
+import { isStopCode } from './exit-code.ts';
 import type { Container } from './stack.ts';
 
 const JUST_SECONDS = 5;
@@ -13,4 +14,10 @@ export const isFlapping = (container: Container, now: string): boolean => {
   const up = secondsSince(startedAt, now);
   const perRun = (secondsSince(container.createdAt, now) - up) / restartCount;
   return up < JUST_SECONDS || (restartCount >= 2 && up < FRESH_SECONDS && perRun < LOOP_SECONDS);
+};
+
+/** It fails by itself: not stopped, not waiting. */
+export const keepsFailing = (container: Container, now: string): boolean => {
+  const { status, exitCode } = container.state;
+  return isFlapping(container, now) || ((status === 'restarting' || status === 'exited') && exitCode !== 0 && !isStopCode(exitCode));
 };

@@ -2,7 +2,7 @@
  * The facts: everything the doctor can know about a stack, as plain JSON-able data. Only `gather/` makes them; a check is a
  * pure function of those it declares. A refused connection is a fact. A fact that could not be gathered is a `Gap`.
  */
-import type { Container, PortMapping, Service, ServiceSpec, Stack } from './stack.ts';
+import type { Container, PortMapping, Role, Service, ServiceSpec, Stack } from './stack.ts';
 
 /** `ok: false`: the doctor could not look. Never a fault of the stack, never a pass. */
 export type Fact<T> = { ok: true; value: T; ms: number } | { ok: false; reason: string; timedOut: boolean; ms: number };
@@ -40,6 +40,11 @@ const STACK_FACTS: readonly string[] = ['engine', 'project', 'containers', 'netw
 
 /** Is this fact asked of the whole stack, rather than of each service? */
 export const isStackFact = (name: FactName): name is StackFactName => STACK_FACTS.includes(name);
+
+/** Protocols are spoken only to those who may speak them: a Redis command in the log of a web server is noise that we made. */
+const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = { postgres: ['postgres'], redis: ['redis'], http: ['http', 'nginx', 'unknown'], nginx: ['nginx'], webroot: ['nginx'] };
+
+export const mayBeAsked = (name: ServiceFactName, role: Role): boolean => SPEAKERS[name]?.includes(role) ?? true;
 
 export interface EngineFact {
   /** `unix:///…`, `tcp://…`, `npipe://…`, `ssh://…`. */

@@ -85,8 +85,12 @@ describe('network: the name', () => {
   it.each<[string, Scene, string]>([
     ['that nothing has', { ...typo, seen: noName }, 'fail unknown-host'],
     ['that nothing has, of a client that keeps ending', { ...typo, client: down, log: refusedName }, 'fail unknown-host'],
-    ['that nothing has, in a variable that such a client may not use', { ...typo, client: down }, 'skip'],
-    ['that could not be asked for, of a client caught between two ends', { ...typo, client: service('app', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }]), seen: trial({ layer: 'tcp', outcome: 'failed' }) }, 'skip'],
+    ['that nothing has, of a client that keeps ending without a word', { ...typo, client: down }, 'fail unknown-host'],
+    ['that nothing has, of a client that ends for another reason', { ...typo, client: down, log: ["ModuleNotFoundError: No module named 'x'"] }, 'skip'],
+    ['that nothing has, of a client that was stopped', { ...typo, client: service('app', {}, [{ state: { status: 'exited', exitCode: 143 } }]) }, 'skip'],
+    ['that a stranger on the network may have', { ...typo, client: down, networks: [{ id: 'net-p_default', members: [{ container: 'stranger', ip: '172.18.0.9' }] }] }, 'skip'],
+    ['that nothing has, and the stack has no such store', { ...typo, others: [], client: down }, 'skip'],
+    ['that could not be asked for, of a client caught between two ends', { ...typo, client: service('app', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }]), seen: trial({ layer: 'tcp', outcome: 'failed' }), log: ["ModuleNotFoundError: No module named 'x'"] }, 'skip'],
     ['that resolves all the same (another project on a shared network)', { ...typo, seen: ok }, 'pass'],
     ['that nothing has, and no tool to ask: the log tells', { ...typo, seen: noTool, log: refusedName }, 'fail unknown-host'],
     ['that could not be asked for', { seen: noTool }, 'cannot look'],
@@ -134,7 +138,9 @@ describe('network: localhost', () => {
     ['where nothing listens, with no try', { ...local({ host: '127.0.0.1' }), listeners: [listener(8000)] }, 'fail localhost-in-container'],
     ['refused, with no look at the listeners', { ...local({ host: '::1' }), seen: refused }, 'fail localhost-in-container'],
     ['of a client that keeps ending, by its log', { ...local(), client: down, log: ["Multiple exceptions: [Errno 111] Connect call failed ('::1', 5432, 0, 0), [Errno 111] Connect call failed ('127.0.0.1', 5432)"] }, 'fail localhost-in-container'],
-    ['in a variable that such a client may not use', { ...local(), client: down }, 'skip'],
+    ['of a client that keeps ending without a word', { ...local(), client: down }, 'fail localhost-in-container'],
+    ['of a client that ends for another reason', { ...local(), client: down, log: ["ModuleNotFoundError: No module named 'x'"] }, 'skip'],
+    ['of a client in whose network another container lives', { ...local(), client: down, others: [db, service('side', {}, [{ networkMode: 'service:app', networks: [] }])] }, 'skip'],
     ['for a web address that the client uses, by its log', { ...local({ kind: 'http', port: 8000 }), listeners: [], log: ['Error: connect ECONNREFUSED 127.0.0.1:8000'] }, 'fail localhost-in-container'],
     ["nginx's upstream: the matter of proxy", { ...local({ kind: 'http', port: 8000, source: '/etc/nginx/conf.d/default.conf:3' }), listeners: [], log: ['connect ECONNREFUSED 127.0.0.1:8000'] }, 'pass'],
   ])('%s', (_, scene, expected) => {
@@ -177,6 +183,13 @@ describe('network: the networks', () => {
     const [own] = findingsOf(look({ client: service('app', {}, [{ networks: [], networkMode: 'p_default' }]), seen: noName }));
     expect(own.suspects).toBeUndefined();
     expect(own.message).toContain('app (on no network)');
+  });
+
+  it('takes a client that misses everybody for one fault', () => {
+    const connections = [{}, { to: 'cache', host: 'cache', port: 6379, kind: 'redis' as const }];
+    const [finding, ...more] = findingsOf(look({ client: on('app', ['app'], 'p_front'), others: [db, service('cache')], connections }));
+    expect(more).toEqual([]);
+    expect(finding.message).toContain('the same goes for cache');
   });
 
   it('names the networks of both', () => {

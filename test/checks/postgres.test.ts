@@ -116,6 +116,11 @@ describe('what is found', () => {
     ],
     ['refused from everywhere', { attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'))] }, ['refused']],
     [
+      'refused by address, while somebody else says no on the port of the host',
+      { attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED')), attempt(wrongPassword, { view: PUBLISHED })] },
+      ['refused'],
+    ],
+    [
       'bound to its own loopback: refused by address, closed by the proxy of the port',
       {
         attempts: [

@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest';
+import { evaluate, locate } from '../src/evaluate.ts';
+import { defineCheck, defineStackCheck, type Check, type FindingSpec, type Outcome, type Verdict } from '../src/model/check.ts';
+import type { Fact, FactSource } from '../src/model/facts.ts';
+import { instancesOf, select } from '../src/model/selection.ts';
+import { fact, gap, makeConnection, makeService, makeStack, NOW } from './checks/make.ts';
+
+const spec = (parts: Partial<FindingSpec> = {}): FindingSpec => ({ severity: 'fail', layer: 'app', kind: 'cause', means: 'm', proof: 'p', ...parts });
+const finding = (reason: string) => ({ reason, message: `${reason}.`, evidence: [] });
+
+/** A check that says what a case wants, by service. */
+const says = (id: string, after: string[], verdicts: Record<string, Verdict | (() => Verdict)> = {}): Check =>
+  defineCheck({
+    id,
+    title: `${id} is well`,
+    question: `Is ${id} well?`,
+    needs: ['logs'],
+    after,
+    appliesTo: () => true,
+    findings: { blocked: spec({ blocks: true }), bad: spec(), odd: spec({ severity: 'warn' }), deep: spec({ layer: 'host' }) },
+    evaluate: ({ service }) => {
+      const verdict = verdicts[service.name] ?? { findings: [] };
+      return typeof verdict === 'function' ? verdict() : verdict;
+    },
+  });
+
+const stackSays = (id: string, after: string[], verdict: Verdict = { findings: [] }): Check =>
+  defineStackCheck({ id, title: id, question: id, needs: ['containers'], after, findings: { blocked: spec({ blocks: true, layer: 'engine' }), bad: spec() }, evaluate: () => verdict });
+
+const stack = makeStack({ services: [makeService({ name: 'api' }), makeService({ name: 'db' })], connections: [makeConnection({ from: 'api', to: 'db' })] });
+
+const sourceOf = (facts: Record<string, Fact<unknown>> = {}, asked: string[] = []): FactSource => ({
+  startedAt: NOW,
+  fact: async (name, service) => {
+    const key = service ? `${name}:${service.name}` : name;
+    asked.push(key);
+    return facts[key] ?? fact([]);
+  },
+  stack: async () => stack,
+  early: async () => stack,
+  recorded: async () => facts,
+  engineCalls: () => 0,
+  close: () => {},
+});
+
+const run = async (checks: Check[], selectors: string[] = [], source = sourceOf()): Promise<Outcome[]> => {
+  const all = instancesOf(stack, checks);
+  return evaluate(select(all, selectors), all, stack, source, () => {});
+};
+
+const brief = (outcomes: Outcome[]): Record<string, string> =>
+  Object.fromEntries(outcomes.map((each) => [each.id, [each.status, each.findings.map((one) => one.reason).join('+'), each.blockedBy && `← ${each.blockedBy}`].filter(Boolean).join(' ')]));
+
+describe('what stands in the way', () => {
+  test('blocks what stands on it, of the same service alone, down to the last', async () => {
+    const outcomes = await run([says('container', [], { db: { findings: [finding('blocked')] } }), says('postgres', ['container']), says('schema', ['postgres'])]);
+    expect(brief(outcomes)).toEqual({
+      'api/container': 'pass',
+      'db/container': 'fail blocked',
+      'api/postgres': 'pass',
+      'db/postgres': 'blocked ← db/container',
+      'api/schema': 'pass',
+      'db/schema': 'blocked ← db/container',
+    });
+    expect(outcomes.find((each) => each.id === 'db/schema')?.reason).toBe('not asked: db/container fails');
+  });
+
+  test('of the whole stack blocks every service', async () => {
+    expect(brief(await run([stackSays('engine', [], { findings: [finding('blocked')] }), says('container', ['engine'])]))).toEqual({
+      engine: 'fail blocked',
+      'api/container': 'blocked ← engine',
+      'db/container': 'blocked ← engine',
+    });
+  });
+
+  test.each([
+    ['a failure that does not block', { findings: [finding('bad')] }],
+    ['a blocking finding that is a warning here', { findings: [{ ...finding('blocked'), severity: 'warn' as const }] }],
+    ['a blocking finding that says it does not block here', { findings: [{ ...finding('blocked'), blocks: false }] }],
+    ['a check that could not look', { cannotLook: 'no tool' }],
+    ['a check that does not apply', { skip: 'none' }],
+  ] as [string, Verdict][])('is not %s', async (_, verdict) => {
+    const outcomes = await run([says('container', [], { db: verdict }), says('postgres', ['container'])]);
+    expect(outcomes.find((each) => each.id === 'db/postgres')?.status).toBe('pass');
+  });
+
+  test('a finding may block where its kind does not', async () => {
+    const outcomes = await run([says('container', [], { db: { findings: [{ ...finding('bad'), blocks: true }] } }), says('postgres', ['container'])]);
+    expect(brief(outcomes)['db/postgres']).toBe('blocked ← db/container');
+  });
+
+  test('two checks of one id: the one of the stack stands before those of the services', async () => {
+    expect(brief(await run([stackSays('compose', [], { findings: [finding('blocked')] }), says('compose', ['compose'])]))).toEqual({ compose: 'fail blocked', 'api/compose': 'blocked ← compose', 'db/compose': 'blocked ← compose' });
+  });
+
+  test('what could not be seen because its peer does not run is blocked by the peer', async () => {
+    const peering = defineCheck({ ...(says('queue', ['container'], { api: { cannotLook: 'db tells nothing' } }) as ReturnType<typeof defineCheck>), peerNeeds: ['inside'] });
+    const outcomes = await run([says('container', [], { db: { findings: [finding('blocked')] } }), peering as Check]);
+    expect(brief(outcomes)['api/queue']).toBe('blocked ← db/container');
+  });
+});
+
+describe('what a check says', () => {
+  test('a check that throws is an error with its name, and neither a fault nor a pass', async () => {
+    const outcomes = await run([
+      says('broken', [], {
+        db: () => {
+          throw new TypeError('x is not a function');
+        },
+      }),
+    ]);
+    expect(outcomes.find((each) => each.id === 'db/broken')).toMatchObject({ status: 'error', findings: [], reason: 'internal error in check broken: x is not a function' });
+    expect(outcomes.find((each) => each.id === 'api/broken')?.status).toBe('pass');
+  });
+
+  test('so is a source that throws', async () => {
+    const source = { ...sourceOf(), fact: async () => Promise.reject(new Error('gone')) };
+    expect(brief(await run([says('x', [])], ['api'], source))).toEqual({ 'api/x': 'error' });
+  });
+
+  test('a finding that was never declared is an error, not a fault', async () => {
+    const [outcome] = await run([says('x', [], { api: { findings: [finding('invented')] } })], ['api/x']);
+    expect(outcome).toMatchObject({ status: 'error', findings: [], reason: 'internal error in check x: it found "invented", which it does not declare' });
+  });
+
+  test('a gap is handed to the check, which judges', async () => {
+    const seen: Fact<unknown>[] = [];
+    const check = defineCheck({ id: 'x', title: '', question: '', needs: ['logs'], after: [], appliesTo: () => true, findings: {}, evaluate: ({ facts }) => (seen.push(facts.logs), { cannotLook: 'it said so' }) });
+    const outcomes = await run([check], ['api'], sourceOf({ 'logs:api': gap('driver none') }));
+    expect(seen).toEqual([gap('driver none')]);
+    expect(outcomes[0]).toMatchObject({ status: 'error', reason: 'it said so' });
+  });
+
+  test('failing findings come first, then those nearer the ground', async () => {
+    expect(brief(await run([says('x', [], { api: { findings: [finding('odd'), finding('bad'), finding('deep')] } })], ['api']))).toEqual({ 'api/x': 'fail deep+bad+odd' });
+  });
+
+  test('warnings alone warn', async () => {
+    expect(brief(await run([says('x', [], { api: { findings: [finding('odd')] } })], ['api']))).toEqual({ 'api/x': 'warn odd' });
+  });
+
+  test('a skip keeps its reason, a pass its note', async () => {
+    const outcomes = await run([says('x', [], { api: { skip: 'profile dev' }, db: { findings: [], note: '3 of 3' } })]);
+    expect(outcomes.map(({ status, reason, note }) => [status, reason, note])).toEqual([
+      ['skip', 'profile dev', null],
+      ['pass', null, '3 of 3'],
+    ]);
+  });
+});
+
+describe('what was selected', () => {
+  const checks = (verdict: Verdict) => [says('container', [], { db: verdict }), says('postgres', ['container']), says('other', [])];
+
+  test('is asked with what it stands on, and no other fact', async () => {
+    const asked: string[] = [];
+    expect(brief(await run(checks({ findings: [] }), ['db/postgres'], sourceOf({}, asked)))).toEqual({ 'db/postgres': 'pass' });
+    expect(asked).toEqual(['logs:db', 'logs:db']);
+  });
+
+  test('brings a failing prerequisite with it, though nobody selected that', async () => {
+    expect(brief(await run(checks({ findings: [finding('blocked')] }), ['db/postgres']))).toEqual({ 'db/container': 'fail blocked', 'db/postgres': 'blocked ← db/container' });
+  });
+
+  test('does not bring one that is well', async () => {
+    expect(Object.keys(brief(await run(checks({ findings: [] }), ['postgres'])))).toEqual(['api/postgres', 'db/postgres']);
+  });
+});
+
+test('each is told once, when it is done; order is that of the registry all the same', async () => {
+  const told: string[] = [];
+  const all = instancesOf(stack, [says('a', []), says('b', [])]);
+  const outcomes = await evaluate(all, all, stack, { ...sourceOf(), fact: async (name, service) => (await new Promise((done) => setTimeout(done, service?.name === 'api' ? 20 : 1)), fact(name)) }, (outcome) => told.push(outcome.id));
+  expect(told.toSorted()).toEqual(['api/a', 'api/b', 'db/a', 'db/b']);
+  expect(told[0]).toMatch(/^db/);
+  expect(outcomes.map((each) => each.id)).toEqual(['api/a', 'db/a', 'api/b', 'db/b']);
+});
+
+test('located findings carry the spec of their own check, also where two share an id', async () => {
+  const checks = [stackSays('compose', [], { findings: [finding('bad')] }), says('compose', [], { api: { findings: [{ ...finding('odd'), severity: 'fail' }] } })];
+  expect(locate(await run(checks), checks).map(({ id, service, code, severity, spec: { layer } }) => [id, service, code, severity, layer])).toEqual([
+    ['compose', null, 'compose/bad', 'fail', 'app'],
+    ['api/compose', 'api', 'compose/odd', 'fail', 'app'],
+  ]);
+});
