@@ -5,7 +5,18 @@ import type { ImageFact, ProjectFact } from '../model/facts.ts';
 import { fullRef, isPinned, taggedMajor } from '../model/image-ref.ts';
 import { madeOfTheseFiles, plainPath } from '../model/project-files.ts';
 import { isMark, isSecretName } from '../model/secrets.ts';
-import { connectionsFrom, isRunning, serviceNamed, type Connection, type Container, type MountSpec, type PortMapping, type Service, type ServiceSpec, type Stack } from '../model/stack.ts';
+import {
+  connectionsFrom,
+  isRunning,
+  serviceNamed,
+  type Connection,
+  type Container,
+  type MountSpec,
+  type PortMapping,
+  type Service,
+  type ServiceSpec,
+  type Stack,
+} from '../model/stack.ts';
 
 const drift = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
 
@@ -26,8 +37,14 @@ export const composeService = defineCheck({
       'The container runs with other environment values than the compose files give now.',
       'The values in `Config.Env` of the container, against the resolved files.',
     ),
-    'image-drift': drift('The container runs another image than its reference names now.', 'The image id of the container, against the id of the reference.'),
-    'mount-drift': drift('The container has other mounts than the compose files declare.', '`Mounts` of the container, against the resolved files.'),
+    'image-drift': drift(
+      'The container runs another image than its reference names now.',
+      'The image id of the container, against the id of the reference.',
+    ),
+    'mount-drift': drift(
+      'The container has other mounts than the compose files declare.',
+      '`Mounts` of the container, against the resolved files.',
+    ),
     'config-drift': drift(
       'The container was created with other ports, command or entry point than the compose files declare.',
       '`HostConfig.PortBindings`, `Config.Cmd` and `Config.Entrypoint` of the container, against the resolved files.',
@@ -69,7 +86,10 @@ const firstOf = (containers: Container[], compare: (container: Container) => Fin
   return [];
 };
 
-/** A container made with other `-f` or `--env-file` flags differs by right: that is worth a word, not an alarm. A job that is done is made anew when it runs. */
+/**
+ * A container made with other `-f` or `--env-file` flags differs by right: that is worth a word, not an alarm. A job that is done is
+ * made anew when it runs.
+ */
 const softened = (finding: Finding, service: Service, project: ProjectFact): Finding[] => {
   if (!finding.reason.endsWith('-drift')) return [finding];
   if ((service.role === 'build-only' || service.role === 'one-shot') && !service.containers.some(isRunning)) return [];
@@ -97,10 +117,21 @@ const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
         ? `${service.name} runs Postgres ${major} with a mount at ${DATA_PATH}, which it does not use: its data lies outside it`
         : `${service.name} mounts a ${mount.type} at ${DATA_PATH}, which Postgres ${major} refuses; it expects /var/lib/postgresql`,
       evidence: [
-        { source: container ? `docker inspect ${container.name}: Mounts` : `${service.name}: volumes`, text: `${mount.source || 'anonymous'} → ${mount.destination}` },
-        { source: container ? `docker inspect ${container.name}` : `${service.name}: image`, text: container?.env['PG_MAJOR'] ? `PG_MAJOR=${major}` : image },
+        {
+          source: container ? `docker inspect ${container.name}: Mounts` : `${service.name}: volumes`,
+          text: `${mount.source || 'anonymous'} → ${mount.destination}`,
+        },
+        {
+          source: container ? `docker inspect ${container.name}` : `${service.name}: image`,
+          text: container?.env['PG_MAJOR'] ? `PG_MAJOR=${major}` : image,
+        },
       ],
-      values: { path: DATA_PATH, image, ...(mount.type === 'volume' && mount.source ? { volume: mount.source } : {}), ...(container ? { container: container.name } : {}) },
+      values: {
+        path: DATA_PATH,
+        image,
+        ...(mount.type === 'volume' && mount.source ? { volume: mount.source } : {}),
+        ...(container ? { container: container.name } : {}),
+      },
     },
   ];
 };
@@ -108,15 +139,23 @@ const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
 /** The image adds variables of its own: only what the files give is compared. What an unset variable left blank is another finding. */
 const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact, stack: Stack): Finding | null => {
   const keys = Object.entries(spec.environment)
-    .filter(([key, value]) => !isBlanked(value, valueOf(container, key) ?? '', project) && !isUnresolved(value, project) && valueOf(container, key) !== value && !(value === '' && valueOf(container, key) === undefined))
+    .filter(
+      ([key, value]) =>
+        !isBlanked(value, valueOf(container, key) ?? '', project) &&
+        !isUnresolved(value, project) &&
+        valueOf(container, key) !== value &&
+        !(value === '' && valueOf(container, key) === undefined),
+    )
     .map(([key]) => key);
   if (keys.length === 0) return null;
-  const matters = keys.some((key) => isSecretName(key) || connectionsFrom(stack, spec.name).some((connection) => connection.source === `env ${key}`));
+  const matters = keys.some(
+    (key) => isSecretName(key) || connectionsFrom(stack, spec.name).some((connection) => connection.source === `env ${key}`),
+  );
   return {
     reason: 'env-drift',
     // A log level of yesterday breaks nothing, and must not pass for the cause of what is broken.
     ...(matters ? {} : { severity: 'warn' as const }),
-    message: `${spec.name} runs with ${keys.length === 1 ? 'another value' : 'other values'} of ${listed(keys)} than the compose files give now`,
+    message: `${spec.name} runs with other values than the compose files give now: ${listed(keys)}`,
     evidence: keys.slice(0, 5).flatMap((key) => [
       { source: `docker inspect ${container.name}: ${key}`, text: cut(valueOf(container, key) ?? 'not set') },
       { source: `compose files: ${key}`, text: cut(spec.environment[key]!) },
@@ -125,7 +164,8 @@ const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact,
   };
 };
 
-const valueOf = (container: Container, key: string): string | undefined => (Object.hasOwn(container.env, key) ? container.env[key] : undefined);
+const valueOf = (container: Container, key: string): string | undefined =>
+  Object.hasOwn(container.env, key) ? container.env[key] : undefined;
 
 /** An unset variable left a gap: the value is the container's with a piece cut out of it. */
 const isBlanked = (declared: string, actual: string, project: ProjectFact): boolean => {
@@ -141,13 +181,22 @@ const isUnresolved = (value: string, project: ProjectFact): boolean => project.l
 const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text);
 
 /** An image that was only pulled again, by whomever, harms nobody; one that was built again may be the cure that has not arrived. */
-const imageDrift = (container: Container, service: Service, spec: ServiceSpec, stack: Stack, images: readonly ImageFact[]): Finding | null => {
+const imageDrift = (
+  container: Container,
+  service: Service,
+  spec: ServiceSpec,
+  stack: Stack,
+  images: readonly ImageFact[],
+): Finding | null => {
   const values = { container: container.name, image: container.image };
   if (spec.image !== null && !isPinned(container.image) && fullRef(spec.image) !== fullRef(container.image)) {
     return {
       reason: 'image-drift',
       message: `${spec.name} runs ${container.image}, and the compose files say ${spec.image}`,
-      evidence: [{ source: `docker inspect ${container.name}: Config.Image`, text: container.image }, { source: 'compose files: image', text: spec.image }],
+      evidence: [
+        { source: `docker inspect ${container.name}: Config.Image`, text: container.image },
+        { source: 'compose files: image', text: spec.image },
+      ],
       values: { ...values, image: spec.image },
     };
   }
@@ -157,7 +206,7 @@ const imageDrift = (container: Container, service: Service, spec: ServiceSpec, s
   return {
     reason: 'image-drift',
     ...(built && inTrouble(service) ? {} : { severity: 'warn' as const }),
-    message: `${spec.name} runs an older image than the one that ${container.image} names now${built ? ': it was built again, and the container was not recreated' : ''}`,
+    message: `${spec.name} runs an older image than the one that ${container.image} names now${built ? ', which was built again' : ''}`,
     evidence: [
       { source: `docker inspect ${container.name}: Image`, text: container.imageId },
       { source: `docker image inspect ${container.image}: Id`, text: `${now.id}${now.createdAt ? `, created ${now.createdAt}` : ''}` },
@@ -176,18 +225,24 @@ const mountDrift = (container: Container, spec: ServiceSpec, project: ProjectFac
   });
   const [first] = differing;
   if (!first) return null;
+  const places = differing.map((each) => `${each.mount.destination} ${each.difference}`);
   return {
     reason: 'mount-drift',
-    message: `${spec.name} has other mounts than the compose files declare: ${listed(differing.map((each) => `${each.mount.destination} ${each.difference}`))}`,
+    message: `${spec.name} has other mounts than the compose files declare: ${listed(places)}`,
     evidence: differing.flatMap(({ mount, actual }) => [
       { source: `docker inspect ${container.name}: Mounts`, text: actual ? mountText(actual) : `nothing at ${mount.destination}` },
       { source: 'compose files: volumes', text: mountText(mount) },
     ]),
-    values: { container: container.name, path: first.mount.destination, ...(first.mount.type === 'bind' ? { hostPath: first.mount.source } : {}) },
+    values: {
+      container: container.name,
+      path: first.mount.destination,
+      ...(first.mount.type === 'bind' ? { hostPath: first.mount.source } : {}),
+    },
   };
 };
 
-const mountText = (mount: MountSpec): string => `${mount.type} ${mount.source || 'anonymous'} → ${mount.destination}${mount.readOnly ? ' (read-only)' : ''}`;
+const mountText = (mount: MountSpec): string =>
+  `${mount.type} ${mount.source || 'anonymous'} → ${mount.destination}${mount.readOnly ? ' (read-only)' : ''}`;
 
 /** tmpfs, secrets and configs are not listed alike by every engine. */
 const mountDifference = (mount: MountSpec, actual: MountSpec | undefined, container: Container, project: ProjectFact): string | null => {
@@ -202,7 +257,8 @@ const mountDifference = (mount: MountSpec, actual: MountSpec | undefined, contai
 
 /** The same folder may be written by way of a symbolic link: then the paths agree below the project's folder, each below its own. */
 const sameBind = (mount: MountSpec, actual: MountSpec, container: Container, project: ProjectFact): boolean =>
-  plainPath(mount.source) === plainPath(actual.source) || below(project.workingDir, mount.source) === below(container.compose.workingDir, actual.source);
+  plainPath(mount.source) === plainPath(actual.source) ||
+  below(project.workingDir, mount.source) === below(container.compose.workingDir, actual.source);
 
 const below = (folder: string, path: string): string => {
   const [base, full] = [plainPath(folder), plainPath(path)];
@@ -216,15 +272,17 @@ const configDrift = (container: Container, spec: ServiceSpec, project: ProjectFa
   const differences: { what: string; actual: string; declared: string }[] = [];
   const compare = (what: string, declared: string[] | null, actual: string[]): void => {
     // An empty list means "none" or "the image's own", by where it stands.
-    if (declared?.length && project.loadedBy === 'compose' && declared.join('\0') !== actual.join('\0')) differences.push({ what, actual: actual.join(' '), declared: declared.join(' ') });
+    if (declared?.length && project.loadedBy === 'compose' && declared.join('\0') !== actual.join('\0'))
+      differences.push({ what, actual: actual.join(' '), declared: declared.join(' ') });
   };
   compare('command', spec.command, container.command);
-  compare('entrypoint', spec.entrypoint, container.entrypoint);
-  if (!samePorts(container, spec)) differences.push({ what: 'ports', actual: portsText(container.portBindings), declared: portsText(spec.ports) });
+  compare('entry point', spec.entrypoint, container.entrypoint);
+  if (!samePorts(container, spec))
+    differences.push({ what: 'ports', actual: portsText(container.portBindings), declared: portsText(spec.ports) });
   if (differences.length === 0) return null;
   return {
     reason: 'config-drift',
-    message: `${spec.name} was created with ${differences.length === 1 ? 'another' : 'other'} ${listed(differences.map((each) => each.what))} than the compose files declare now`,
+    message: `${spec.name} was created otherwise than the compose files say now: ${listed(differences.map(({ what }) => what))}`,
     evidence: differences.flatMap(({ what, actual, declared }): Evidence[] => [
       { source: `docker inspect ${container.name}: ${what}`, text: cut(actual || 'none') },
       { source: `compose files: ${what}`, text: cut(declared || 'none') },
@@ -233,14 +291,21 @@ const configDrift = (container: Container, spec: ServiceSpec, project: ProjectFa
   };
 };
 
-const portsText = (ports: PortMapping[]): string => listed(ports.map((each) => `${each.hostIp ? `${each.hostIp}:` : ''}${each.hostPort || 'any'}:${each.containerPort}/${each.protocol}`));
+const portsText = (ports: PortMapping[]): string =>
+  listed(ports.map((each) => `${each.hostIp ? `${each.hostIp}:` : ''}${each.hostPort || 'any'}:${each.containerPort}/${each.protocol}`));
 
 /** Docker ignores ports on the host's network. A declared range or "any" (0) is met by whatever was bound. */
 const samePorts = (container: Container, spec: ServiceSpec): boolean => {
   if (/^(host|none|container:|service:)/.test(container.networkMode) || spec.networkMode === 'host') return true;
   const meets = (a: PortMapping, b: PortMapping): boolean =>
-    a.containerPort === b.containerPort && a.protocol === b.protocol && (a.hostPort === b.hostPort || a.hostPort === 0 || b.hostPort === 0 || spec.replicas > 1) && sameIp(a.hostIp, b.hostIp);
-  return spec.ports.every((port) => container.portBindings.some((each) => meets(port, each))) && container.portBindings.every((each) => spec.ports.some((port) => meets(port, each)));
+    a.containerPort === b.containerPort &&
+    a.protocol === b.protocol &&
+    (a.hostPort === b.hostPort || a.hostPort === 0 || b.hostPort === 0 || spec.replicas > 1) &&
+    sameIp(a.hostIp, b.hostIp);
+  return (
+    spec.ports.every((port) => container.portBindings.some((each) => meets(port, each))) &&
+    container.portBindings.every((each) => spec.ports.some((port) => meets(port, each)))
+  );
 };
 
 const WILDCARDS = ['', '0.0.0.0', '::', '[::]'];
@@ -270,7 +335,17 @@ const credentialConflicts = (service: Service, stack: Stack, peers: Peers): Find
         message: `${connection.source} of ${service.name} gives ${server.name} ${listed(differing)}`,
         evidence: [
           { source: `${service.name}: ${connection.source}`, text: connection.url },
-          { source: `environment of ${server.containers[0]!.name}`, text: [setup.user && `user ${setup.user}`, setup.database && `database ${setup.database}`, setup.password === '' ? 'no password' : null].filter(Boolean).join(', ') || 'a password' },
+          {
+            source: `environment of ${server.containers[0]!.name}`,
+            text:
+              [
+                setup.user && `user ${setup.user}`,
+                setup.database && `database ${setup.database}`,
+                setup.password === '' ? 'no password' : null,
+              ]
+                .filter(Boolean)
+                .join(', ') || 'a password',
+          },
         ],
         values: {
           client: service.name,
@@ -296,7 +371,8 @@ const setupOf = (connection: Connection, server: Container): Setup | null => {
 
 /** The official images' variables; `*_FILE` hides a value, `trust` makes the password moot. */
 const postgresSetup = ({ env }: Container): Setup | null => {
-  if (env['POSTGRES_PASSWORD'] === undefined && env['POSTGRES_USER'] === undefined && env['POSTGRES_HOST_AUTH_METHOD'] !== 'trust') return null;
+  if (env['POSTGRES_PASSWORD'] === undefined && env['POSTGRES_USER'] === undefined && env['POSTGRES_HOST_AUTH_METHOD'] !== 'trust')
+    return null;
   const user = env['POSTGRES_USER'] || (env['POSTGRES_USER_FILE'] ? null : 'postgres');
   const password = env['POSTGRES_HOST_AUTH_METHOD'] === 'trust' ? null : (env['POSTGRES_PASSWORD'] ?? null);
   return { user, password, database: env['POSTGRES_DB'] || (env['POSTGRES_DB_FILE'] ? null : user) };
@@ -309,7 +385,9 @@ const redisSetup = (server: Container): Setup | null => {
   const given = at >= 0 ? (words[at + 1] ?? '').replace(/^["']|["']$/g, '') : null;
   if (given?.startsWith('$')) return { user: null, password: server.env[given.replace(/[${}]/g, '')] ?? null, database: null };
   if (given !== null) return { user: null, password: given, database: null };
-  const elsewhere = words.some((word) => /\.(conf|acl)$|--aclfile|--include/.test(word)) || Object.keys(server.env).some((key) => /REDIS.*(PASS|ARGS|ACL)/i.test(key));
+  const elsewhere =
+    words.some((word) => /\.(conf|acl)$|--aclfile|--include/.test(word)) ||
+    Object.keys(server.env).some((key) => /REDIS.*(PASS|ARGS|ACL)/i.test(key));
   return elsewhere || !words.includes('redis-server') ? null : { user: null, password: '', database: null };
 };
 
@@ -317,9 +395,17 @@ const differences = (connection: Connection, setup: Setup): string[] => {
   const user = connection.user ?? (connection.kind === 'postgres' ? null : 'default');
   const otherUser = setup.user !== null && user !== null && user !== setup.user;
   // Marks are compared with marks only: a value that stands in the open was not recognised as a secret.
-  const comparable = setup.password !== null && (setup.password === '' || isMark(setup.password)) && (connection.password === null || isMark(connection.password));
-  const otherPassword = !otherUser && (user === null || user === 'default' || user === setup.user) && comparable && (connection.password ?? '') !== setup.password;
-  const otherDatabase = connection.kind === 'postgres' && setup.database !== null && connection.database !== null && connection.database !== setup.database;
+  const comparable =
+    setup.password !== null &&
+    (setup.password === '' || isMark(setup.password)) &&
+    (connection.password === null || isMark(connection.password));
+  const otherPassword =
+    !otherUser &&
+    (user === null || user === 'default' || user === setup.user) &&
+    comparable &&
+    (connection.password ?? '') !== setup.password;
+  const otherDatabase =
+    connection.kind === 'postgres' && setup.database !== null && connection.database !== null && connection.database !== setup.database;
   return [
     ...(otherUser ? [`user "${user}" where "${setup.user}" is set up`] : []),
     ...(otherPassword ? [passwordWords(connection, setup)] : []),

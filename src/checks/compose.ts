@@ -1,5 +1,5 @@
 /** The project as a whole: do its files load, with every variable set, and is it up, alone under its name? */
-import { listed } from '../model/attempt.ts';
+import { listed, withVerb } from '../model/attempt.ts';
 import { defineStackCheck, type Evidence, type Finding } from '../model/check.ts';
 import { isStopCode } from '../model/exit-code.ts';
 import type { FileLine, ProjectFact } from '../model/facts.ts';
@@ -84,13 +84,27 @@ const at = ({ file, line }: FileLine): string => (line === null ? file : `${file
 
 const loadError = (error: NonNullable<ProjectFact['error']>): Finding => {
   const evidence: Evidence[] = [{ source: 'docker compose config', text: error.message }];
-  const values = { file: error.file, ...(error.line === null ? {} : { line: String(error.line) }), ...(error.variable ? { variable: error.variable } : {}) };
+  const values = {
+    file: error.file,
+    ...(error.line === null ? {} : { line: String(error.line) }),
+    ...(error.variable ? { variable: error.variable } : {}),
+  };
   const place = error.file ? ` (${at(error)})` : '';
   switch (error.kind) {
     case 'required-variable':
-      return { reason: 'required-variable', message: `the required variable ${error.variable ?? ''} has no value${place}`.replace('  ', ' '), evidence, values };
+      return {
+        reason: 'required-variable',
+        message: `the required variable ${error.variable ?? ''} has no value${place}`.replace('  ', ' '),
+        evidence,
+        values,
+      };
     case 'env-file-missing':
-      return { reason: 'env-file-missing', message: `the env file that the project names does not exist: ${error.message}`, evidence, values };
+      return {
+        reason: 'env-file-missing',
+        message: `the env file that the project names does not exist: ${error.message}`,
+        evidence,
+        values,
+      };
     default:
       return { reason: 'invalid', message: `the compose files do not load${place}: ${error.message}`, evidence, values };
   }
@@ -102,18 +116,23 @@ const unsetVariables = (project: ProjectFact, stack: Stack): Finding[] => {
   if (variables.length === 0) return [];
   const harmful = project.blanks.filter((blank) => isCredentialInUse(blank, stack)).map((blank) => blank.variable);
   const sorted = [...new Set([...harmful, ...variables])];
-  const used = project.blanks.filter((blank) => (harmful.length > 0 ? harmful.includes(blank.variable) : true)).map((blank) => `${blank.service}.${blank.key}`);
+  const used = project.blanks
+    .filter((blank) => (harmful.length > 0 ? harmful.includes(blank.variable) : true))
+    .map((blank) => `${blank.service}.${blank.key}`);
   const places = project.unsetVariables.find((each) => each.variable === sorted[0]);
   return [
     {
       reason: 'variable-unset',
       ...(harmful.length > 0 ? { severity: 'fail' } : {}),
-      message: `${listed(sorted)} ${sorted.length === 1 ? 'is' : 'are'} not set, so that ${used.length > 0 ? `${listed(used)} got` : 'Compose put in'} a blank`,
+      message: `${withVerb(sorted, 'is', 'are')} not set, so that ${used.length > 0 ? `${listed(used)} got` : 'Compose put in'} a blank`,
       evidence: sorted.map((variable) => {
         const place = project.unsetVariables.find((each) => each.variable === variable);
         return { source: place ? at(place) : 'docker compose config', text: `the variable ${variable} is not set` };
       }),
-      values: { variable: sorted[0]!, ...(places ? { file: places.file, ...(places.line === null ? {} : { line: String(places.line) }) } : {}) },
+      values: {
+        variable: sorted[0]!,
+        ...(places ? { file: places.file, ...(places.line === null ? {} : { line: String(places.line) }) } : {}),
+      },
     },
   ];
 };
@@ -126,7 +145,9 @@ const isCredentialInUse = ({ variable, service: name, key }: ProjectFact['blanks
   const service = serviceNamed(stack, name);
   if (!service || !shouldRun(service)) return false;
   const sibling = connectionsFrom(stack, name).some((connection) => connection.to !== null && samePrefix(connection.source, key));
-  return service.role === 'postgres' || service.role === 'redis' || sibling || service.containers.some((each) => each.state.status !== 'running');
+  return (
+    service.role === 'postgres' || service.role === 'redis' || sibling || service.containers.some((each) => each.state.status !== 'running')
+  );
 };
 
 /** `env DB_HOST` and `DB_PASSWORD`: parts of one connection. */
@@ -146,7 +167,10 @@ const notUp = (containers: Container[], stack: Stack): Finding[] => {
   }
   const own = expected.flatMap((service) => service.containers);
   if (!stoppedTogether(own, expected.length)) return [];
-  const evidence = own.map((each) => ({ source: `docker inspect ${each.name}: State`, text: `exited (${each.state.exitCode}) at ${each.state.finishedAt ?? 'an unknown time'}` }));
+  const evidence = own.map((each) => ({
+    source: `docker inspect ${each.name}: State`,
+    text: `exited (${each.state.exitCode}) at ${each.state.finishedAt ?? 'an unknown time'}`,
+  }));
   return [{ reason: 'not-up', message: `all ${own.length} containers of project ${stack.project} are stopped`, evidence, values }];
 };
 
@@ -157,12 +181,16 @@ const stoppedTogether = (containers: Container[], services: number): boolean => 
   if (services < 2 || containers.length < services) return false;
   const ends = containers.map((each) => Date.parse(each.state.finishedAt ?? ''));
   const asStopped = containers.every(
-    ({ state }) => state.status === 'exited' && state.error === '' && !state.oomKilled && (state.exitCode === 0 || state.exitCode === 255 || isStopCode(state.exitCode)),
+    ({ state }) =>
+      state.status === 'exited' &&
+      state.error === '' &&
+      !state.oomKilled &&
+      (state.exitCode === 0 || state.exitCode === 255 || isStopCode(state.exitCode)),
   );
   return asStopped && Math.max(...ends) - Math.min(...ends) <= TOGETHER_MS;
 };
 
-/** One folder may have two paths by a symbolic link; the same last two names are taken for that, unless the containers themselves disagree. */
+/** One folder may have two paths by a symbolic link: the same last two names are taken for that, unless the containers disagree. */
 const foreignTo = (workingDir: string, containers: Container[]): Container[] => {
   const known = containers.filter((each) => each.compose.workingDir !== '');
   const foreign = known.filter((each) => workingDir !== '' && !samePath(each.compose.workingDir, workingDir));
@@ -180,7 +208,11 @@ const strangers = (containers: Container[], project: ProjectFact | null, stack: 
     return [
       {
         reason: 'name-collision',
-        message: `${listed(elsewhere.map((each) => each.name))} of project ${stack.project} ${elsewhere.length === 1 ? 'comes' : 'come'} from ${listed(folders)}, not from ${stack.workingDir}`,
+        message: `${withVerb(
+          elsewhere.map(({ name }) => name),
+          'comes',
+          'come',
+        )} from ${listed(folders)}, not from ${stack.workingDir}`,
         evidence: elsewhere.map((each) => ({ source: `docker inspect ${each.name}: label working_dir`, text: each.compose.workingDir })),
         values: { project: stack.project, path: folders[0]!, container: elsewhere[0]!.name },
       },
@@ -193,7 +225,11 @@ const strangers = (containers: Container[], project: ProjectFact | null, stack: 
   return [
     {
       reason: 'orphans',
-      message: `${listed(orphans.map((each) => each.name))} ${orphans.length === 1 ? 'belongs' : 'belong'} to no service that the compose files declare`,
+      message: `${withVerb(
+        orphans.map(({ name }) => name),
+        'belongs',
+        'belong',
+      )} to no service that the compose files declare`,
       evidence: orphans.map((each) => ({ source: `docker inspect ${each.name}`, text: `service "${each.service}", ${each.state.status}` })),
       values: { project: stack.project, container: orphans[0]!.name },
     },

@@ -1,4 +1,4 @@
-/** Does every container that should run, run? Docker's own start error is read first, then the status, then the exit code: codes outlive runs. */
+/** Does every container that should run, run? Docker's start error is read first, then status, then exit code: codes outlive runs. */
 import { secondsSince } from '../model/age.ts';
 import { grouped, listed, unique } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
@@ -7,7 +7,7 @@ import { explainExitCode, isStopCode } from '../model/exit-code.ts';
 import type { InsideFact, LogFact, LogLine } from '../model/facts.ts';
 import { brokenProbe } from '../model/health-probe.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
-import { obstacleOf, portWanted, programIn, type StartObstacle } from '../model/start-error.ts';
+import { coreOf, obstacleOf, portWanted, programIn, type StartObstacle } from '../model/start-error.ts';
 import {
   commandLine,
   connectionsTo,
@@ -48,9 +48,27 @@ export const container = defineCheck({
   appliesTo: () => true,
   findings: {
     'start-failed': spec('cause', 'host', true, 'Docker could not start the container.', '`State.Error`, in the words of the engine.'),
-    'mount-failed': spec('cause', 'host', true, 'Docker could not put a mount in place, so the container did not start.', '`State.Error` that names the mount.'),
-    'network-gone': spec('cause', 'host', true, 'The container is tied to a network that was deleted.', '`State.Error`: network not found.'),
-    missing: spec('cause', 'compose', true, 'The service should run and has no container.', 'No container with the labels of project and service exists.'),
+    'mount-failed': spec(
+      'cause',
+      'host',
+      true,
+      'Docker could not put a mount in place, so the container did not start.',
+      '`State.Error` that names the mount.',
+    ),
+    'network-gone': spec(
+      'cause',
+      'host',
+      true,
+      'The container is tied to a network that was deleted.',
+      '`State.Error`: network not found.',
+    ),
+    missing: spec(
+      'cause',
+      'compose',
+      true,
+      'The service should run and has no container.',
+      'No container with the labels of project and service exists.',
+    ),
     'command-not-found': spec(
       'cause',
       'app',
@@ -65,11 +83,29 @@ export const container = defineCheck({
       'The program that the container should run may not be executed, or is in no format that this machine runs.',
       '`State.Error`, exit code 126, or `exec format error` in the log.',
     ),
-    'oom-killed': spec('cause', 'host', true, 'The kernel killed the container because it reached its memory limit.', '`State.OOMKilled` is true and the container does not run.'),
+    'oom-killed': spec(
+      'cause',
+      'host',
+      true,
+      'The kernel killed the container because it reached its memory limit.',
+      '`State.OOMKilled` is true and the container does not run.',
+    ),
     paused: spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
     dead: spec('cause', 'host', true, 'Docker could not remove the container, and it cannot run again.', '`State.Status` is `dead`.'),
-    restarting: spec('symptom', 'app', true, 'The container ends again and again after its start.', '`State.Status` is `restarting`, or `RestartCount` grows while it is always just started.'),
-    exited: spec('symptom', 'app', true, 'The container should run and has ended.', '`State.Status` is `exited`, with its exit code and the last log lines of this run.'),
+    restarting: spec(
+      'symptom',
+      'app',
+      true,
+      'The container ends again and again after its start.',
+      '`State.Status` is `restarting`, or `RestartCount` grows while it is always just started.',
+    ),
+    exited: spec(
+      'symptom',
+      'app',
+      true,
+      'The container should run and has ended.',
+      '`State.Status` is `exited`, with its exit code and the last log lines of this run.',
+    ),
     'dependency-failed': spec(
       'symptom',
       'app',
@@ -82,9 +118,15 @@ export const container = defineCheck({
       'compose',
       false,
       'The healthcheck itself cannot work; it says nothing about the service.',
-      'The output of the last probe: its program is missing or malformed, or it asks an address on which nothing listens while another one answers.',
+      'The output of the last probe: its program is missing or malformed, or it asks an address on which nothing listens.',
     ),
-    unhealthy: spec('symptom', 'app', false, 'The container runs and its healthcheck fails.', '`State.Health.Status` is `unhealthy` while running, with the output of the last probe.'),
+    unhealthy: spec(
+      'symptom',
+      'app',
+      false,
+      'The container runs and its healthcheck fails.',
+      '`State.Health.Status` is `unhealthy` while running, with the output of the last probe.',
+    ),
     'child-oom-killed': {
       severity: 'warn',
       layer: 'host',
@@ -97,10 +139,18 @@ export const container = defineCheck({
     if (!facts.containers.ok) return { cannotLook: facts.containers.reason };
     const idle = notExpected(service);
     if (idle) return { skip: idle };
-    const scene: Scene = { service, stack, log: facts.logs.ok ? facts.logs.value : null, inside: facts.inside.ok ? facts.inside.value : null, now };
+    const scene: Scene = {
+      service,
+      stack,
+      log: facts.logs.ok ? facts.logs.value : null,
+      inside: facts.inside.ok ? facts.inside.value : null,
+      now,
+    };
     if (service.containers.length === 0) return { findings: [missing(service)] };
     const found = service.containers.map((each) => judge(each, scene));
-    const answering = service.containers.some((each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting'));
+    const answering = service.containers.some(
+      (each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting'),
+    );
     return { findings: merged(found.flat(), service, answering), note: noteOf(scene) };
   },
 });
@@ -153,38 +203,68 @@ const START_REASONS: Record<StartObstacle, string> = {
   other: 'start-failed',
 };
 
-const startError = (each: Container, { service }: Scene): Finding => {
+const startError = (each: Container, { service, stack }: Scene): Finding => {
   const { error } = each.state;
   const obstacle = obstacleOf(error);
   const port = obstacle === 'port' ? portWanted(error) : null;
   const program = obstacle === 'not-found' || obstacle === 'not-executable' ? programIn(error) : null;
   return {
     reason: START_REASONS[obstacle],
-    message: `${service.name} did not start: ${error}`,
+    message: `${service.name} did not start: ${coreOf(error)}`,
     evidence: [{ source: `docker inspect ${each.name}: State.Error`, text: error }],
     ...(obstacle === 'port' ? { suspects: [{ service: service.name, code: 'ports/taken' }] } : {}),
-    values: { container: each.name, ...(port ? { port: String(port.port), hostPort: String(port.port) } : {}), ...(program ? { program } : {}) },
+    ...(obstacle === 'network' ? { suspects: sameNetworkGone(each, stack) } : {}),
+    values: {
+      container: each.name,
+      ...(port ? { port: String(port.port), hostPort: String(port.port) } : {}),
+      ...(program ? { program } : {}),
+    },
   };
 };
 
-const neverStarted = (each: Container, { service, stack, now }: Scene): Finding => {
-  const conditions = Object.entries({ ...service.spec?.dependsOn, ...each.compose.dependsOn });
-  const waiting = conditions.flatMap(([name, condition]) => {
-    const unmet = unmetBy(serviceNamed(stack, name), condition, now);
-    return unmet ? [{ name, unmet }] : [];
-  });
+/** One deleted network keeps every container from starting: the first of them stands for all. */
+const sameNetworkGone = (each: Container, { services }: Stack): Suspect[] => {
+  const alike = services.filter((service) => service.containers.some((other) => other.state.error === each.state.error));
+  return alike
+    .slice(
+      0,
+      alike.findIndex((service) => service.name === each.service),
+    )
+    .map((service) => ({ service: service.name, code: 'container/network-gone' }));
+};
+
+const neverStarted = (each: Container, scene: Scene): Finding => {
+  const { service } = scene;
+  const waiting = unmetDependencies(each, scene);
+  const waits = Object.keys(dependenciesOf(each, service));
   // Compose waits while a healthcheck has not spoken yet: no fault so far.
   const starting = waiting.length > 0 && waiting.every(({ unmet }) => unmet === 'is starting');
-  const why = waiting.length > 0 ? `: ${listed(waiting.map(({ name, unmet }) => `${name} ${unmet}`))}` : conditions.length > 0 ? ', though what it depends on is up now' : '';
+  const why =
+    waiting.length > 0
+      ? `: ${listed(waiting.map(({ name, unmet }) => `${name} ${unmet}`))}`
+      : waits.length > 0
+        ? ', though what it depends on is up now'
+        : '';
   return {
     reason: 'dependency-failed',
     ...(starting ? { severity: 'warn' } : {}),
     message: `${service.name} was created and never started${why}`,
-    evidence: [stateOf(each), ...waiting.map(({ name, unmet }) => ({ source: `${service.name} depends_on ${name}`, text: `${name} ${unmet}` }))],
+    evidence: [
+      stateOf(each),
+      ...waiting.map(({ name, unmet }) => ({ source: `${service.name} depends_on ${name}`, text: `${name} ${unmet}` })),
+    ],
     suspects: waiting.map(({ name }): Suspect => ({ service: name })),
-    values: { container: each.name, ...(conditions[0] ? { target: waiting[0]?.name ?? conditions[0][0] } : {}) },
+    values: { container: each.name, ...(waits[0] ? { target: waiting[0]?.name ?? waits[0] } : {}) },
   };
 };
+
+const dependenciesOf = (each: Container, service: Service) => ({ ...service.spec?.dependsOn, ...each.compose.dependsOn });
+
+const unmetDependencies = (each: Container, { service, stack, now }: Scene): { name: string; unmet: string }[] =>
+  Object.entries(dependenciesOf(each, service)).flatMap(([name, condition]) => {
+    const unmet = unmetBy(serviceNamed(stack, name), condition, now);
+    return unmet ? [{ name, unmet }] : [];
+  });
 
 /** How a dependency fails its condition, as the end of a sentence; `null` when it holds. */
 const unmetBy = (dependency: Service | undefined, condition: DependencyCondition, now: string): string | null => {
@@ -195,7 +275,10 @@ const unmetBy = (dependency: Service | undefined, condition: DependencyCondition
     return first.state.status === 'exited' ? `ended with exit code ${first.state.exitCode}` : `is ${first.state.status}`;
   }
   const alive = running(dependency);
-  if (alive.length === 0) return first.state.status === 'created' ? 'was never started' : `is ${first.state.status}${first.state.status === 'exited' ? ` (${first.state.exitCode})` : ''}`;
+  if (alive.length === 0)
+    return first.state.status === 'created'
+      ? 'was never started'
+      : `is ${first.state.status}${first.state.status === 'exited' ? ` (${first.state.exitCode})` : ''}`;
   if (alive.every((each) => isFlapping(each, now))) return 'keeps ending';
   if (condition === 'service_started') return null;
   if (alive.some((each) => each.health?.status === 'unhealthy')) return 'is unhealthy';
@@ -222,10 +305,19 @@ const ended = (each: Container, scene: Scene): Finding => {
   const known = knownErrorIn(calm ? lines.slice(-LAST_LINES) : lines, service.role);
   const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? (status === 'restarting' ? 'restarting' : 'exited'));
   const times = restartCount > 0 ? `, restarted ${restartCount} times` : '';
-  const limit = oomKilled && each.memoryLimit > 0 ? ` at its limit of ${mebibytes(each.memoryLimit)}` : '';
-  const says = known && !oomKilled ? `; its log says: ${known.line}` : '';
-  const what = oomKilled ? `was killed for its memory${limit}` : status === 'restarting' ? `keeps ending (${explainExitCode(exitCode)}${times})` : `is stopped (${explainExitCode(exitCode)}${times})`;
-  const suspects = reason === 'exited' || reason === 'restarting' ? (calm && !known ? [] : suspectsOf(known, service, stack)) : undefined;
+  const limit = oomKilled ? limitOf(each) : '';
+  const says = oomKilled ? '' : saying(known);
+  const what = oomKilled
+    ? `was killed for its memory${limit}`
+    : status === 'restarting'
+      ? `keeps ending (${explainExitCode(exitCode)}${times})`
+      : `is stopped (${explainExitCode(exitCode)}${times})`;
+  const suspects =
+    reason === 'exited' || reason === 'restarting'
+      ? calm && !known
+        ? notStartedFor(each, scene)
+        : suspectsOf(known, service, stack)
+      : undefined;
   return {
     reason,
     message: `${service.name} ${what}${says}`,
@@ -235,7 +327,14 @@ const ended = (each: Container, scene: Scene): Finding => {
   };
 };
 
-const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;
+const saying = (known: KnownError | null): string => (known ? `; its log says: ${known.line}` : '');
+
+/** Stopped in good order, and not started again: Compose starts nothing before what it depends on. */
+const notStartedFor = (each: Container, scene: Scene): Suspect[] =>
+  unmetDependencies(each, scene).map(({ name }) => ({ service: name, check: 'container' }));
+
+const limitOf = ({ memoryLimit }: Container): string =>
+  memoryLimit > 0 ? ` at its limit of ${Math.round(memoryLimit / 1024 / 1024)} MiB` : '';
 
 /** The number alone proves nothing: programs use 126 and 127 too, and a missing interpreter ends with 1 or 255. */
 const programReason = (exitCode: number, known: KnownError | null): string | null => {
@@ -272,8 +371,11 @@ const flapping = (each: Container, scene: Scene): Finding[] => {
   return [
     {
       reason: 'restarting',
-      message: `${scene.service.name} keeps ending: restarted ${restartCount} times, last ${up} s ago${known ? `; its log says: ${known.line}` : ''}`,
-      evidence: [{ source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` }, ...logEvidence(lines, known, scene.service)],
+      message: `${scene.service.name} keeps ending: restarted ${restartCount} times, last ${up} s ago${saying(known)}`,
+      evidence: [
+        { source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` },
+        ...logEvidence(lines, known, scene.service),
+      ],
       ...(suspects ? { suspects } : {}),
       values: { container: each.name },
     },
@@ -292,14 +394,25 @@ const health = (each: Container, scene: Scene): Finding[] => {
   const values = { container: each.name };
   const listeners = scene.inside?.container === each.name ? scene.inside.listeners : [];
   const broken = probe ? brokenProbe(probe, listeners) : null;
-  if (broken) return [{ reason: 'healthcheck-broken', message: `the healthcheck of ${service.name} cannot work: ${broken.says}`, evidence, values: { ...values, ...broken.values } }];
+  if (broken)
+    return [
+      {
+        reason: 'healthcheck-broken',
+        message: `the healthcheck of ${service.name} cannot work: ${broken.says}`,
+        evidence,
+        values: { ...values, ...broken.values },
+      },
+    ];
   const known = knownErrorIn(linesOf(each, scene), service.role);
-  const suspects = known && known.blame !== 'self' ? suspectsOf(known, service, stack)?.filter((suspect) => suspect.service !== service.name || suspect.check === 'network') : undefined;
+  const suspects =
+    known && known.blame !== 'self'
+      ? suspectsOf(known, service, stack)?.filter((suspect) => suspect.service !== service.name || suspect.check === 'network')
+      : undefined;
   const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'ports'].map((check) => ({ service: service.name, check }));
   return [
     {
       reason: 'unhealthy',
-      message: `${service.name} runs and is unhealthy: ${firstLine(output) || `its probe ends with exit code ${probe?.exitCode ?? 'unknown'}`}`,
+      message: `${service.name} runs and is unhealthy: ${firstLine(output) || `its probe ends with ${probe?.exitCode ?? 'no answer'}`}`,
       evidence: [...evidence, ...(known ? [{ source: `${service.name} log: ${known.says}`, text: known.line }] : [])],
       // Without a word on somebody else, the explainer looks here first and then along the connections.
       ...(suspects?.length ? { suspects: [...here, ...suspects] } : {}),
@@ -308,14 +421,19 @@ const health = (each: Container, scene: Scene): Finding[] => {
   ];
 };
 
-const firstLine = (text: string): string => text.split('\n').find((line) => line.trim() !== '')?.trim().slice(0, 200) ?? '';
+const firstLine = (text: string): string =>
+  text
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim()
+    .slice(0, 200) ?? '';
 
 const childKilled = (each: Container): Finding[] =>
   each.state.oomKilled
     ? [
         {
           reason: 'child-oom-killed',
-          message: `a process inside ${each.name} was killed for its memory${each.memoryLimit > 0 ? ` (limit ${mebibytes(each.memoryLimit)})` : ''}; the main process runs`,
+          message: `a process inside ${each.name} was killed for its memory${limitOf(each)}; the main process runs`,
           evidence: [{ source: `docker inspect ${each.name}: State`, text: 'running, OOMKilled true' }],
           values: { container: each.name },
         },
@@ -328,7 +446,8 @@ const merged = (findings: Finding[], service: Service, answering: boolean): Find
     const [first, ...others] = alike as [Finding, ...Finding[]];
     return {
       ...first,
-      message: others.length > 0 ? `${first.message} (and ${others.length} more of ${service.containers.length} containers)` : first.message,
+      message:
+        others.length > 0 ? `${first.message} (and ${others.length} more of ${service.containers.length} containers)` : first.message,
       evidence: alike.flatMap((each) => each.evidence),
       ...(answering ? { blocks: false } : {}),
     };

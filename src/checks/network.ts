@@ -5,12 +5,29 @@ import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known,
 import { isLoopback, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
+import { writtenListeners } from '../model/listeners.ts';
 import { knownErrorIn, lineAbout, type KnownError } from '../model/log-signatures.ts';
 import { nearest } from '../model/nearest.ts';
-import { allContainers, isAddress, isExtraHost, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
-import { connectionsFrom, isRunning, running, serviceNamed, type Connection, type ConnectionKind, type Container, type Service, type Stack } from '../model/stack.ts';
+import { allContainers, isAddress, isAmongItsOwn, isExtraHost, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
+import {
+  connectionsFrom,
+  isRunning,
+  running,
+  serviceNamed,
+  type Connection,
+  type ConnectionKind,
+  type Container,
+  type Service,
+  type Stack,
+} from '../model/stack.ts';
 
-const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'compose'): FindingSpec => ({ severity: 'fail', layer, kind: 'cause', means, proof });
+const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'compose'): FindingSpec => ({
+  severity: 'fail',
+  layer,
+  kind: 'cause',
+  means,
+  proof,
+});
 /** Below the app: what the app says of itself comes of this. */
 const symptom = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'data', kind: 'symptom', means, proof });
 
@@ -24,7 +41,10 @@ export const network = defineCheck({
   after: ['engine', 'compose'],
   appliesTo: (service, stack) => connectionsFrom(stack, service.name).some(isTried),
   findings: {
-    'malformed-url': cause('The address that the client is given cannot be read as it was meant.', 'A reserved character stands unescaped in the password of the URL.'),
+    'malformed-url': cause(
+      'The address that the client is given cannot be read as it was meant.',
+      'A reserved character stands unescaped in the password of the URL.',
+    ),
     'host-mode': cause(
       'The client uses a network mode that knows no names of services.',
       '`HostConfig.NetworkMode` is `host` or the default bridge, and the name does not resolve there.',
@@ -58,8 +78,14 @@ export const network = defineCheck({
       'The result of resolving the name inside the client, and the names of the target on the network.',
       'host',
     ),
-    refused: symptom('The target is there and refuses connections on that port.', 'Connecting from inside the client ends with ECONNREFUSED.'),
-    timeout: symptom('The target is there and does not answer on that port.', 'Connecting from inside the client ends with no answer, or with no route to the host.'),
+    refused: symptom(
+      'The target is there and refuses connections on that port.',
+      'Connecting from inside the client ends with ECONNREFUSED.',
+    ),
+    timeout: symptom(
+      'The target is there and does not answer on that port.',
+      'Connecting from inside the client ends with no answer, or with no route to the host.',
+    ),
   },
   evaluate({ service, stack, facts, peers, now }) {
     const client = running(service)[0] ?? service.containers[0];
@@ -117,7 +143,19 @@ const onePerAddress = (connections: Connection[]): Connection[] =>
 
 const judge: Judge = (connection, scene) => {
   if (isReached(trialOf(connection, scene))) return malformed(connection, scene) ?? duplicateAlias(connection, scene);
-  const judges = [malformed, localhost, hostMode, unknownHost, dependencyStopped, duplicateAlias, noCommonNetwork, hostPortInside, dnsFault, refused, timeout];
+  const judges = [
+    malformed,
+    localhost,
+    hostMode,
+    unknownHost,
+    dependencyStopped,
+    duplicateAlias,
+    noCommonNetwork,
+    hostPortInside,
+    dnsFault,
+    refused,
+    timeout,
+  ];
   for (const each of judges) {
     const finding = each(connection, scene);
     if (finding) return finding;
@@ -127,29 +165,40 @@ const judge: Judge = (connection, scene) => {
 
 /** A client that is off a network misses everybody there: one fault. */
 const joined = (findings: Finding[]): Finding[] =>
-  grouped(findings, (finding) => (finding.reason === 'host-mode' || finding.reason === 'no-common-network' ? finding.reason : finding.message)).map((alike) => {
+  grouped(findings, (finding) =>
+    finding.reason === 'host-mode' || finding.reason === 'no-common-network' ? finding.reason : finding.message,
+  ).map((alike) => {
     const [first, ...others] = alike as [Finding, ...Finding[]];
     if (others.length === 0) return first;
     const suspects = alike.flatMap((each) => each.suspects ?? []);
     return {
       ...first,
       message: `${first.message}; the same goes for ${listed(others.map((each) => each.values?.['host'] ?? ''))}`,
-      evidence: alike.flatMap((each) => each.evidence),
+      evidence: grouped(
+        alike.flatMap((each) => each.evidence),
+        ({ source, text }) => `${source}\n${text}`,
+      ).map(([evidence]) => evidence!),
       ...(suspects.length > 0 ? { suspects } : {}),
     };
   });
 
 type Target = ReachFact['targets'][number];
 
-const trialOf = ({ host, port }: Connection, { reach }: Scene): Target | undefined => reach?.targets.find((each) => each.host === host && each.port === port);
+const trialOf = ({ host, port }: Connection, { reach }: Scene): Target | undefined =>
+  reach?.targets.find((each) => each.host === host && each.port === port);
 
 /** TCP came about: whatever fails after it is a matter of the protocol. */
-const isReached = (target: Target | undefined): boolean => target !== undefined && (target.trial.outcome === 'ok' || !['name', 'tcp'].includes(target.trial.layer)) && target.trial.outcome !== 'no-tool';
+const isReached = (target: Target | undefined): boolean =>
+  target !== undefined &&
+  (target.trial.outcome === 'ok' || !['name', 'tcp'].includes(target.trial.layer)) &&
+  target.trial.outcome !== 'no-tool';
 
 /** Docker knows its own names at once. Others it asks of the host's DNS, which, offline, takes its time. */
-const isNameless = (target: Target | undefined): boolean => target?.trial.layer === 'name' && (target.trial.outcome === 'not-found' || target.trial.outcome === 'timeout');
+const isNameless = (target: Target | undefined): boolean =>
+  target?.trial.layer === 'name' && (target.trial.outcome === 'not-found' || target.trial.outcome === 'timeout');
 
-const targetOf = (connection: Connection, { stack }: Scene): Service | undefined => (connection.to === null ? undefined : serviceNamed(stack, connection.to));
+const targetOf = (connection: Connection, { stack }: Scene): Service | undefined =>
+  connection.to === null ? undefined : serviceNamed(stack, connection.to);
 
 const base = (connection: Connection, scene: Scene): Record<string, string> => {
   const variable = /^env (\S+)/.exec(connection.source)?.[1];
@@ -162,12 +211,23 @@ const base = (connection: Connection, scene: Scene): Record<string, string> => {
   };
 };
 
-const declared = (connection: Connection, scene: Scene): Evidence => ({ source: `${scene.service.name}: ${connection.source}`, text: connection.url });
+const declared = (connection: Connection, scene: Scene): Evidence => ({
+  source: `${scene.service.name}: ${connection.source}`,
+  text: connection.url,
+});
 
 const tried = (target: Target | undefined, scene: Scene): Evidence[] =>
-  target ? [{ source: `from inside ${scene.service.name}`, text: `${target.host}:${target.port}: ${[target.trial.code, target.trial.text].filter(Boolean).join(' ') || target.trial.outcome}` }] : [];
+  target
+    ? [
+        {
+          source: `from inside ${scene.service.name}`,
+          text: `${target.host}:${target.port}: ${`${target.trial.code} ${target.trial.text}`.trim() || target.trial.outcome}`,
+        },
+      ]
+    : [];
 
-const logged = (known: KnownError | null, scene: Scene): Evidence[] => (known ? [{ source: `${scene.service.name} log`, text: known.line }] : []);
+const logged = (known: KnownError | null, scene: Scene): Evidence[] =>
+  known ? [{ source: `${scene.service.name} log`, text: known.line }] : [];
 
 const URL_TROUBLE = /invalid literal for int|invalid (?:url|uri|port|dsn)|could not parse|missing "=" after|port could not be cast/i;
 
@@ -175,7 +235,8 @@ const URL_TROUBLE = /invalid literal for int|invalid (?:url|uri|port|dsn)|could 
 const malformed: Judge = (connection, scene) => {
   if (!connection.malformed || trialOf(connection, scene)?.view.kind === 'server') return null;
   const known = knownErrorIn(scene.log, scene.service.role);
-  const suffers = ['name', 'connection', connection.kind].includes(known?.blame ?? '') || scene.log.some((line) => URL_TROUBLE.test(line.text));
+  const suffers =
+    ['name', 'connection', connection.kind].includes(known?.blame ?? '') || scene.log.some((line) => URL_TROUBLE.test(line.text));
   return {
     reason: 'malformed-url',
     ...(scene.up && !suffers ? { severity: 'warn' as const } : {}),
@@ -196,12 +257,22 @@ const localhost: Judge = (connection, scene) => {
   const line = lineAbout(scene.log, 'connection', LOOPBACKS, connection.port);
   const refusedInside = trialOf(connection, scene)?.trial.outcome === 'refused' || (scene.up && scene.listeners !== null);
   // A web address may be meant for a browser, and a variable may be unused: then only the log proves that the client goes there.
-  if (!line && !(refusedInside && STORES.includes(connection.kind)) && !(failsUnexplained(connection, scene) && isAlone(scene))) return null;
+  if (
+    !line &&
+    !(refusedInside && STORES.includes(connection.kind)) &&
+    !(failsUnexplained(connection, scene) && isAmongItsOwn(scene.client, scene.stack, scene.networks))
+  )
+    return null;
   const meant = byRole(connection, scene.stack);
   return {
     reason: 'localhost-in-container',
-    message: `${scene.service.name} looks for ${connection.kind} at ${connection.host}:${connection.port}, which is its own container, where nothing listens on it${meant ? `; the ${connection.kind} service is "${meant}"` : ''}`,
-    evidence: [declared(connection, scene), ...tried(trialOf(connection, scene), scene), ...(scene.listeners ? [{ source: `listening sockets inside ${scene.service.name}`, text: written(scene.listeners) }] : []), ...logged(line, scene)],
+    message: `${scene.service.name} looks for ${connection.kind} at ${connection.host}:${connection.port}, its own container, where nothing listens${meantIs(connection, meant)}`,
+    evidence: [
+      declared(connection, scene),
+      ...tried(trialOf(connection, scene), scene),
+      ...(scene.listeners ? [{ source: `listening sockets inside ${scene.service.name}`, text: writtenListeners(scene.listeners) }] : []),
+      ...logged(line, scene),
+    ],
     values: { ...base(connection, scene), ...(meant ? { target: meant, nearest: meant } : {}) },
   };
 };
@@ -212,27 +283,23 @@ const localhost: Judge = (connection, scene) => {
  */
 const failsUnexplained = (connection: Connection, { client, log, service, stack, now }: Scene): boolean => {
   const known = knownErrorIn(log, service.role);
-  return keepsFailing(client, now) && byRole(connection, stack) !== null && (known === null || known.blame === 'name' || known.blame === 'connection');
-};
-
-/** Nobody else lives in its network namespace, and it is not on a network with containers that are not of the stack. */
-const isAlone = ({ client, stack, networks }: Scene): boolean => {
-  const lodgers = allContainers(stack).some((each) => each !== client && [`container:${client.id}`, `service:${client.service}`].includes(each.networkMode));
-  const names = new Set([...allContainers(stack), ...stack.oneOffs].map((each) => each.name));
-  const own = new Set(networksOf(client, stack).map((each) => each.networkId));
-  const strangers = networks.some((each) => own.has(each.id) && each.members.some((member) => !names.has(member.container)));
-  return !lodgers && !strangers && !/^(container|service):/.test(client.networkMode);
+  return (
+    keepsFailing(client, now) &&
+    byRole(connection, stack) !== null &&
+    (known === null || known.blame === 'name' || known.blame === 'connection')
+  );
 };
 
 /** Written in a file of the service, not in its environment: nginx's upstreams. */
 const isConfigured = (connection: Connection): boolean => connection.kind === 'http' && !connection.source.startsWith('env ');
 
+const meantIs = ({ kind }: Connection, meant: string | null): string =>
+  meant ? `; the ${STORES.includes(kind) ? kind : 'nearest'} service is "${meant}"` : '';
+
 const byRole = (connection: Connection, { services }: Stack): string | null => {
   const same = services.filter((each) => each.role === connection.kind && each.name !== connection.from);
   return same.length === 1 ? same[0]!.name : null;
 };
-
-const written = (listeners: Listener[]): string => listed(listeners.map((each) => `${each.address.includes(':') ? `[${each.address}]` : each.address}:${each.port}`)) || 'nothing listens';
 
 /** In such a mode only `/etc/hosts` and the host's DNS know names. */
 const hostMode: Judge = (connection, scene) => {
@@ -244,7 +311,11 @@ const hostMode: Judge = (connection, scene) => {
   return {
     reason: 'host-mode',
     message: `${scene.service.name} is on ${where}, where the name "${connection.host}" does not exist`,
-    evidence: [{ source: `docker inspect ${scene.client.name}: HostConfig.NetworkMode`, text: scene.client.networkMode }, declared(connection, scene), ...tried(target, scene)],
+    evidence: [
+      { source: `docker inspect ${scene.client.name}: HostConfig.NetworkMode`, text: scene.client.networkMode },
+      declared(connection, scene),
+      ...tried(target, scene),
+    ],
     values: { ...base(connection, scene), container: scene.client.name },
   };
 };
@@ -257,19 +328,34 @@ const unknownHost: Judge = (connection, scene) => {
   const line = lineAbout(scene.log, 'name', [host], null);
   // Of a client that cannot be looked into, only its own log tells that it asked for the name in vain.
   const seen = target !== undefined && target.trial.outcome !== 'no-tool';
-  if (seen ? !isNameless(target) : !line && !(failsUnexplained(connection, scene) && isAlone(scene))) return null;
-  const names = [...nameTable(scene.stack.services).keys()];
-  const meant = byRole(connection, scene.stack) ?? nearest(host, scene.stack.services.map((each) => each.name), 1)[0] ?? null;
+  const unexplained = !line && failsUnexplained(connection, scene);
+  if (seen ? !isNameless(target) : !line && !(unexplained && isAmongItsOwn(scene.client, scene.stack, scene.networks))) return null;
+  // Every container answers to the first 12 digits of its id as well.
+  const names = [...nameTable(scene.stack.services).keys()].filter((name) => !/^[0-9a-f]{12}$/.test(name));
+  const meant =
+    byRole(connection, scene.stack) ??
+    nearest(
+      host,
+      scene.stack.services.map((each) => each.name),
+      1,
+    )[0] ??
+    null;
   return {
     reason: 'unknown-host',
-    message: `${scene.service.name} looks for "${host}", and nothing on its networks has that name${meant ? `; the ${STORES.includes(connection.kind) ? connection.kind : 'nearest'} service is "${meant}"` : ''}`,
-    evidence: [declared(connection, scene), ...tried(target, scene), ...logged(line, scene), { source: 'names on the networks of the stack', text: listed(names) }],
+    message: `${scene.service.name} looks for "${host}", and nothing on its networks has that name${meantIs(connection, meant)}`,
+    evidence: [
+      declared(connection, scene),
+      ...tried(target, scene),
+      ...logged(line ?? (unexplained ? knownErrorIn(scene.log) : null), scene),
+      { source: 'names on the networks of the stack', text: listed(names) },
+    ],
     values: { ...base(connection, scene), ...(meant ? { target: meant, nearest: meant } : {}) },
   };
 };
 
 /** Behind an inactive profile, or scaled to zero: it is missed only by a client that says so. */
-const isUnasked = (target: Service): boolean => target.spec !== null && (!target.spec.active || target.spec.replicas === 0) && target.containers.length === 0;
+const isUnasked = (target: Service): boolean =>
+  target.spec !== null && (!target.spec.active || target.spec.replicas === 0) && target.containers.length === 0;
 
 const steady = (target: Service, { now }: Scene): Container[] => running(target).filter((each) => !isFlapping(each, now));
 
@@ -282,15 +368,25 @@ const stateOf = ({ state }: Container): string => {
 const dependencyStopped: Judge = (connection, scene) => {
   const target = targetOf(connection, scene);
   if (!target || !scene.up || steady(target, scene).length > 0) return null;
-  const line = lineAbout(scene.log, 'name', [connection.host], null) ?? lineAbout(scene.log, 'connection', [connection.host], connection.port);
+  const line =
+    lineAbout(scene.log, 'name', [connection.host], null) ?? lineAbout(scene.log, 'connection', [connection.host], connection.port);
   if (isUnasked(target) && !line) return null;
   const first = target.containers[0];
   const state = first ? stateOf(first) : 'has no container';
   return {
     reason: 'dependency-stopped',
     message: `${scene.service.name} cannot reach ${connection.host}:${connection.port}: ${target.name} ${state}`,
-    evidence: [...(first ? [{ source: `docker inspect ${first.name}: State`, text: first.state.status }] : []), declared(connection, scene), ...tried(trialOf(connection, scene), scene), ...logged(line, scene)],
-    suspects: [{ service: target.name, check: 'container' }, { service: target.name, code: 'ports/taken' }, { service: target.name, check: 'compose' }],
+    evidence: [
+      ...(first ? [{ source: `docker inspect ${first.name}: State`, text: first.state.status }] : []),
+      declared(connection, scene),
+      ...tried(trialOf(connection, scene), scene),
+      ...logged(line, scene),
+    ],
+    suspects: [
+      { service: target.name, check: 'container' },
+      { service: target.name, code: 'ports/taken' },
+      { service: target.name, check: 'compose' },
+    ],
     values: base(connection, scene),
   };
 };
@@ -322,12 +418,18 @@ const noCommonNetwork: Judge = (connection, scene) => {
 
 const networkNames = (container: Container, stack: Stack): string[] => networksOf(container, stack).map((each) => each.network);
 
-const modeOf = ({ networkMode }: Container): string => (/^(host|none|container:|service:)/.test(networkMode) ? `network mode ${networkMode}` : 'no network');
+const modeOf = ({ networkMode }: Container): string =>
+  /^(host|none|container:|service:)/.test(networkMode) ? `network mode ${networkMode}` : 'no network';
 
 /** One container taken off its network is missed by all its clients, and misses all that it wants itself: that is one cut. */
 const sameCut = (target: Service, { service, stack }: Scene): Suspect[] => {
-  const clients = [...new Set(stack.connections.flatMap((each) => (each.to === target.name && isTried(each) ? [each.from] : [])))].toSorted();
-  return [target.name, ...clients.slice(0, clients.indexOf(service.name))].map((name) => ({ service: name, code: 'network/no-common-network' }));
+  const clients = [
+    ...new Set(stack.connections.flatMap((each) => (each.to === target.name && isTried(each) ? [each.from] : []))),
+  ].toSorted();
+  return [target.name, ...clients.slice(0, clients.indexOf(service.name))].map((name) => ({
+    service: name,
+    code: 'network/no-common-network',
+  }));
 };
 
 const hostPortInside: Judge = (connection, scene) => {
@@ -342,12 +444,12 @@ const hostPortInside: Judge = (connection, scene) => {
   if (!mapping || listens || (!wasRefused && listeners === null)) return null;
   return {
     reason: 'host-port-inside',
-    message: `${scene.service.name} uses port ${connection.port} of ${target.name}, which exists only on the host; inside the network it is ${mapping.containerPort}`,
+    message: `${scene.service.name} uses port ${connection.port} of ${target.name}, which is the one on the host; inside it is ${mapping.containerPort}`,
     evidence: [
       declared(connection, scene),
       ...tried(trialOf(connection, scene), scene),
       { source: `published ports of ${target.name}`, text: `${mapping.hostPort}→${mapping.containerPort}` },
-      ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: written(listeners) }] : []),
+      ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: writtenListeners(listeners) }] : []),
     ],
     values: { ...base(connection, scene), hostPort: String(mapping.hostPort), containerPort: String(mapping.containerPort) },
   };
@@ -372,7 +474,9 @@ const duplicateAlias: Judge = (connection, scene) => {
     message: `the name "${connection.host}" that ${scene.service.name} uses leads to ${own.name} and to ${listed(names)}`,
     evidence: [
       { source: `names on the networks of ${scene.service.name}`, text: `"${connection.host}": ${listed([own.name, ...names])}` },
-      ...(addresses.length > 0 ? [{ source: `from inside ${scene.service.name}`, text: `${connection.host} resolves to ${listed(addresses)}` }] : []),
+      ...(addresses.length > 0
+        ? [{ source: `from inside ${scene.service.name}`, text: `${connection.host} resolves to ${listed(addresses)}` }]
+        : []),
     ],
     values: { ...base(connection, scene), container: names[0]!, network: networkNames(own, scene.stack)[0] ?? '' },
   };
@@ -380,12 +484,22 @@ const duplicateAlias: Judge = (connection, scene) => {
 
 const sharers = (connection: Connection, target: Service, { client, stack }: Scene): string[] =>
   [...allContainers(stack), ...stack.oneOffs]
-    .filter((each) => isRunning(each) && each.service !== target.name && sharedEnds(client, each, stack).some((end) => end.names.includes(connection.host)))
+    .filter(
+      (each) =>
+        isRunning(each) &&
+        each.service !== target.name &&
+        sharedEnds(client, each, stack).some((end) => end.names.includes(connection.host)),
+    )
     .filter((each) => !isTeam(connection.host, target, serviceNamed(stack, each.service)))
     .map((each) => each.name);
 
 const isTeam = (host: string, target: Service, other: Service | undefined): boolean =>
-  other !== undefined && other.role === target.role && other.spec !== null && target.spec !== null && host !== target.name && host !== other.name;
+  other !== undefined &&
+  other.role === target.role &&
+  other.spec !== null &&
+  target.spec !== null &&
+  host !== target.name &&
+  host !== other.name;
 
 /** Containers of no service of ours are known by the network's list of members alone. */
 const foreignAnswers = (connection: Connection, target: Service, scene: Scene): string[] => {
@@ -394,7 +508,9 @@ const foreignAnswers = (connection: Connection, target: Service, scene: Scene): 
   const own = new Set(networksOf(scene.client, scene.stack).map((each) => each.networkId));
   const members = scene.networks.filter((each) => own.has(each.id)).flatMap((each) => each.members);
   const ours = new Set([...allContainers(scene.stack), ...scene.stack.oneOffs].map((each) => each.name));
-  return addresses.flatMap((address) => members.find((member) => member.ip.split('/')[0] === address && !ours.has(member.container))?.container ?? []);
+  return addresses.flatMap(
+    (address) => members.find((member) => member.ip.split('/')[0] === address && !ours.has(member.container))?.container ?? [],
+  );
 };
 
 const dnsFault: Judge = (connection, scene) => {
@@ -406,8 +522,14 @@ const dnsFault: Judge = (connection, scene) => {
   const detached = ends.every((end) => end.ip === '');
   return {
     reason: 'dns-fault',
-    message: `${target.name} runs on ${ends[0]!.network} ${detached ? 'without an address' : `as "${connection.host}"`}, and the name does not resolve inside ${scene.service.name}`,
-    evidence: [...tried(found, scene), { source: `names of ${target.name} on ${ends[0]!.network}`, text: `${listed(ends[0]!.names) || 'none'}${ends[0]!.ip ? ` at ${ends[0]!.ip}` : ', no address'}` }],
+    message: `${target.name} runs on ${ends[0]!.network} ${detached ? 'without an address' : `as "${connection.host}"`}, which ${scene.service.name} cannot resolve`,
+    evidence: [
+      ...tried(found, scene),
+      {
+        source: `names of ${target.name} on ${ends[0]!.network}`,
+        text: `${listed(ends[0]!.names) || 'none'}${ends[0]!.ip ? ` at ${ends[0]!.ip}` : ', no address'}`,
+      },
+    ],
     values: { ...base(connection, scene), network: ends[0]!.network },
   };
 };
@@ -420,7 +542,10 @@ const refused: Judge = (connection, scene) => {
   return {
     reason: 'refused',
     message: `${target.name} refuses ${scene.service.name} on port ${connection.port}`,
-    evidence: [...tried(found, scene), ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: written(listeners) }] : [])],
+    evidence: [
+      ...tried(found, scene),
+      ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: writtenListeners(listeners) }] : []),
+    ],
     suspects: [{ service: target.name }],
     values: base(connection, scene),
   };
@@ -441,7 +566,8 @@ const timeout: Judge = (connection, scene) => {
 
 const whyUnseen = (connection: Connection, scene: Scene): string => {
   const trial = trialOf(connection, scene)?.trial;
-  return `the way from ${scene.service.name} to ${connection.host}:${connection.port} could not be tried: ${trial?.text || trial?.outcome || 'no try was made'}`;
+  const why = trial?.text || trial?.outcome || 'no try was made';
+  return `the way from ${scene.service.name} to ${connection.host}:${connection.port} could not be tried: ${why}`;
 };
 
 const noteOf = (connections: Connection[], scene: Scene): string => {
@@ -450,7 +576,9 @@ const noteOf = (connections: Connection[], scene: Scene): string => {
   const unasked = connections.filter((each) => !isReached(trialOf(each, scene)) && each.to !== null && !isOurs(each, scene));
   return [
     ...(reached.length > 0 ? [`reaches ${listed(reached.map((each) => `${each.host}:${each.port}`))}`] : []),
-    ...(outside.length > 0 ? [`${listed(outside.map((each) => each.host))}, outside the stack, ${outside.length === 1 ? 'does' : 'do'} not resolve`] : []),
+    ...(outside.length > 0
+      ? [`${listed(outside.map((each) => each.host))}, outside the stack, ${outside.length === 1 ? 'does' : 'do'} not resolve`]
+      : []),
     ...(unasked.length > 0 ? [`${listed(unasked.map((each) => each.host))} ${unasked.length === 1 ? 'is' : 'are'} not active`] : []),
   ].join('; ');
 };

@@ -3,7 +3,8 @@ import { secondsUp } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Suspect } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
-import type { InsideFact, Listener, PortOwner, PublishedFact } from '../model/facts.ts';
+import type { Listener, PortOwner, PublishedFact } from '../model/facts.ts';
+import { onLoopback, ownListeners, writtenListeners } from '../model/listeners.ts';
 import { obstacleOf, portWanted } from '../model/start-error.ts';
 import { commandLine, connectionsTo, running, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
 
@@ -75,9 +76,18 @@ export const ports = defineCheck({
     if (hasNoPorts(container)) return { skip: `network mode ${container.networkMode} publishes nothing` };
     const inside = facts.inside.ok ? facts.inside.value : null;
     const published = facts.published.ok ? facts.published.value : null;
-    const scene: Scene = { service, container, published, listeners: listenersOf(inside), young: isYoung(service, now) };
+    const scene: Scene = {
+      service,
+      container,
+      published,
+      listeners: inside && ownListeners(inside.listeners),
+      young: isYoung(service, now),
+    };
     const mapped = asked(service);
-    const findings = [...oncePer(mapped.map((port) => judge(port, scene))), ...innerPorts(service, stack).flatMap((port) => loopbackOnly(port, scene) ?? [])];
+    const findings = [
+      ...oncePer(mapped.map((port) => judge(port, scene))),
+      ...innerPorts(service, stack).flatMap((port) => loopbackOnly(port, scene) ?? []),
+    ];
     if (findings.length > 0) return { findings: unique(findings) };
     if (mapped.length === 0) return inside || published ? { findings, note: 'publishes nothing' } : { skip: 'publishes nothing' };
     const unseen = mapped.filter((port) => port.protocol === 'tcp' && !answers(port, scene));
@@ -104,16 +114,18 @@ const asked = (service: Service): PortMapping[] =>
 
 /** Ports that other services of the stack use over the Docker network. */
 const innerPorts = (service: Service, stack: Stack): number[] => [
-  ...new Set(connectionsTo(stack, service.name).flatMap((each) => (each.kind === 'depends-on' || each.from === service.name || each.port <= 0 ? [] : [each.port]))),
+  ...new Set(
+    connectionsTo(stack, service.name).flatMap((each) =>
+      each.kind === 'depends-on' || each.from === service.name || each.port <= 0 ? [] : [each.port],
+    ),
+  ),
 ];
 
 /** `host`, `none` and another container's network: Docker publishes no port of such a container. */
 const hasNoPorts = (container: Container): boolean => /^(host|none|container:|service:)/.test(container.networkMode);
 
-const shown = ({ hostIp, hostPort, containerPort }: PortMapping): string => `${hostIp && hostIp !== '0.0.0.0' ? `${hostIp}:` : ''}${hostPort || 'any'}→${containerPort}`;
-
-/** Docker's DNS server has a socket of its own in every container. */
-const listenersOf = (inside: InsideFact | null): Listener[] | null => inside?.listeners.filter((each) => each.address !== '127.0.0.11') ?? null;
+const shown = ({ hostIp, hostPort, containerPort }: PortMapping): string =>
+  `${hostIp && hostIp !== '0.0.0.0' ? `${hostIp}:` : ''}${hostPort || 'any'}→${containerPort}`;
 
 const YOUNG_SECONDS = 10;
 
@@ -131,11 +143,18 @@ const takenPorts = (service: Service, owners: readonly PortOwner[]): Finding[] =
       return {
         reason: 'taken',
         message: `port ${wanted?.port ?? 'of the host'} that ${service.name} wants ${heldBy(owner)}`,
-        evidence: owner ? [...evidence, { source: `listeners of host port ${owner.port}`, text: owner.kind === 'nobody' ? 'nobody' : ownerName(owner) }] : evidence,
+        evidence: owner
+          ? [...evidence, { source: `listeners of host port ${owner.port}`, text: owner.kind === 'nobody' ? 'nobody' : ownerName(owner) }]
+          : evidence,
         values: {
           container: each.name,
           ...(wanted ? { port: String(wanted.port), hostPort: String(wanted.port) } : {}),
-          owner: owner && (owner.container ?? owner.pid) !== null ? ownerName(owner) : owner?.kind === 'nobody' ? 'a program that has ended since' : 'another program',
+          owner:
+            owner && (owner.container ?? owner.pid) !== null
+              ? ownerName(owner)
+              : owner?.kind === 'nobody'
+                ? 'a program that has ended since'
+                : 'another program',
           ...(owner?.project ? { project: owner.project } : {}),
           ...(owner?.pid ? { pid: String(owner.pid) } : {}),
         },
@@ -188,9 +207,6 @@ const answers = (port: PortMapping, scene: Scene): boolean => {
   return outcome === 'rejected' || ((layer === 'login' || layer === 'query') && outcome === 'failed');
 };
 
-/** Java shows IPv4 loopback as a mapped IPv6 address. */
-const onLoopback = ({ address }: Listener): boolean => /^(?:::ffff:)?127\.|^::1$/.test(address);
-
 const hasOpenListener = (port: number, listeners: Listener[]): boolean => listeners.some((each) => each.port === port && !onLoopback(each));
 
 const otherServer = (port: PortMapping, proof: string, { service }: Scene): Finding => ({
@@ -215,18 +231,22 @@ const notBound = (port: PortMapping, { service, container }: Scene): Finding => 
   values: { ...values(port), container: container.name },
 });
 
-const written = (listeners: Listener[]): string => listed(listeners.map((each) => `${each.address.includes(':') ? `[${each.address}]` : each.address}:${each.port}`)) || 'nothing listens';
-
-const listening = (listeners: Listener[], { service }: Scene): Evidence => ({ source: `listening sockets inside ${service.name}`, text: written(listeners) });
+const listening = (listeners: Listener[], { service }: Scene): Evidence => ({
+  source: `listening sockets inside ${service.name}`,
+  text: writtenListeners(listeners),
+});
 
 const loopbackOnly = (port: number, scene: Scene, mapping?: PortMapping): Finding | null => {
   const onPort = scene.listeners?.filter((each) => each.port === port) ?? [];
   if (onPort.length === 0 || !onPort.every(onLoopback)) return null;
   return {
     reason: 'loopback-only',
-    message: `${scene.service.name} listens on ${written(onPort)} only, where nobody outside its container can reach it`,
+    message: `${scene.service.name} listens on ${writtenListeners(onPort)} only, where nobody outside its container can reach it`,
     evidence: [listening(onPort, scene)],
-    values: { ...(mapping ? values(mapping, 'container') : { port: String(port), containerPort: String(port) }), address: onPort[0]!.address },
+    values: {
+      ...(mapping ? values(mapping, 'container') : { port: String(port), containerPort: String(port) }),
+      address: onPort[0]!.address,
+    },
   };
 };
 
@@ -244,15 +264,15 @@ const noListener = (port: PortMapping, scene: Scene): Finding | null => {
   const mapped = new Set(asked(service).map((each) => each.containerPort));
   const others = listeners.filter((each) => !mapped.has(each.port) && !SIDE_PORTS.has(each.port) && !onLoopback(each));
   const meant = others.filter((each) => isTold(scene.container, each.port));
-  // Some listen for their own ends first (Erlang's epmd, Elasticsearch's transport): while a program starts, only its orders prove its port.
+  // Some listen for their own ends first (Erlang's epmd, Elasticsearch's transport): of a young program only its orders prove its port.
   if (meant.length > 0 || (others.length > 0 && !young)) {
-    const [best] = meant.length > 0 ? meant : others;
+    const likely = meant.length > 0 ? meant : others;
     return {
       reason: 'wrong-container-port',
-      message: `the mapping ${shown(port)} leads to port ${port.containerPort} of ${service.name}, which listens on ${listed((meant.length > 0 ? meant : others).map((each) => String(each.port)))}`,
+      message: `the mapping ${shown(port)} leads to port ${port.containerPort} of ${service.name}, which listens on ${listed(likely.map((each) => String(each.port)))}`,
       evidence: [listening(listeners, scene)],
       // Where the mapping should lead, and where it leads.
-      values: { ...values(port, 'container'), containerPort: String(best!.port) },
+      values: { ...values(port, 'container'), containerPort: String(likely[0]!.port) },
     };
   }
   const served = listeners.some((each) => mapped.has(each.port) && !onLoopback(each));
@@ -267,7 +287,8 @@ const noListener = (port: PortMapping, scene: Scene): Finding | null => {
   };
 };
 
-const sameService = ({ name }: Service): Suspect[] => ['container', 'hot-reload', 'http-health', 'postgres', 'redis'].map((check) => ({ service: name, check }));
+const sameService = ({ name }: Service): Suspect[] =>
+  ['container', 'hot-reload', 'http-health', 'postgres', 'redis'].map((check) => ({ service: name, check }));
 
 const unreachable = (port: PortMapping, scene: Scene): Finding | null => {
   const trial = tryOf(port, scene)?.trial;
@@ -291,4 +312,5 @@ const unreachable = (port: PortMapping, scene: Scene): Finding | null => {
 const oncePer = (findings: (Finding | null)[]): Finding[] => findings.filter((each) => each !== null);
 
 /** IPv4 and IPv6 bindings of one mapping say the same. */
-const unique = (findings: Finding[]): Finding[] => findings.filter((each, index) => findings.findIndex((other) => other.message === each.message) === index);
+const unique = (findings: Finding[]): Finding[] =>
+  findings.filter((each, index) => findings.findIndex((other) => other.message === each.message) === index);

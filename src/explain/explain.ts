@@ -4,7 +4,7 @@
  * the connections it has. Each is linked to what is nearest to it, which is explained in its turn. What nothing explains is a root.
  */
 import { LAYERS, type Located, type Outcome, type Suspect } from '../model/check.ts';
-import { connectionsFrom, type Stack } from '../model/stack.ts';
+import { connectionsFrom, type Service, type Stack } from '../model/stack.ts';
 
 export interface Explanation {
   /** Most likely first. */
@@ -28,6 +28,7 @@ export const explain = (found: readonly Located[], outcomes: readonly Outcome[],
     failing,
     distances: new Map(stack.services.map((service) => [service.name, distancesFrom(stack, service.name)])),
     ranks: new Map(outcomes.map((outcome, index) => [outcome.id, index])),
+    folders: new Map(stack.services.map((service) => [service.name, bindSources(service)])),
   };
   const causes = new Map<string, Located>();
   for (const effect of failing) {
@@ -43,7 +44,13 @@ interface Scene {
   distances: Map<string, Distances>;
   /** Place of each instance in the report: the later, the more particular its question. */
   ranks: Map<string, number>;
+  /** Host folders that each service mounts. */
+  folders: Map<string, string[]>;
 }
+
+const bindSources = (service: Service): string[] => [
+  ...new Set(service.containers.flatMap((container) => container.mounts.filter(({ type }) => type === 'bind').map(({ source }) => source))),
+];
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -80,17 +87,48 @@ const candidates = (effect: Located, scene: Scene): Located[] => {
     const place = (each: Located) => suspects!.findIndex((suspect) => matches(suspect, each, effect));
     return pointedAt.toSorted((a, b) => place(a) - place(b) || byNearness(a, b, scene));
   }
-  if (effect.spec.kind === 'cause') return [];
+  const folder = scene.failing.filter((each) => isOfFolder(each, effect, scene));
+  if (folder.length > 0 || effect.spec.kind === 'cause') return folder.toSorted((a, b) => byNearness(a, b, scene));
   const here = others.filter((each) => each.service === effect.service && isBelow(each, effect, scene));
-  // Evidence that points at somebody in particular clears everybody else, but for what may stand between the two: files, networks, the same question.
-  if (suspects) return suspects.length === 0 ? [] : here.filter((each) => isGround(each) || each.check === effect.check).toSorted((a, b) => byNearness(a, b, scene));
+  // Evidence that points at somebody else in particular clears everybody else, but for what may stand between the two: files, networks, the same question.
+  if (suspects && pointsElsewhere(effect)) {
+    return here.filter((each) => isGround(each) || each.check === effect.check).toSorted((a, b) => byNearness(a, b, scene));
+  }
+  const strong = here.filter((each) => !isDrift(each)).toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)) || byNearness(a, b, scene));
+  if (strong.length > 0) return strong;
+  return [...upstream(effect, others, scene), ...here];
+};
+
+/** What fails along the connections, the nearest first: those that the service says to before those that it only waits for at its start. */
+const upstream = (effect: Located, others: readonly Located[], scene: Scene): Located[] => {
   const reach = effect.service === null ? undefined : scene.distances.get(effect.service);
   const far = (distance: Map<string, number> | undefined, each: Located) => distance?.get(each.service ?? '') ?? LAYERS.length * 1_000;
-  if (here.length > 0) return here.toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)) || byNearness(a, b, scene));
   return others
-    .filter((each) => each.service !== null && each.service !== effect.service && reach?.any.has(each.service))
+    .filter((each) => each.service !== null && each.service !== effect.service && !isDrift(each) && reach?.any.has(each.service))
     .toSorted((a, b) => far(reach?.spoken, a) - far(reach?.spoken, b) || far(reach?.any, a) - far(reach?.any, b) || byNearness(a, b, scene));
 };
+
+const pointsElsewhere = ({ finding, service }: Located): boolean =>
+  (finding.suspects ?? []).length === 0 || finding.suspects!.some((suspect) => suspect.service !== undefined && suspect.service !== service);
+
+/** That the container is not as the files say harms nobody by itself: it explains only what nothing else does. */
+const isDrift = ({ code }: Located): boolean => /^compose\/(env|image|mount|config)-drift$/.test(code);
+
+const FOLDER_FAULT = /^(static-files\/(not-built|stale-mount|unreadable)|hot-reload\/(stale-mount|source-missing|unreadable))$/;
+
+/** A fault of a host folder is one fault, whoever mounts it: the app that renders its templates from there fails too. */
+const isOfFolder = (candidate: Located, effect: Located, { folders, ranks }: Scene): boolean => {
+  const { hostPath } = candidate.finding.values ?? {};
+  if (!hostPath || !FOLDER_FAULT.test(candidate.code) || candidate.id === effect.id) return false;
+  if (effect.spec.kind === 'cause') {
+    return effect.code === candidate.code && effect.finding.values?.['hostPath'] === hostPath && (ranks.get(candidate.id) ?? 0) < (ranks.get(effect.id) ?? 0);
+  }
+  if (effect.check !== 'http-health' && effect.check !== 'proxy') return false;
+  const services = [effect.service, ...(effect.finding.suspects ?? []).map((suspect) => suspect.service)];
+  return services.some((service) => service && service !== candidate.service && folders.get(service)?.some((source) => overlaps(source, hostPath)));
+};
+
+const overlaps = (a: string, b: string): boolean => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
 
 /** What only somebody on the host can notice: inside the stack nobody goes through a published port, and a container's own probe does not either. */
 const ON_HOST_ONLY = /^ports\/(not-bound|other-server|wrong-container-port|unreachable)$/;
@@ -146,9 +184,12 @@ const explainedBy = (root: Located, failing: readonly Located[], causes: Map<str
     .map((outcome) => outcome.id);
 };
 
-/** Nearest the ground first; then what its own proof places; then what explains most. */
+/** Nearest the ground first; then what its own proof places; then what explains most. Drift that explains nothing comes last. */
 const byLikelihood = (a: Root, b: Root): number =>
+  Number(isIdleDrift(a)) - Number(isIdleDrift(b)) ||
   layer(a.located) - layer(b.located) ||
   Number(a.located.spec.kind === 'symptom') - Number(b.located.spec.kind === 'symptom') ||
   b.explains.length - a.explains.length ||
   compare(keyOf(a.located), keyOf(b.located));
+
+const isIdleDrift = ({ located, explains }: Root): boolean => isDrift(located) && explains.length === 0;

@@ -44,11 +44,20 @@ export const reportOf = (told: Told): Report => {
       summary: located.finding.message,
       evidence: located.finding.evidence,
       explains,
-      remedy: told.remedyFor(located),
+      remedy: remedyWithTwins(located, told),
     })),
     checks,
     notes: told.notes,
   };
+};
+
+/** The same fault of the same folder in another container is mended there too: its steps that change something are added. */
+const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
+  const remedy = told.remedyFor(root);
+  const twins = told.found.filter((each) => each.code === root.code && told.explanation.causes.get(keyOf(each)) === root);
+  const known = new Set(remedy?.steps.map(({ command }) => command));
+  const more = twins.flatMap((twin) => told.remedyFor(twin)?.steps ?? []).filter(({ command, effect }) => effect === 'changes' && command !== null && !known.has(command));
+  return remedy && { ...remedy, steps: [...remedy.steps, ...more] };
 };
 
 const checkReport = (outcome: Outcome, told: Told): CheckReport => {

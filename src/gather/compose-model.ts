@@ -49,7 +49,7 @@ export const specFromConfig = (name: string, service: ConfigService, model: Conf
     dependsOn: Object.fromEntries(
       Object.entries(service.depends_on ?? {}).map(([on, how]) => [on, (how.condition ?? 'service_started') as DependencyCondition]),
     ),
-    healthcheck: healthcheckOf(service.healthcheck),
+    healthcheck: healthcheckOf(service.healthcheck, vault),
     profiles,
     active: profiles.length === 0 || activeProfiles.includes('*') || profiles.some((profile) => activeProfiles.includes(profile)),
     replicas: service.deploy?.replicas ?? service.scale ?? 1,
@@ -79,10 +79,10 @@ const mountOf = (volume: NonNullable<ConfigService['volumes']>[number], model: C
   readOnly: volume.read_only ?? false,
 });
 
-const healthcheckOf = (check: ConfigService['healthcheck']): Healthcheck | null => {
+const healthcheckOf = (check: ConfigService['healthcheck'], vault: Vault): Healthcheck | null => {
   if (!check || check.disable || !check.test || check.test[0] === 'NONE') return null;
   return {
-    test: typeof check.test === 'string' ? ['CMD-SHELL', check.test] : check.test,
+    test: vault.maskArguments(typeof check.test === 'string' ? ['CMD-SHELL', check.test] : check.test),
     intervalMs: duration(check.interval) ?? 30_000,
     timeoutMs: duration(check.timeout) ?? 30_000,
     retries: check.retries ?? 3,

@@ -3,6 +3,7 @@
  * spellings of lists and maps, and merging of several files; not `extends`, `include` or build-time subtleties.
  */
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { ProjectFact } from '../model/facts.ts';
@@ -27,7 +28,7 @@ export const readPlainly = async (
     const shown = shownPath(file, place.workingDir);
     try {
       const text = await readFile(file, 'utf8');
-      const read: unknown = parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'silent' });
+      const read: unknown = parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'error' });
       if (!isPlain(read)) throw new Error('the top level is no mapping');
       const { value, required } = filled(read, variables, unset);
       if (required) {
@@ -141,20 +142,20 @@ const envFilesOf = async (value: unknown, base: string): Promise<{ values: Recor
 const serviceOf = (raw: Plain, base: string): ConfigService => {
   const build = raw['build'];
   const context = isPlain(build) ? build['context'] : build;
-  const list = (key: string): string[] | null | undefined =>
-    typeof raw[key] === 'string' ? shellWords(raw[key]) : Array.isArray(raw[key]) ? raw[key].map(String) : (raw[key] as null | undefined);
+  const list = (key: string): string[] | null => {
+    const value = raw[key];
+    return Array.isArray(value) ? value.map(String) : value === undefined || value === null ? null : shellWords(String(value));
+  };
   return {
     ...(raw as ConfigService),
-    command: list('command') ?? null,
-    entrypoint: list('entrypoint') ?? null,
+    command: list('command'),
+    entrypoint: list('entrypoint'),
     ...(build !== undefined && { build: { ...(isPlain(build) ? build : {}), context: resolve(base, typeof context === 'string' ? context : '.') } }),
     environment: asMap(raw['environment']) as Record<string, string>,
     ports: asList(raw['ports']).flatMap(portsOf),
     volumes: asList(raw['volumes']).map((each) => volumeOf(each, base)),
     networks: raw['networks'] === undefined ? (raw['network_mode'] ? {} : { default: null }) : asMap(raw['networks']),
-    depends_on: Array.isArray(raw['depends_on'])
-      ? Object.fromEntries((raw['depends_on'] as string[]).map((each) => [each, { condition: 'service_started' }]))
-      : (asMap(raw['depends_on']) as Record<string, { condition?: string }>),
+    depends_on: Object.fromEntries(Object.entries(asMap(raw['depends_on'])).map(([on, how]) => [on, isPlain(how) ? how : {}])),
     profiles: asList(raw['profiles']).map(String),
   };
 };
@@ -197,5 +198,5 @@ const volumeOf = (volume: unknown, base: string): NonNullable<ConfigService['vol
   const [first = '', second, mode] = String(volume).split(':');
   if (second === undefined) return { type: 'volume', target: first };
   const bind = /^[./~]/.test(first);
-  return { type: bind ? 'bind' : 'volume', source: bind ? resolve(base, first) : first, target: second, read_only: /\bro\b/.test(mode ?? '') };
+  return { type: bind ? 'bind' : 'volume', source: bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first, target: second, read_only: /\bro\b/.test(mode ?? '') };
 };

@@ -2,13 +2,16 @@
 import type Dockerode from 'dockerode';
 import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { posix } from 'node:path';
 import { Duplex, PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import type { EngineAddress } from './engine-address.ts';
-import { EngineError, type EngineClient, type ExecResult } from './engine-client.ts';
+import { EngineError, type EngineClient } from './engine-client.ts';
+import { collectText, demultiplex, frameReader, splitLines } from './engine-stream.ts';
 
 const CALL_MS = 5_000;
 const MEBIBYTE = 1024 * 1024;
+const MOST_HOPS = 5;
 
 /** docker-modem's own `dial`, which the typings leave out. */
 interface Modem {
@@ -72,11 +75,12 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       return { server: header('server'), apiVersion: header('api-version') };
     },
 
-    get: (path, query = {}, signal) =>
-      dial(
-        { path: `${path}?`, method: 'GET', options: { _query: encodeQuery(query) } },
-        limit(CALL_MS, signal),
-      ),
+    async get<T>(path: string, query: Record<string, unknown> = {}, signal?: AbortSignal) {
+      const answer = await dial<T>({ path: `${path}?`, method: 'GET', options: { _query: encodeQuery(query) } }, limit(CALL_MS, signal));
+      // docker-modem hands over what is no JSON as bytes.
+      if (Buffer.isBuffer(answer)) throw new EngineError('what answers there is no Docker Engine API: it does not answer in JSON', 200, '');
+      return answer;
+    },
 
     async logs(id, { tty, since, tail = 200, signal, maxBytes = MEBIBYTE }) {
       const within = limit(CALL_MS, signal);
@@ -86,8 +90,9 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       let kept = 0;
       const sink = (name: 'stdout' | 'stderr') =>
         splitLines((text) => {
-          lines.push({ stream: name, ...splitTime(text) });
-          kept += text.length;
+          const line = { stream: name, ...splitTime(text) };
+          lines.push(line);
+          kept += line.text.length;
           while (kept > maxBytes && lines.length > 1) kept -= lines.shift()!.text.length;
         });
       const [out, err] = [sink('stdout'), sink('stderr')];
@@ -100,16 +105,14 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
     async exec(id, command, { timeoutMs = 2_000, signal, maxBytes = MEBIBYTE, user } = {}) {
       const within = limit(timeoutMs, signal);
       const { execId, socket } = await startExec(id, command, within, false, user);
-      const text = { stdout: '', stderr: '' };
-      const take = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
-        if (text[name].length < maxBytes) text[name] += chunk.toString('utf8').slice(0, maxBytes - text[name].length);
-      };
-      const ended = await demultiplex(socket, false, { stdout: take('stdout'), stderr: take('stderr') }, within).then(
+      const [stdout, stderr] = [collectText(maxBytes), collectText(maxBytes)];
+      const ended = await demultiplex(socket, false, { stdout: stdout.write, stderr: stderr.write }, within).then(
         () => true,
         () => false,
       );
       socket.destroy();
-      if (!ended) return { exitCode: null, ...text } satisfies ExecResult;
+      const text = { stdout: stdout.text(), stderr: stderr.text() };
+      if (!ended) return { exitCode: null, ...text };
       const state = await dial<{ ExitCode: number | null }>({ path: `/exec/${execId}/json`, method: 'GET' }, limit(CALL_MS, signal));
       return { exitCode: state.ExitCode, ...text };
     },
@@ -126,14 +129,22 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
 
     async readTree(id, path, { maxBytes = 4 * MEBIBYTE, signal } = {}) {
       const within = limit(CALL_MS, signal);
-      const stream = await openStream(
-        { path: `/containers/${id}/archive?`, method: 'GET', options: { _query: { path } } },
-        within,
-      ).catch((error: EngineError) => {
-        if (error.status === 404) return null;
-        throw error;
-      });
-      return stream && untar(stream, path, maxBytes, within);
+      const wanted = posix.normalize(path).replace(/(?<=.)\/$/, '');
+      let at = wanted;
+      // The archive of a link is the link.
+      for (let hop = 0; hop < MOST_HOPS; hop++) {
+        const stream = await openStream({ path: `/containers/${id}/archive?`, method: 'GET', options: { _query: { path: at } } }, within).catch(
+          (error: EngineError) => {
+            if (error.status === 404) return null;
+            throw error;
+          },
+        );
+        if (!stream) return null;
+        const { files, link } = await untar(stream, at, maxBytes, within);
+        if (link === null) return new Map([...files].map(([name, content]) => [wanted + name.slice(at.length), content]));
+        at = link;
+      }
+      return null;
     },
 
     close() {
@@ -171,7 +182,7 @@ const limit = (ms: number, signal: AbortSignal | undefined): AbortSignal =>
   signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms);
 
 const toEngineError = (error: Error & { statusCode?: number; code?: string; json?: unknown }, signal: AbortSignal): EngineError => {
-  const said = (error.json as { message?: string } | null | undefined)?.message ?? error.message;
+  const said = (error.json as { message?: string } | null | undefined)?.message ?? error.message.replace(/^\(HTTP code \d+\) .*? - /, '');
   const timedOut = signal.aborted && (signal.reason as Error | undefined)?.name === 'TimeoutError';
   return new EngineError(timedOut ? 'the engine did not answer in time' : said.trim(), error.statusCode ?? null, timedOut ? 'ETIMEDOUT' : (error.code ?? ''));
 };
@@ -190,63 +201,6 @@ const splitTime = (line: string): { time: string | null; text: string } => {
   const found = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ?(.*)$/s.exec(line);
   return found ? { time: found[1]!, text: found[2]! } : { time: null, text: line };
 };
-
-/** One line never grows past this; the rest of it is dropped. */
-const LINE_LIMIT = 8_192;
-
-const splitLines = (onLine: (line: string) => void) => {
-  let rest = '';
-  return {
-    write(chunk: Buffer) {
-      const parts = (rest + chunk.toString('utf8')).split('\n');
-      rest = parts.pop()!.slice(0, LINE_LIMIT);
-      for (const part of parts) onLine(part.replace(/\r$/, '').slice(0, LINE_LIMIT));
-    },
-    end() {
-      if (rest) onLine(rest);
-    },
-  };
-};
-
-type Sinks = { stdout: (chunk: Buffer) => void; stderr: (chunk: Buffer) => void };
-
-/** Docker's frame: stream (1 byte), three zeros, length (4 bytes, big endian), payload. A TTY has no frames. */
-const frameReader = (sinks: Sinks) => {
-  let buffered: Buffer = Buffer.alloc(0);
-  return (chunk: Buffer): void => {
-    buffered = buffered.length ? Buffer.concat([buffered, chunk]) : chunk;
-    while (buffered.length >= 8) {
-      const kind = buffered[0]!;
-      if (kind > 2 || buffered[1] || buffered[2] || buffered[3]) {
-        sinks.stdout(buffered);
-        buffered = Buffer.alloc(0);
-        return;
-      }
-      const end = 8 + buffered.readUInt32BE(4);
-      if (buffered.length < end) return;
-      sinks[kind === 2 ? 'stderr' : 'stdout'](buffered.subarray(8, end));
-      buffered = buffered.subarray(end);
-    }
-  };
-};
-
-const demultiplex = (stream: Readable, tty: boolean, sinks: Sinks, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const stop = () => {
-      stream.destroy();
-      reject(new EngineError('the engine did not answer in time', null, 'ETIMEDOUT'));
-    };
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    const read = tty ? sinks.stdout : frameReader(sinks);
-    stream.on('data', read);
-    stream.once('error', (error: Error & { code?: string }) => reject(new EngineError(error.message, null, error.code ?? '')));
-    stream.once('end', resolve);
-    stream.once('close', () => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    });
-  });
 
 /** Splits the answers of a taken-over exec connection; what is written passes through. */
 const demultiplexedDuplex = (socket: Duplex, onStderr: ((text: string) => void) | undefined): Duplex => {
@@ -280,15 +234,17 @@ const demultiplexedDuplex = (socket: Duplex, onStderr: ((text: string) => void) 
   return duplex;
 };
 
-const untar = async (stream: Readable, path: string, maxBytes: number, signal: AbortSignal): Promise<Map<string, Buffer>> => {
+/** Files by their paths; `link` is where the path itself leads, when it is a link and nothing else. */
+const untar = async (stream: Readable, path: string, maxBytes: number, signal: AbortSignal): Promise<{ files: Map<string, Buffer>; link: string | null }> => {
   const { extract } = await import('tar-stream');
   const unpack = extract();
   const stop = () => stream.destroy(new EngineError('the engine did not answer in time', null, 'ETIMEDOUT'));
   signal.addEventListener('abort', stop, { once: true });
   stream.once('error', (error) => unpack.destroy(error));
   stream.pipe(unpack);
-  const parent = path.replace(/\/[^/]*\/?$/, '');
+  const parent = path.replace(/\/[^/]*$/, '');
   const files = new Map<string, Buffer>();
+  const links: [from: string, to: string][] = [];
   let total = 0;
   try {
     for await (const entry of unpack) {
@@ -298,11 +254,15 @@ const untar = async (stream: Readable, path: string, maxBytes: number, signal: A
         if (total > maxBytes) throw new EngineError(`${path} is larger than ${maxBytes} bytes`, null, 'EFBIG');
         chunks.push(chunk);
       }
-      if (entry.header.type === 'file') files.set(`${parent}/${entry.header.name}`.replace(/\/$/, ''), Buffer.concat(chunks));
+      const name = `${parent}/${entry.header.name}`.replace(/\/$/, '');
+      if (entry.header.type === 'file') files.set(name, Buffer.concat(chunks));
+      else if (entry.header.linkname) links.push([name, posix.resolve(posix.dirname(name), entry.header.linkname)]);
     }
   } finally {
     signal.removeEventListener('abort', stop);
     stream.destroy();
   }
-  return files;
+  // Debian's nginx: `sites-enabled/x` → `../sites-available/x`.
+  for (const [from, to] of links) if (files.has(to)) files.set(from, files.get(to)!);
+  return { files, link: links.find(([from]) => from === path)?.[1] ?? null };
 };

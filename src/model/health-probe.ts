@@ -27,12 +27,18 @@ export const brokenProbe = (probe: ProbeResult, listeners: readonly Listener[]):
 
 const missingProgram = (program: string, why: string): BrokenProbe => {
   if (/\s/.test(program)) return { says: `Docker takes "${program}" for the name of one program`, values: { program } };
-  return { says: `it calls ${program}, which ${why.startsWith('permission') ? 'is not executable' : 'is not in the container'}`, values: { program } };
+  return {
+    says: `it calls ${program}, which ${why.startsWith('permission') ? 'is not executable' : 'is not in the container'}`,
+    values: { program },
+  };
 };
 
 const onlyIpv4 = (probe: ProbeResult, listeners: readonly Listener[]): BrokenProbe | null => {
   const port = Number(V6_REFUSED.exec(probe.output)?.[1]);
   const onPort = listeners.filter((each) => each.port === port);
   if (!port || onPort.length === 0 || onPort.some((each) => each.family === 6)) return null;
-  return { says: `it asks [::1]:${port}, and the service listens on ${onPort[0]!.address}:${port} only`, values: { port: String(port), address: '::1' } };
+  return {
+    says: `it asks [::1]:${port}, and the service listens on ${onPort[0]!.address}:${port} only`,
+    values: { port: String(port), address: '::1' },
+  };
 };

@@ -6,7 +6,7 @@ import type { LogLine } from './facts.ts';
 import type { Role } from './stack.ts';
 
 /** Where a line points: to the other side of a connection, to the compose files, or nowhere beyond the service. */
-export type Blame = 'name' | 'connection' | 'postgres' | 'redis' | 'variable' | 'data-path' | 'command' | 'format' | 'self';
+type Blame = 'name' | 'connection' | 'postgres' | 'redis' | 'variable' | 'data-path' | 'command' | 'format' | 'self';
 
 interface Signature {
   id: string;
@@ -45,20 +45,37 @@ const SPECIFIC: Signature[] = [
   refused('redis-py-refused', /Error 111 connecting to (?<host>[^\s:]+):(?<port>\d+)/),
   refused('mysql-refused', /Can't connect to (?:MySQL|MariaDB)? ?server on '(?<host>[^':]+)(?::(?<port>\d+))?'/),
   refused('celery-refused', /Cannot connect to (?:amqp|redis)s?:\/\/(?:[^@\s]{0,200}@)?(?<host>[^\s:/@]{1,100}):(?<port>\d+)/),
-  silent('libpq-silent', /connection to server at "(?<host>[^"]+)"[^,]{0,80}, port (?<port>\d+) failed: (?:timeout|Connection timed out|No route)/),
+  silent(
+    'libpq-silent',
+    /connection to server at "(?<host>[^"]+)"[^,]{0,80}, port (?<port>\d+) failed: (?:timeout|Connection timed out|No route)/,
+  ),
   silent('node-silent', /(?:ETIMEDOUT|EHOSTUNREACH) \[?(?<host>[0-9a-f.:]*[0-9a-f])\]?:(?<port>\d+)\b/),
   silent('go-silent', /dial tcp \[?(?<host>[^\s\]]{1,253}?)\]?:(?<port>\d+): (?:i\/o timeout|connect: no route to host)/),
 
   signature('postgres-no-password', 'variable', 'the superuser password is empty', /superuser password is not specified/),
-  signature('mysql-no-password', 'variable', 'the root password is empty', /Database is uninitialized and password option is not specified/),
-  signature('postgres-data-path', 'data-path', 'from 18 on, Postgres images refuse a mount at /var/lib/postgresql/data', /in 18\+, these Docker images|\(unused mount\/volume\)/),
+  signature(
+    'mysql-no-password',
+    'variable',
+    'the root password is empty',
+    /Database is uninitialized and password option is not specified/,
+  ),
+  signature(
+    'postgres-data-path',
+    'data-path',
+    'from 18 on, Postgres images refuse a mount at /var/lib/postgresql/data',
+    /in 18\+, these Docker images|\(unused mount\/volume\)/,
+  ),
 
   pg('postgres-password', 'Postgres rejected the password', /password authentication failed for user "/),
   pg('postgres-role', 'Postgres has no such role', /role "[^"]+" does not exist/),
   pg('postgres-database', 'Postgres has no such database', /database "[^"]+" does not exist/),
   pg('postgres-hba', 'Postgres has no pg_hba.conf entry for the client', /no pg_hba\.conf entry for/),
   pg('postgres-clients', 'Postgres is out of connections', /too many clients already|remaining connection slots are reserved/),
-  pg('postgres-starting', 'Postgres does not accept connections yet', /the database system is (?:starting up|shutting down|in recovery|not yet accepting)/),
+  pg(
+    'postgres-starting',
+    'Postgres does not accept connections yet',
+    /the database system is (?:starting up|shutting down|in recovery|not yet accepting)/,
+  ),
   pg('postgres-read-only', 'Postgres refuses to write', /cannot execute .{1,60} in a read-only transaction/),
   redis('redis-noauth', 'Redis wants a password', /\bNOAUTH\b|Authentication required\.$/),
   redis('redis-wrongpass', 'Redis rejected the password', /\bWRONGPASS\b/),
@@ -70,7 +87,11 @@ const SPECIFIC: Signature[] = [
   redis('redis-clients', 'Redis is out of connections', /max number of clients reached/),
   redis('redis-protected', 'Redis runs in protected mode', /DENIED Redis is running in protected mode/),
 
-  own('postgres-version', 'the data is of another Postgres version', /database files are incompatible with server|initialized by PostgreSQL version/),
+  own(
+    'postgres-version',
+    'the data is of another Postgres version',
+    /database files are incompatible with server|initialized by PostgreSQL version/,
+  ),
   own('postgres-wal', 'Postgres found no valid checkpoint', /could not locate a valid checkpoint record/),
   own('redis-rdb', 'the dump was written by a newer Redis', /Can't handle RDB format version/),
   own('redis-aof', 'the append-only file is damaged', /Bad file format reading the append only file/),
@@ -86,18 +107,39 @@ const SPECIFIC: Signature[] = [
   own('nginx-config', 'nginx refuses its configuration', /\[emerg\]/),
   own('pid-file', 'a pid file of an earlier run is in the way', /server is already running\. Check /),
   // A carriage return is no letter: on its way here it became U+FFFD.
-  own('crlf', 'a script has Windows line ends', /\\r'?: (?:No such file|(?:command )?not found)|[\r\ufffd]'?: (?:invalid option|No such file|(?:command )?not found)/),
-  own('watchers', 'the host is out of file watchers', /System limit for number of file watchers|Too many open files \(os error 24\)|EMFILE: too many open files, watch/),
+  own(
+    'crlf',
+    'a script has Windows line ends',
+    /\\r'?: (?:No such file|(?:command )?not found)|[\r\ufffd]'?: (?:invalid option|No such file|(?:command )?not found)/,
+  ),
+  own(
+    'watchers',
+    'the host is out of file watchers',
+    /System limit for number of file watchers|Too many open files \(os error 24\)|EMFILE: too many open files, watch/,
+  ),
   own('map-count', 'vm.max_map_count is too low', /vm\.max_map_count \[\d+\] is too low/),
   own('avx', 'the processor lacks AVX', /requires a CPU with AVX/),
-  signature('exec-missing', 'command', 'the command, or the interpreter that its first line names, is missing', /\bexec \S{1,200}: no such file or directory/),
+  signature(
+    'exec-missing',
+    'command',
+    'the command, or the interpreter that its first line names, is missing',
+    /\bexec \S{1,200}: no such file or directory/,
+  ),
   signature('exec-format', 'format', 'the command is of another architecture, or has no #! line', /exec format error/),
 ];
 
 /** Each leaves open whose fault it is; taken when nothing better is found. */
 const GENERIC: Signature[] = [
-  signature('shell-missing', 'command', 'a command was not found', /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: [^:]{1,100}: command not found|^\S{1,100}: \d+: [^:]{1,100}: not found/),
-  name('name', /Temporary failure in name resolution|Name or service not known|Name does not resolve|No address associated with hostname|ENOTFOUND|EAI_AGAIN/),
+  signature(
+    'shell-missing',
+    'command',
+    'a command was not found',
+    /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: [^:]{1,100}: command not found|^\S{1,100}: \d+: [^:]{1,100}: not found/,
+  ),
+  name(
+    'name',
+    /Temporary failure in name resolution|Name or service not known|Name does not resolve|No address associated with hostname|ENOTFOUND|EAI_AGAIN/,
+  ),
   refused('refused', /connection refused|ECONNREFUSED/i),
   own('disk', 'no space is left on a device', /No space left on device/i),
   own('port', 'an address is in use inside the container', /address already in use|EADDRINUSE/i),
@@ -144,10 +186,21 @@ export const knownErrorIn = (lines: readonly Pick<LogLine, 'text'>[], role: Role
 };
 
 /** A line that says a name of this kind did not resolve, or a connection to it failed. */
-export const lineAbout = (lines: readonly Pick<LogLine, 'text'>[], blame: 'name' | 'connection', hosts: readonly string[], port: number | null): KnownError | null => {
+export const lineAbout = (
+  lines: readonly Pick<LogLine, 'text'>[],
+  blame: 'name' | 'connection',
+  hosts: readonly string[],
+  port: number | null,
+): KnownError | null => {
   for (const { text } of lines.slice(-RECENT_LINES).reverse()) {
     const known = matchOf(text, SPECIFIC, 'unknown');
-    if (known?.blame === blame && known.host !== null && hosts.includes(known.host) && (port === null || known.port === null || known.port === port)) return known;
+    if (
+      known?.blame === blame &&
+      known.host !== null &&
+      hosts.includes(known.host) &&
+      (port === null || known.port === null || known.port === port)
+    )
+      return known;
   }
   return null;
 };

@@ -17,7 +17,7 @@ export const plainPath = (path: string): string => {
 export const samePath = (a: string, b: string): boolean => plainPath(a) === plainPath(b);
 
 /** Relative paths are of this folder. */
-export const within = (folder: string, path: string): string => (/^(\/|[A-Za-z]:[\\/])/.test(path) ? path : `${folder}/${path}`);
+const within = (folder: string, path: string): string => (/^(\/|[A-Za-z]:[\\/])/.test(path) ? path : `${folder}/${path}`);
 
 /** Compose files that made the container and were not read now: other `-f` flags, or another `COMPOSE_FILE`. */
 export const absentFiles = (container: Container, project: ProjectFact): string[] => {

@@ -1,4 +1,5 @@
 /** Can one container speak to another by a name? Pure questions about networks, names and aliases. */
+import type { NetworkFact } from './facts.ts';
 import type { Attachment, Container, Stack } from './stack.ts';
 
 /** Networks that a container speaks on. One that lives in another's network namespace has none of its own. */
@@ -18,7 +19,8 @@ export const namelessMode = (container: Container): 'host' | 'bridge' | null => 
 };
 
 /** A container that was never started has no network id yet; its network's name must do. */
-const isSame = (a: Attachment, b: Attachment): boolean => (a.networkId && b.networkId ? a.networkId === b.networkId : a.network === b.network);
+const isSame = (a: Attachment, b: Attachment): boolean =>
+  a.networkId && b.networkId ? a.networkId === b.networkId : a.network === b.network;
 
 /** The ends of `target` on the networks that it shares with `client`. */
 export const sharedEnds = (client: Container, target: Container, stack: Stack): Attachment[] => {
@@ -27,6 +29,18 @@ export const sharedEnds = (client: Container, target: Container, stack: Stack): 
 };
 
 /** `extra_hosts`, as `host:ip` or `host=ip`. */
-export const isExtraHost = (container: Container, host: string): boolean => container.extraHosts.some((each) => each.startsWith(`${host}:`) || each.startsWith(`${host}=`));
+export const isExtraHost = (container: Container, host: string): boolean =>
+  container.extraHosts.some((each) => each.startsWith(`${host}:`) || each.startsWith(`${host}=`));
 
 export const isAddress = (host: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || host.includes(':');
+
+/** No other container lives in its network namespace, and none that is not of the stack shares a network with it. */
+export const isAmongItsOwn = (client: Container, stack: Stack, networks: readonly NetworkFact[]): boolean => {
+  const lodgers = allContainers(stack).some(
+    (each) => each !== client && [`container:${client.id}`, `service:${client.service}`].includes(each.networkMode),
+  );
+  const names = new Set([...allContainers(stack), ...stack.oneOffs].map((each) => each.name));
+  const own = new Set(networksOf(client, stack).map((each) => each.networkId));
+  const strangers = networks.some((each) => own.has(each.id) && each.members.some((member) => !names.has(member.container)));
+  return !lodgers && !strangers && !/^(container|service):/.test(client.networkMode);
+};

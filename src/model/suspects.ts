@@ -9,12 +9,19 @@ import { connectionsFrom, type Service, type Stack } from './stack.ts';
 export const suspectsOf = (known: KnownError | null, service: Service, stack: Stack): Suspect[] | undefined => {
   switch (known?.blame) {
     case 'name':
-      return [...ofProxy(service), { service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name, check: 'container' }))];
+      return [
+        ...ofProxy(service),
+        { service: service.name, check: 'network' },
+        ...otherSides(known, service, stack).map((name) => ({ service: name, check: 'container' })),
+      ];
     case 'connection':
       return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name }))];
     case 'postgres':
     case 'redis':
-      return [{ service: service.name, check: 'compose' }, ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` }))];
+      return [
+        { service: service.name, check: 'compose' },
+        ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` })),
+      ];
     case 'variable':
       return [{ code: 'compose/variable-unset' }, { code: 'compose/required-variable' }, { service: service.name, check: 'compose' }];
     case 'data-path':
@@ -37,10 +44,17 @@ const otherSides = ({ host }: KnownError, service: Service, stack: Stack): strin
   const all = [...new Set(connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []))];
   if (host === null) return all.filter((name) => name !== service.name);
   if (isLoopback(host)) return [];
-  const named = connectionsFrom(stack, service.name).find((connection) => connection.host === host)?.to ?? nameTable(stack.services).get(host) ?? serviceAt(stack, host)?.name;
+  const named =
+    connectionsFrom(stack, service.name).find((connection) => connection.host === host)?.to ??
+    nameTable(stack.services).get(host) ??
+    serviceAt(stack, host)?.name;
   return named && named !== service.name ? [named] : [];
 };
 
 const servers = (kind: 'postgres' | 'redis', service: Service, stack: Stack): string[] => [
-  ...new Set(connectionsFrom(stack, service.name).flatMap((connection) => (connection.kind === kind && connection.to !== null ? [connection.to] : []))),
+  ...new Set(
+    connectionsFrom(stack, service.name).flatMap((connection) =>
+      connection.kind === kind && connection.to !== null ? [connection.to] : [],
+    ),
+  ),
 ];

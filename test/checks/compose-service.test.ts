@@ -26,7 +26,9 @@ const projectOf = (parts: Partial<ProjectFact> = {}): ProjectFact => ({
 });
 
 const loginOf = (outcome: 'ok' | 'rejected' | undefined): Fact<unknown> =>
-  outcome ? fact({ attempts: [{ client: 'app', source: 'env DATABASE_URL', trial: { layer: outcome === 'ok' ? 'done' : 'login', outcome } }] }) : gap('not tried');
+  outcome
+    ? fact({ attempts: [{ client: 'app', source: 'env DATABASE_URL', trial: { layer: outcome === 'ok' ? 'done' : 'login', outcome } }] })
+    : gap('not tried');
 
 const look = (service: Service, { others = [], project = {}, images = [], connections = [], login }: Extra = {}) =>
   ask(composeService, {
@@ -39,7 +41,8 @@ const look = (service: Service, { others = [], project = {}, images = [], connec
 const short = (service: Service, extra: Extra = {}): string => inShort(composeService, look(service, extra));
 
 type Parts = Parameters<typeof makeService>[0];
-const service = (spec: NonNullable<Parts>['spec'], container: object = {}, parts: Parts = {}): Service => makeService({ ...parts, spec, containers: [container] });
+const service = (spec: NonNullable<Parts>['spec'], container: object = {}, parts: Parts = {}): Service =>
+  makeService({ ...parts, spec, containers: [container] });
 
 const MARK_A = '‹secret:aaaaaaaa›';
 const MARK_B = '‹secret:bbbbbbbb›';
@@ -48,22 +51,72 @@ describe('compose of a service: environment', () => {
   it.each<[string, Service, Extra, string]>([
     ['the same', service({ environment: { A: '1' } }, { env: { A: '1', PATH: '/bin' } }), {}, 'pass'],
     ['another value', service({ environment: { A: '2' } }, { env: { A: '1' } }), {}, 'warn env-drift'],
-    ['another value of what it connects to', service({ environment: { DATABASE_URL: 'postgres://db2/x' } }, { env: { DATABASE_URL: 'postgres://db/x' } }), { connections: [makeConnection()] }, 'fail env-drift'],
+    [
+      'another value of what it connects to',
+      service({ environment: { DATABASE_URL: 'postgres://db2/x' } }, { env: { DATABASE_URL: 'postgres://db/x' } }),
+      { connections: [makeConnection()] },
+      'fail env-drift',
+    ],
     ['another secret', service({ environment: { PASSWORD: MARK_A } }, { env: { PASSWORD: MARK_B } }), {}, 'fail env-drift'],
     ['a key that came later', service({ environment: { A: '1' } }), {}, 'warn env-drift'],
     ['FA-40 a blank by design', service({ environment: { FOO: '' } }), {}, 'pass'],
     ['FA-40 a blank that the container has', service({ environment: { FOO: '' } }, { env: { FOO: '' } }), {}, 'pass'],
     ['a blank where there was a value', service({ environment: { FOO: '' } }, { env: { FOO: '1' } }), {}, 'warn env-drift'],
-    ['a blank that an unset variable left: told elsewhere', service({ environment: { A: '' } }, { env: { A: '1' } }), { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } }, 'pass'],
-    ['the same, within a URL', service({ environment: { U: 'postgres://u:@db/x' } }, { env: { U: `postgres://u:${MARK_A}@db/x` } }), { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } }, 'pass'],
-    ['another value, while some other variable is unset', service({ environment: { A: '1' } }, { env: { A: '22' } }), { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } }, 'warn env-drift'],
-    ['a form that a plain reading does not resolve', service({ environment: { A: '${B:+c}' } }, { env: { A: 'c' } }), { project: { loadedBy: 'plain' } }, 'pass'],
+    [
+      'a blank that an unset variable left: told elsewhere',
+      service({ environment: { A: '' } }, { env: { A: '1' } }),
+      { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } },
+      'pass',
+    ],
+    [
+      'the same, within a URL',
+      service({ environment: { U: 'postgres://u:@db/x' } }, { env: { U: `postgres://u:${MARK_A}@db/x` } }),
+      { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } },
+      'pass',
+    ],
+    [
+      'another value, while some other variable is unset',
+      service({ environment: { A: '1' } }, { env: { A: '22' } }),
+      { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } },
+      'warn env-drift',
+    ],
+    [
+      'a form that a plain reading does not resolve',
+      service({ environment: { A: '${B:+c}' } }, { env: { A: 'c' } }),
+      { project: { loadedBy: 'plain' } },
+      'pass',
+    ],
     ['a key named like a property of every object', service({ environment: { constructor: 'x' } }), {}, 'warn env-drift'],
-    ['one of several replicas', makeService({ spec: { environment: { A: '2' }, replicas: 2 }, containers: [{ env: { A: '2' } }, { env: { A: '1' } }] }), {}, 'warn env-drift'],
-    ['FA-1 of a builder that ended', service({ environment: { A: '2' } }, { state: { status: 'exited' } }, { role: 'build-only' }), {}, 'pass'],
-    ['FA-32 of a container that other files made', service({ environment: { TOKEN: MARK_A } }, { compose: { configFiles: ['/src/p/docker-compose.yml', '/src/p/dev.yml'] } }), {}, 'warn env-drift'],
-    ['FA-32 of a container made with another --env-file', service({ environment: { TOKEN: MARK_A } }, { compose: { environmentFiles: ['/src/p/prod.env'] } }), {}, 'warn env-drift'],
-    ['of a container made with the plain .env', service({ environment: { TOKEN: MARK_A } }, { compose: { environmentFiles: ['/src/p/.env'] } }), {}, 'fail env-drift'],
+    [
+      'one of several replicas',
+      makeService({ spec: { environment: { A: '2' }, replicas: 2 }, containers: [{ env: { A: '2' } }, { env: { A: '1' } }] }),
+      {},
+      'warn env-drift',
+    ],
+    [
+      'FA-1 of a builder that ended',
+      service({ environment: { A: '2' } }, { state: { status: 'exited' } }, { role: 'build-only' }),
+      {},
+      'pass',
+    ],
+    [
+      'FA-32 of a container that other files made',
+      service({ environment: { TOKEN: MARK_A } }, { compose: { configFiles: ['/src/p/docker-compose.yml', '/src/p/dev.yml'] } }),
+      {},
+      'warn env-drift',
+    ],
+    [
+      'FA-32 of a container made with another --env-file',
+      service({ environment: { TOKEN: MARK_A } }, { compose: { environmentFiles: ['/src/p/prod.env'] } }),
+      {},
+      'warn env-drift',
+    ],
+    [
+      'of a container made with the plain .env',
+      service({ environment: { TOKEN: MARK_A } }, { compose: { environmentFiles: ['/src/p/.env'] } }),
+      {},
+      'fail env-drift',
+    ],
     ['FA-32 another config hash alone is nothing', service({}, { compose: { configHash: 'other', version: '2.20.0' } }), {}, 'pass'],
   ])('%s', (_, given, extra, expected) => {
     expect(short(given, extra)).toBe(expected);
@@ -85,10 +138,25 @@ describe('compose of a service: image', () => {
   it.each<[string, Service, Extra, string]>([
     ['the same', service({ image: 'app' }), now('sha256:app'), 'pass'],
     ['built again', service(built), now('sha256:new'), 'warn image-drift'],
-    ['built again, and the container ended', service(built, { state: { status: 'exited', exitCode: 1 } }), now('sha256:new'), 'fail image-drift'],
-    ['built again by another service', service({ image: 'app' }, { state: { status: 'exited', exitCode: 1 } }), { ...now('sha256:new'), others: [makeService({ name: 'builder', spec: built, containers: [{ image: 'app:latest' }] })] }, 'fail image-drift'],
+    [
+      'built again, and the container ended',
+      service(built, { state: { status: 'exited', exitCode: 1 } }),
+      now('sha256:new'),
+      'fail image-drift',
+    ],
+    [
+      'built again by another service',
+      service({ image: 'app' }, { state: { status: 'exited', exitCode: 1 } }),
+      { ...now('sha256:new'), others: [makeService({ name: 'builder', spec: built, containers: [{ image: 'app:latest' }] })] },
+      'fail image-drift',
+    ],
     ['pulled again, by whomever', service({ image: 'app' }), now('sha256:new'), 'warn image-drift'],
-    ['FA-33 pinned by digest', service({ image: `app@sha256:${'a'.repeat(64)}` }, { image: `app@sha256:${'a'.repeat(64)}` }), now('sha256:new', `app@sha256:${'a'.repeat(64)}`), 'pass'],
+    [
+      'FA-33 pinned by digest',
+      service({ image: `app@sha256:${'a'.repeat(64)}` }, { image: `app@sha256:${'a'.repeat(64)}` }),
+      now('sha256:new', `app@sha256:${'a'.repeat(64)}`),
+      'pass',
+    ],
     ['gone: nothing to compare with', service({ image: 'app' }), { images: [{ ref: 'app:latest', id: null }] }, 'pass'],
     ['another reference', service({ image: 'postgres:18' }, { image: 'postgres:17' }), {}, 'fail image-drift'],
     ['the same reference in full', service({ image: 'docker.io/library/postgres' }, { image: 'postgres:latest' }), {}, 'pass'],
@@ -108,14 +176,24 @@ describe('compose of a service: mounts', () => {
     ['a slash more', service({ mounts: [bind('/src/p/app/', '/app/')] }, has(bind('/src/p/app'))), {}, 'pass'],
     ['as Docker Desktop writes it', service({ mounts: [bind('/Users/me/app')] }, has(bind('/host_mnt/Users/me/app'))), {}, 'pass'],
     ['on Windows', service({ mounts: [bind('C:\\Users\\me\\app')] }, has(bind('/run/desktop/mnt/host/c/Users/me/app'))), {}, 'pass'],
-    ['by a symbolic link of the project folder', service({ mounts: [bind('/src/p/app')] }, { ...has(bind('/home/me/p/app')), compose: { workingDir: '/home/me/p', configFiles: [] } }), {}, 'pass'],
+    [
+      'by a symbolic link of the project folder',
+      service({ mounts: [bind('/src/p/app')] }, { ...has(bind('/home/me/p/app')), compose: { workingDir: '/home/me/p', configFiles: [] } }),
+      {},
+      'pass',
+    ],
     ['another folder', service({ mounts: [bind('/src/p/dist')] }, has(bind('/src/p/out'))), {}, 'fail mount-drift'],
     ['not mounted', service({ mounts: [bind('/src/p/dist')] }), {}, 'fail mount-drift'],
     ['read-only by now', service({ mounts: [bind('/src/p/app', '/app', true)] }, has(bind('/src/p/app'))), {}, 'fail mount-drift'],
     ['a volume where a folder was', service({ mounts: [volume('p_data', '/app')] }, has(bind('/src/p/app'))), {}, 'fail mount-drift'],
     ['the same volume', service({ mounts: [volume('p_data')] }, has(volume('p_data'))), {}, 'pass'],
     ['another volume', service({ mounts: [volume('p_data2')] }, has(volume('p_data'))), {}, 'fail mount-drift'],
-    ['a volume by its short name, read plainly', service({ mounts: [volume('data')] }, has(volume('custom'))), { project: { loadedBy: 'plain' } }, 'pass'],
+    [
+      'a volume by its short name, read plainly',
+      service({ mounts: [volume('data')] }, has(volume('custom'))),
+      { project: { loadedBy: 'plain' } },
+      'pass',
+    ],
     ['an anonymous volume', service({ mounts: [volume('')] }, has(volume('a'.repeat(64)))), {}, 'pass'],
     ["the image's own volume", service({ mounts: [] }, has(volume('a'.repeat(64)))), {}, 'pass'],
     ['tmpfs is not listed alike', service({ mounts: [{ type: 'tmpfs', source: '', destination: '/tmp', readOnly: false }] }), {}, 'pass'],
@@ -134,15 +212,36 @@ describe('compose of a service: ports and command', () => {
     ['a port that came later', service({ ports: [port(80)] }), {}, 'fail config-drift'],
     ['a port that is no more', service({ ports: [] }, { portBindings: [port(80)] }), {}, 'fail config-drift'],
     ['FA-12 any free port', service({ ports: [port(0)] }, { portBindings: [port(32_768)] }), {}, 'pass'],
-    ['a range over replicas', makeService({ spec: { ports: [port(8000)], replicas: 2 }, containers: [{ portBindings: [port(8000)] }, { portBindings: [port(8001)] }] }), {}, 'pass'],
-    ['in another order', service({ ports: [port(80), makePort({ containerPort: 443, hostPort: 443 })] }, { portBindings: [makePort({ containerPort: 443, hostPort: 443 }), port(80)] }), {}, 'pass'],
+    [
+      'a range over replicas',
+      makeService({
+        spec: { ports: [port(8000)], replicas: 2 },
+        containers: [{ portBindings: [port(8000)] }, { portBindings: [port(8001)] }],
+      }),
+      {},
+      'pass',
+    ],
+    [
+      'in another order',
+      service(
+        { ports: [port(80), makePort({ containerPort: 443, hostPort: 443 })] },
+        { portBindings: [makePort({ containerPort: 443, hostPort: 443 }), port(80)] },
+      ),
+      {},
+      'pass',
+    ],
     ["on the host's network", service({ ports: [port(80)] }, { networkMode: 'host' }), {}, 'pass'],
     ['the same command', service({ command: ['serve', '--reload'] }, { command: ['serve', '--reload'] }), {}, 'pass'],
     ['another command', service({ command: ['serve', '--reload'] }, { command: ['serve'] }), {}, 'fail config-drift'],
     ["the image's command", service({ command: null }, { command: ['serve'] }), {}, 'pass'],
     ['an empty command', service({ command: [] }, { command: ['serve'] }), {}, 'pass'],
     ['another entry point', service({ entrypoint: ['/a.sh'] }, { entrypoint: ['/b.sh'] }), {}, 'fail config-drift'],
-    ['a command read plainly', service({ command: ['serve --reload'] }, { command: ['serve', '--reload'] }), { project: { loadedBy: 'plain' } }, 'pass'],
+    [
+      'a command read plainly',
+      service({ command: ['serve --reload'] }, { command: ['serve', '--reload'] }),
+      { project: { loadedBy: 'plain' } },
+      'pass',
+    ],
   ])('%s', (_, given, extra, expected) => {
     expect(short(given, extra)).toBe(expected);
   });
@@ -155,13 +254,35 @@ describe('compose of a service: the data path of Postgres', () => {
 
   it.each<[string, Service, string]>([
     ['18 at the old path', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql/data'), 'fail postgres-data-path'],
-    ['18 at the old path, with its default PGDATA', pg({ PG_MAJOR: '18', PGDATA: '/var/lib/postgresql/18/docker' }, '/var/lib/postgresql/data/'), 'fail postgres-data-path'],
+    [
+      '18 at the old path, with its default PGDATA',
+      pg({ PG_MAJOR: '18', PGDATA: '/var/lib/postgresql/18/docker' }, '/var/lib/postgresql/data/'),
+      'fail postgres-data-path',
+    ],
     ['18 at the new path', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql'), 'pass'],
     ['17 at its path', pg({ PG_MAJOR: '17' }, '/var/lib/postgresql/data'), 'pass'],
     ['18 with PGDATA of its own', pg({ PG_MAJOR: '18', PGDATA: '/var/lib/postgresql/data/pgdata' }, '/var/lib/postgresql/data'), 'pass'],
     ['18 at the old path, and it runs', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql/data', 'running'), 'warn postgres-data-path'],
-    ['18 by its tag, before the first start', makeService({ name: 'db', role: 'postgres', spec: { image: 'postgres:18-alpine', mounts: [mount('/var/lib/postgresql/data')] }, containers: [] }), 'fail postgres-data-path'],
-    ['another product by its tag', makeService({ name: 'db', role: 'postgres', spec: { image: 'acme/postgres-ha:18', mounts: [mount('/var/lib/postgresql/data')] }, containers: [] }), 'skip'],
+    [
+      '18 by its tag, before the first start',
+      makeService({
+        name: 'db',
+        role: 'postgres',
+        spec: { image: 'postgres:18-alpine', mounts: [mount('/var/lib/postgresql/data')] },
+        containers: [],
+      }),
+      'fail postgres-data-path',
+    ],
+    [
+      'another product by its tag',
+      makeService({
+        name: 'db',
+        role: 'postgres',
+        spec: { image: 'acme/postgres-ha:18', mounts: [mount('/var/lib/postgresql/data')] },
+        containers: [],
+      }),
+      'skip',
+    ],
   ])('%s', (_, given, expected) => {
     expect(short(given)).toBe(expected);
   });
@@ -171,7 +292,9 @@ describe('compose of a service: credentials', () => {
   const app = makeService();
   const db = (env: Record<string, string>) => makeService({ name: 'db', role: 'postgres', containers: [{ env }] });
   const shop = { POSTGRES_USER: 'shop', POSTGRES_PASSWORD: MARK_A, POSTGRES_DB: 'shop' };
-  const as = (user: string | null, password: string | null, database: string | null = 'shop') => ({ connections: [makeConnection({ user, password, database })] });
+  const as = (user: string | null, password: string | null, database: string | null = 'shop') => ({
+    connections: [makeConnection({ user, password, database })],
+  });
 
   it.each<[string, Service, Extra, string]>([
     ['the same', db(shop), as('shop', MARK_A), 'pass'],
@@ -184,16 +307,24 @@ describe('compose of a service: credentials', () => {
     ['another password that the server took', db(shop), { ...as('shop', MARK_B), login: 'ok' }, 'pass'],
     ['another password that it refused', db(shop), { ...as('shop', MARK_B), login: 'rejected' }, 'warn credentials-conflict'],
     ['a password in a file', db({ POSTGRES_USER: 'shop', POSTGRES_PASSWORD_FILE: '/run/secrets/pw' }), as('shop', MARK_B), 'pass'],
-    ['a user in a file', db({ POSTGRES_USER_FILE: '/run/secrets/user', POSTGRES_PASSWORD: MARK_A, POSTGRES_DB: 'shop' }), as('shop', MARK_A), 'pass'],
+    [
+      'a user in a file',
+      db({ POSTGRES_USER_FILE: '/run/secrets/user', POSTGRES_PASSWORD: MARK_A, POSTGRES_DB: 'shop' }),
+      as('shop', MARK_A),
+      'pass',
+    ],
     ['trust', db({ POSTGRES_USER: 'shop', POSTGRES_HOST_AUTH_METHOD: 'trust' }), as('shop', null), 'pass'],
     ['an image with other variables', db({ POSTGRESQL_USERNAME: 'shop' }), as('postgres', MARK_A), 'pass'],
   ])('%s', (_, server, extra, expected) => {
     expect(short(app, { others: [server], ...extra })).toBe(expected);
   });
 
-  const cache = (command: string[], env: Record<string, string> = {}) => makeService({ name: 'cache', role: 'redis', containers: [{ command, env }] });
+  const cache = (command: string[], env: Record<string, string> = {}) =>
+    makeService({ name: 'cache', role: 'redis', containers: [{ command, env }] });
   const redis = (password: string | null, user: string | null = null) => ({
-    connections: [makeConnection({ to: 'cache', kind: 'redis', host: 'cache', port: 6379, source: 'env REDIS_URL', password, user, database: '0' })],
+    connections: [
+      makeConnection({ to: 'cache', kind: 'redis', host: 'cache', port: 6379, source: 'env REDIS_URL', password, user, database: '0' }),
+    ],
   });
 
   it.each<[string, Service, Extra, string]>([
@@ -203,7 +334,12 @@ describe('compose of a service: credentials', () => {
     ['none given', cache(['redis-server', '--requirepass', MARK_A]), redis(null), 'warn credentials-conflict'],
     ['none wanted', cache(['redis-server']), redis(MARK_A), 'warn credentials-conflict'],
     ['none, none', cache(['redis-server']), redis(null), 'pass'],
-    ['by a shell, from the environment', cache(['sh', '-c', 'exec redis-server --requirepass "$REDIS_PASSWORD"'], { REDIS_PASSWORD: MARK_A }), redis(MARK_B), 'warn credentials-conflict'],
+    [
+      'by a shell, from the environment',
+      cache(['sh', '-c', 'exec redis-server --requirepass "$REDIS_PASSWORD"'], { REDIS_PASSWORD: MARK_A }),
+      redis(MARK_B),
+      'warn credentials-conflict',
+    ],
     ['in a configuration file', cache(['redis-server', '/etc/redis.conf']), redis(MARK_A), 'pass'],
     ['in the environment of another image', cache(['/run.sh'], { REDIS_PASSWORD: MARK_A }), redis(MARK_A), 'pass'],
     ['of another user, by ACL', cache(['redis-server', '--requirepass', MARK_A]), redis(MARK_B, 'worker'), 'pass'],
@@ -225,8 +361,16 @@ describe('compose of a service: credentials', () => {
 describe('compose of a service: could not look', () => {
   it.each<[string, ReturnType<typeof look>, string]>([
     ['no container to compare', look(makeService({ containers: [] })), 'skip'],
-    ['no project', ask(composeService, { stack: makeStack({ services: [makeService()] }), service: 'app', facts: { images: fact([]) } }), 'cannot look'],
-    ['no images', ask(composeService, { stack: makeStack({ services: [makeService()] }), service: 'app', facts: { project: fact(projectOf()) } }), 'cannot look'],
+    [
+      'no project',
+      ask(composeService, { stack: makeStack({ services: [makeService()] }), service: 'app', facts: { images: fact([]) } }),
+      'cannot look',
+    ],
+    [
+      'no images',
+      ask(composeService, { stack: makeStack({ services: [makeService()] }), service: 'app', facts: { project: fact(projectOf()) } }),
+      'cannot look',
+    ],
   ])('%s', (_, verdict, expected) => {
     expect(inShort(composeService, verdict)).toBe(expected);
   });

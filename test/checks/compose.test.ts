@@ -19,7 +19,13 @@ const project = (stack: Stack, parts: Partial<ProjectFact> = {}): ProjectFact =>
 });
 
 const look = (stack: Stack, parts: Partial<ProjectFact> = {}) =>
-  ask(compose, { stack, facts: { project: fact(project(stack, parts)), containers: fact([...stack.services.flatMap((each) => each.containers), ...stack.oneOffs]) } });
+  ask(compose, {
+    stack,
+    facts: {
+      project: fact(project(stack, parts)),
+      containers: fact([...stack.services.flatMap((each) => each.containers), ...stack.oneOffs]),
+    },
+  });
 
 const short = (stack: Stack, parts: Partial<ProjectFact> = {}): string => inShort(compose, look(stack, parts));
 
@@ -37,7 +43,11 @@ describe('compose: does it load?', () => {
     ['a tab', error('syntax', 'found character that cannot start any token'), 'fail invalid'],
     ['an unknown key', error('schema', "additional properties 'prots' not allowed"), 'fail invalid'],
     ['an undefined volume', error('other', 'service "db" refers to undefined volume data'), 'fail invalid'],
-    ['a required variable', error('required-variable', 'required variable DB_PASSWORD is missing a value', 'DB_PASSWORD'), 'fail required-variable'],
+    [
+      'a required variable',
+      error('required-variable', 'required variable DB_PASSWORD is missing a value', 'DB_PASSWORD'),
+      'fail required-variable',
+    ],
     ['an env file', error('env-file-missing', 'env file /src/p/.env.local not found'), 'fail env-file-missing'],
   ])('%s', (_, parts, expected) => {
     expect(short(made([app]), parts)).toBe(expected);
@@ -50,7 +60,9 @@ describe('compose: does it load?', () => {
   });
 
   it('names the required variable', () => {
-    const [finding] = findingsOf(look(made([app]), error('required-variable', 'required variable DB_PASSWORD is missing a value', 'DB_PASSWORD')));
+    const [finding] = findingsOf(
+      look(made([app]), error('required-variable', 'required variable DB_PASSWORD is missing a value', 'DB_PASSWORD')),
+    );
     expect(finding.values).toMatchObject({ variable: 'DB_PASSWORD' });
   });
 });
@@ -60,13 +72,48 @@ describe('compose: unset variables', () => {
   const login = makeConnection({ source: 'env DATABASE_URL' });
 
   it.each<[string, Stack, Partial<ProjectFact>, string]>([
-    ['a blank that nobody minds', made([app]), { unsetVariables: unset('LOG_LEVEL'), blanks: [{ variable: 'LOG_LEVEL', service: 'app', key: 'LOG_LEVEL' }] }, 'warn variable-unset'],
-    ['the key of some outside service, in an app that runs', made([app]), { unsetVariables: unset('SENTRY_TOKEN'), blanks: [{ variable: 'SENTRY_TOKEN', service: 'app', key: 'SENTRY_TOKEN' }] }, 'warn variable-unset'],
-    ['the password that the server is set up with', made([db]), { unsetVariables: unset('DB_PW'), blanks: [{ variable: 'DB_PW', service: 'db', key: 'POSTGRES_PASSWORD' }] }, 'fail variable-unset'],
-    ['the password in the URL that the app logs in with', made([app, db], { connections: [login] }), { unsetVariables: unset('DB_PASSWORD'), blanks: [{ variable: 'DB_PASSWORD', service: 'app', key: 'DATABASE_URL' }] }, 'fail variable-unset'],
-    ['the password beside the host', made([app, db], { connections: [makeConnection({ source: 'env DB_HOST' })] }), { unsetVariables: unset('PW'), blanks: [{ variable: 'PW', service: 'app', key: 'DB_PASSWORD' }] }, 'fail variable-unset'],
-    ['the secret of an app that does not run', made([makeService({ name: 'app', containers: [{ state: { status: 'exited', exitCode: 1 } }] })]), { unsetVariables: unset('SECRET_KEY'), blanks: [{ variable: 'SECRET_KEY', service: 'app', key: 'SECRET_KEY' }] }, 'fail variable-unset'],
-    ['the secret of a service behind a profile', made([makeService({ name: 'app', spec: { active: false, profiles: ['x'] }, containers: [] })]), { unsetVariables: unset('SECRET_KEY'), blanks: [{ variable: 'SECRET_KEY', service: 'app', key: 'SECRET_KEY' }] }, 'warn variable-unset'],
+    [
+      'a blank that nobody minds',
+      made([app]),
+      { unsetVariables: unset('LOG_LEVEL'), blanks: [{ variable: 'LOG_LEVEL', service: 'app', key: 'LOG_LEVEL' }] },
+      'warn variable-unset',
+    ],
+    [
+      'the key of some outside service, in an app that runs',
+      made([app]),
+      { unsetVariables: unset('SENTRY_TOKEN'), blanks: [{ variable: 'SENTRY_TOKEN', service: 'app', key: 'SENTRY_TOKEN' }] },
+      'warn variable-unset',
+    ],
+    [
+      'the password that the server is set up with',
+      made([db]),
+      { unsetVariables: unset('DB_PW'), blanks: [{ variable: 'DB_PW', service: 'db', key: 'POSTGRES_PASSWORD' }] },
+      'fail variable-unset',
+    ],
+    [
+      'the password in the URL that the app logs in with',
+      made([app, db], { connections: [login] }),
+      { unsetVariables: unset('DB_PASSWORD'), blanks: [{ variable: 'DB_PASSWORD', service: 'app', key: 'DATABASE_URL' }] },
+      'fail variable-unset',
+    ],
+    [
+      'the password beside the host',
+      made([app, db], { connections: [makeConnection({ source: 'env DB_HOST' })] }),
+      { unsetVariables: unset('PW'), blanks: [{ variable: 'PW', service: 'app', key: 'DB_PASSWORD' }] },
+      'fail variable-unset',
+    ],
+    [
+      'the secret of an app that does not run',
+      made([makeService({ name: 'app', containers: [{ state: { status: 'exited', exitCode: 1 } }] })]),
+      { unsetVariables: unset('SECRET_KEY'), blanks: [{ variable: 'SECRET_KEY', service: 'app', key: 'SECRET_KEY' }] },
+      'fail variable-unset',
+    ],
+    [
+      'the secret of a service behind a profile',
+      made([makeService({ name: 'app', spec: { active: false, profiles: ['x'] }, containers: [] })]),
+      { unsetVariables: unset('SECRET_KEY'), blanks: [{ variable: 'SECRET_KEY', service: 'app', key: 'SECRET_KEY' }] },
+      'warn variable-unset',
+    ],
     ['FA-40 a blank by design leaves no warning of Compose', made([makeService({ spec: { environment: { FOO: '' } } })]), {}, 'pass'],
   ])('%s', (_, stack, parts, expected) => {
     expect(short(stack, parts)).toBe(expected);
@@ -75,7 +122,10 @@ describe('compose: unset variables', () => {
   it('is one finding for all, the one that hurts first, each with its place', () => {
     const verdict = look(made([app, db]), {
       unsetVariables: unset('LOG_LEVEL', 'DB_PW'),
-      blanks: [{ variable: 'LOG_LEVEL', service: 'app', key: 'LOG_LEVEL' }, { variable: 'DB_PW', service: 'db', key: 'POSTGRES_PASSWORD' }],
+      blanks: [
+        { variable: 'LOG_LEVEL', service: 'app', key: 'LOG_LEVEL' },
+        { variable: 'DB_PW', service: 'db', key: 'POSTGRES_PASSWORD' },
+      ],
     });
     const [finding, ...others] = findingsOf(verdict);
     expect(others).toEqual([]);
@@ -92,14 +142,26 @@ describe('compose: is it up?', () => {
 
   it.each<[string, Service[], string]>([
     ['no container at all', [none('app'), none('db')], 'fail not-up'],
-    ['FA-5 nothing that should run', [none('app', { spec: { active: false, profiles: ['x'] } }), none('db', { spec: { replicas: 0 } })], 'pass'],
+    [
+      'FA-5 nothing that should run',
+      [none('app', { spec: { active: false, profiles: ['x'] } }), none('db', { spec: { replicas: 0 } })],
+      'pass',
+    ],
     ['FA-1 only a builder', [none('build', { role: 'build-only' })], 'pass'],
     ['one is missing: the matter of that service', [app, none('db')], 'pass'],
     ['all stopped together', [stopped('app', 143, '2026-11-23T06:00:00Z'), stopped('db', 0, '2026-11-23T06:00:08Z')], 'fail not-up'],
-    ['FA-4 killed after the grace period', [stopped('app', 137, '2026-11-23T06:00:10Z'), stopped('db', 0, '2026-11-23T06:00:00Z')], 'fail not-up'],
+    [
+      'FA-4 killed after the grace period',
+      [stopped('app', 137, '2026-11-23T06:00:10Z'), stopped('db', 0, '2026-11-23T06:00:00Z')],
+      'fail not-up',
+    ],
     ['all at an end, an hour apart', [stopped('app', 143, '2026-11-23T05:00:00Z'), stopped('db', 0, '2026-11-23T06:00:00Z')], 'pass'],
     ['one ended with an error', [stopped('app', 1, '2026-11-23T06:00:00Z'), stopped('db', 0, '2026-11-23T06:00:00Z')], 'pass'],
-    ['one was killed for its memory', [stopped('app', 137, '2026-11-23T06:00:00Z', { oomKilled: true }), stopped('db', 0, '2026-11-23T06:00:00Z')], 'pass'],
+    [
+      'one was killed for its memory',
+      [stopped('app', 137, '2026-11-23T06:00:00Z', { oomKilled: true }), stopped('db', 0, '2026-11-23T06:00:00Z')],
+      'pass',
+    ],
     ['the only service is stopped: its own matter', [stopped('app', 143, '2026-11-23T06:00:00Z')], 'pass'],
   ])('%s', (_, services, expected) => {
     expect(short(made(services))).toBe(expected);
@@ -127,7 +189,11 @@ describe('compose: whose containers are they?', () => {
     ['the same folder, as Docker Desktop writes it', made([of('/run/desktop/mnt/host/src/p/')]), 'pass'],
     ['an orphan', made([app, orphan()]), 'warn orphans'],
     ['an orphan that is stopped', made([app, orphan({ state: { status: 'exited' } })]), 'warn orphans'],
-    ['of a compose file that was not read now', made([app, orphan({ compose: { configFiles: ['/src/p/docker-compose.yml', '/src/p/extra.yml'] } })]), 'pass'],
+    [
+      'of a compose file that was not read now',
+      made([app, orphan({ compose: { configFiles: ['/src/p/docker-compose.yml', '/src/p/extra.yml'] } })]),
+      'pass',
+    ],
     ['not an orphan but of another folder', made([app, orphan({ compose: { workingDir: '/elsewhere/q' } })]), 'warn name-collision'],
     ['FA-22 a one-off', made([app], { oneOffs: [makeContainer({ service: 'gone', oneOff: true })] }), 'pass'],
   ])('%s', (_, stack, expected) => {
@@ -143,8 +209,14 @@ describe('compose: whose containers are they?', () => {
 describe('compose: could not look', () => {
   it('says why', () => {
     const stack = made([app]);
-    expect(ask(compose, { stack, facts: { project: gap('config took too long'), containers: fact([]) } })).toMatchObject({ findings: [{ reason: 'not-up' }] });
-    expect(ask(compose, { stack, facts: { project: gap('config took too long'), containers: fact(app.containers) } })).toEqual({ cannotLook: 'config took too long' });
-    expect(ask(compose, { stack, facts: { project: fact(project(stack)), containers: gap('engine went away') } })).toEqual({ cannotLook: 'engine went away' });
+    expect(ask(compose, { stack, facts: { project: gap('config took too long'), containers: fact([]) } })).toMatchObject({
+      findings: [{ reason: 'not-up' }],
+    });
+    expect(ask(compose, { stack, facts: { project: gap('config took too long'), containers: fact(app.containers) } })).toEqual({
+      cannotLook: 'config took too long',
+    });
+    expect(ask(compose, { stack, facts: { project: fact(project(stack)), containers: gap('engine went away') } })).toEqual({
+      cannotLook: 'engine went away',
+    });
   });
 });

@@ -34,7 +34,14 @@ const unhealthy = (output: string, exitCode = 1, test = ['CMD-SHELL', 'curl -f h
   makeService({
     containers: [
       {
-        health: { status: 'unhealthy', failingStreak: 3, log: [{ exitCode: 0, output: 'old', start: NOW, end: NOW }, { exitCode, output, start: NOW, end: NOW }] },
+        health: {
+          status: 'unhealthy',
+          failingStreak: 3,
+          log: [
+            { exitCode: 0, output: 'old', start: NOW, end: NOW },
+            { exitCode, output, start: NOW, end: NOW },
+          ],
+        },
         healthcheck: { test, intervalMs: 1, timeoutMs: 1, retries: 3, startPeriodMs: 0 },
       },
     ],
@@ -52,7 +59,11 @@ describe('container: what is as it should be', () => {
     ['FA-1 a builder that has no container', makeService({ role: 'build-only', containers: [] }), 'skip'],
     ['FA-2 a migration that succeeded', inState({ status: 'exited' }, { role: 'one-shot' }), 'pass'],
     ['FA-3 `restart: "no"` and exit 0', inState({ status: 'exited' }, { role: 'http', spec: { restart: 'no' } }), 'pass'],
-    ['FA-4 a builder (`sleep infinity`) that the user stopped', inState({ status: 'exited', exitCode: 137 }, { role: 'build-only' }), 'pass'],
+    [
+      'FA-4 a builder (`sleep infinity`) that the user stopped',
+      inState({ status: 'exited', exitCode: 137 }, { role: 'build-only' }),
+      'pass',
+    ],
     ['FA-4 the same with `init: true`', inState({ status: 'exited', exitCode: 143 }, { role: 'build-only' }), 'pass'],
     ['FA-5 behind a profile', makeService({ spec: { active: false, profiles: ['debug'] }, containers: [] }), 'skip'],
     ['FA-5 behind a profile, ended', inState({ status: 'exited', exitCode: 1 }, { spec: { active: false, profiles: ['debug'] } }), 'skip'],
@@ -84,32 +95,74 @@ describe('container: what is not', () => {
     ['dead', inState({ status: 'dead' }), 'fail dead'],
     ['being removed', inState({ status: 'removing' }), 'fail missing'],
     ['ended with an error', inState({ status: 'exited', exitCode: 1 }), 'fail exited'],
-    ['FA-17 ended while healthy: one finding, and not its health', makeService({ containers: [{ state: { status: 'exited', exitCode: 1 }, health: { status: 'unhealthy', failingStreak: 0, log: [] } }] }), 'fail exited'],
+    [
+      'FA-17 ended while healthy: one finding, and not its health',
+      makeService({
+        containers: [{ state: { status: 'exited', exitCode: 1 }, health: { status: 'unhealthy', failingStreak: 0, log: [] } }],
+      }),
+      'fail exited',
+    ],
     ['a server that was stopped', inState({ status: 'exited' }, { role: 'postgres' }), 'fail exited'],
     ['a server that a stop killed', inState({ status: 'exited', exitCode: 137 }, { role: 'http' }), 'fail exited'],
-    ['something with ports that ended with 0', inState({ status: 'exited' }, {}, { portBindings: [{ containerPort: 80, protocol: 'tcp', hostIp: '', hostPort: 80 }] }), 'fail exited'],
+    [
+      'something with ports that ended with 0',
+      inState({ status: 'exited' }, {}, { portBindings: [{ containerPort: 80, protocol: 'tcp', hostIp: '', hostPort: 80 }] }),
+      'fail exited',
+    ],
     ['a migration that failed', inState({ status: 'exited', exitCode: 3 }, { role: 'one-shot' }), 'fail exited'],
     ['a migration that was killed', inState({ status: 'exited', exitCode: 137 }, { role: 'one-shot' }), 'fail exited'],
     ['killed for its memory', inState({ status: 'exited', exitCode: 137, oomKilled: true }), 'fail oom-killed'],
     ['killed for its memory, again and again', inState({ status: 'restarting', exitCode: 137, oomKilled: true }), 'fail oom-killed'],
     ['a child killed for its memory', inState({ oomKilled: true }), 'warn child-oom-killed'],
     ['between two starts', inState({ status: 'restarting', exitCode: 1, restartCount: 4 }), 'fail restarting'],
-    ['caught just started, for the sixth time', inState({ restartCount: 6, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(60) }), 'fail restarting'],
-    ['restarted twice yesterday, and just now by a person', inState({ restartCount: 2, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(86_400) }), 'pass'],
-    ['ended once, and just started again', inState({ restartCount: 1, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(10) }), 'fail restarting'],
-    ['ended once, and has run for a while', inState({ restartCount: 1, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(12) }), 'pass'],
-    ['just restarted, and healthy', makeService({ containers: [{ state: { restartCount: 6, startedAt: secondsAgo(2) }, createdAt: secondsAgo(60), health: { status: 'healthy', failingStreak: 0, log: [] } }] }), 'pass'],
+    [
+      'caught just started, for the sixth time',
+      inState({ restartCount: 6, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(60) }),
+      'fail restarting',
+    ],
+    [
+      'restarted twice yesterday, and just now by a person',
+      inState({ restartCount: 2, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(86_400) }),
+      'pass',
+    ],
+    [
+      'ended once, and just started again',
+      inState({ restartCount: 1, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(10) }),
+      'fail restarting',
+    ],
+    [
+      'ended once, and has run for a while',
+      inState({ restartCount: 1, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(12) }),
+      'pass',
+    ],
+    [
+      'just restarted, and healthy',
+      makeService({
+        containers: [
+          {
+            state: { restartCount: 6, startedAt: secondsAgo(2) },
+            createdAt: secondsAgo(60),
+            health: { status: 'healthy', failingStreak: 0, log: [] },
+          },
+        ],
+      }),
+      'pass',
+    ],
     ['never started, with nothing to wait for', inState({ status: 'created' }), 'fail dependency-failed'],
   ])('%s', (_, service, expected) => {
     expect(short(service)).toBe(expected);
   });
 
   it('explains the exit code, and 137 as a stop', () => {
-    expect(findingsOf(look(inState({ status: 'exited', exitCode: 137 }, { role: 'http' })))[0].message).toMatch(/is stopped \(137: SIGKILL/);
+    expect(findingsOf(look(inState({ status: 'exited', exitCode: 137 }, { role: 'http' })))[0].message).toMatch(
+      /is stopped \(137: SIGKILL/,
+    );
   });
 
   it('names the limit that was reached', () => {
-    const [finding] = findingsOf(look(inState({ status: 'exited', exitCode: 137, oomKilled: true }, {}, { memoryLimit: 80 * 1024 * 1024 })));
+    const [finding] = findingsOf(
+      look(inState({ status: 'exited', exitCode: 137, oomKilled: true }, {}, { memoryLimit: 80 * 1024 * 1024 })),
+    );
     expect(finding.message).toContain('80 MiB');
   });
 
@@ -127,14 +180,32 @@ describe('container: Docker could not start it', () => {
   const failed = (error: string, state: Partial<ContainerState> = {}) => inState({ status: 'created', exitCode: 128, error, ...state });
 
   it.each<[string, string]>([
-    ['failed to set up container networking: driver failed programming external connectivity on endpoint p-db-1: failed to bind host port for 0.0.0.0:5432:172.19.0.3:5432/tcp: address already in use', 'fail start-failed'],
-    ['driver failed programming external connectivity on endpoint p-db-1 (9f): Bind for 0.0.0.0:5432 failed: port is already allocated', 'fail start-failed'],
-    ['Ports are not available: exposing port TCP 0.0.0.0:5432 -> 0.0.0.0:0: listen tcp 0.0.0.0:5432: bind: address already in use', 'fail start-failed'],
+    [
+      'failed to set up container networking: driver failed programming external connectivity on endpoint p-db-1: failed to bind host port for 0.0.0.0:5432:172.19.0.3:5432/tcp: address already in use',
+      'fail start-failed',
+    ],
+    [
+      'driver failed programming external connectivity on endpoint p-db-1 (9f): Bind for 0.0.0.0:5432 failed: port is already allocated',
+      'fail start-failed',
+    ],
+    [
+      'Ports are not available: exposing port TCP 0.0.0.0:5432 -> 0.0.0.0:0: listen tcp 0.0.0.0:5432: bind: address already in use',
+      'fail start-failed',
+    ],
     [`failed to set up container networking: network ${'ab'.repeat(32)} not found`, 'fail network-gone'],
-    ['failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error mounting "/src/nginx.conf" to rootfs at "/etc/nginx/nginx.conf": not a directory: Are you trying to mount a directory onto a file (or vice-versa)?', 'fail mount-failed'],
+    [
+      'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error mounting "/src/nginx.conf" to rootfs at "/etc/nginx/nginx.conf": not a directory: Are you trying to mount a directory onto a file (or vice-versa)?',
+      'fail mount-failed',
+    ],
     ['invalid mount config for type "bind": bind source path does not exist: /src/dist', 'fail mount-failed'],
-    ['OCI runtime create failed: runc create failed: unable to start container process: exec: "uvicorn": executable file not found in $PATH', 'fail command-not-found'],
-    ['unable to start container process: exec: "/app/entrypoint.sh": stat /app/entrypoint.sh: no such file or directory', 'fail command-not-found'],
+    [
+      'OCI runtime create failed: runc create failed: unable to start container process: exec: "uvicorn": executable file not found in $PATH',
+      'fail command-not-found',
+    ],
+    [
+      'unable to start container process: exec: "/app/entrypoint.sh": stat /app/entrypoint.sh: no such file or directory',
+      'fail command-not-found',
+    ],
     ['unable to start container process: exec: "/m/noexec.sh": permission denied', 'fail not-executable'],
     ['unable to enable DNAT rule: iptables: No chain/target/match by that name', 'fail start-failed'],
   ])('%s', (error, expected) => {
@@ -150,6 +221,23 @@ describe('container: Docker could not start it', () => {
     const [finding] = findingsOf(look(failed('Bind for 0.0.0.0:5432 failed: port is already allocated')));
     expect(finding.suspects).toEqual([{ service: 'app', code: 'ports/taken' }]);
     expect(finding.values).toMatchObject({ port: '5432' });
+  });
+
+  it('takes one deleted network for one fault', () => {
+    const error = `failed to set up container networking: network ${'ab'.repeat(32)} not found`;
+    const [app, db] = ['app', 'db'].map((name) =>
+      makeService({ name, containers: [{ state: { status: 'exited', exitCode: 0, error } }] }),
+    ) as [Service, Service];
+    expect(findingsOf(look(app, { others: [db] }))[0].suspects).toEqual([]);
+    expect(findingsOf(look(db, { others: [app] }))[0].suspects).toEqual([{ service: 'app', code: 'container/network-gone' }]);
+  });
+
+  it('says the error without its wrapping, and shows it whole', () => {
+    const error =
+      'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "x": executable file not found in $PATH';
+    const [finding] = findingsOf(look(failed(error)));
+    expect(finding.message).toBe('app did not start: exec: "x": executable file not found in $PATH');
+    expect(finding.evidence[0]!.text).toBe(error);
   });
 
   it('names the program', () => {
@@ -175,13 +263,49 @@ describe('container: what its log says', () => {
   });
 
   it.each<[string, string, object[]]>([
-    ['a name', 'psycopg2.OperationalError: could not translate host name "db" to address: Name or service not known', [{ service: 'app', check: 'network' }, { service: 'db', check: 'container' }]],
-    ['a name, in node', 'Error: getaddrinfo EAI_AGAIN db', [{ service: 'app', check: 'network' }, { service: 'db', check: 'container' }]],
-    ['no name at all', 'socket.gaierror: [Errno -3] Temporary failure in name resolution', [{ service: 'app', check: 'network' }, { service: 'db', check: 'container' }]],
+    [
+      'a name',
+      'psycopg2.OperationalError: could not translate host name "db" to address: Name or service not known',
+      [
+        { service: 'app', check: 'network' },
+        { service: 'db', check: 'container' },
+      ],
+    ],
+    [
+      'a name, in node',
+      'Error: getaddrinfo EAI_AGAIN db',
+      [
+        { service: 'app', check: 'network' },
+        { service: 'db', check: 'container' },
+      ],
+    ],
+    [
+      'no name at all',
+      'socket.gaierror: [Errno -3] Temporary failure in name resolution',
+      [
+        { service: 'app', check: 'network' },
+        { service: 'db', check: 'container' },
+      ],
+    ],
     ['a name that nobody has', 'Error: getaddrinfo ENOTFOUND postgres', [{ service: 'app', check: 'network' }]],
-    ['a refused connection', 'connection to server at "db" (172.18.0.2), port 5432 failed: Connection refused', [{ service: 'app', check: 'network' }, { service: 'db' }]],
-    ['a refused connection to itself', "OSError: Multiple exceptions: [Errno 111] Connect call failed ('127.0.0.1', 5432)", [{ service: 'app', check: 'network' }]],
-    ['a password', 'FATAL:  password authentication failed for user "app"', [{ service: 'app', check: 'compose' }, { service: 'db', code: 'postgres/*' }]],
+    [
+      'a refused connection',
+      'connection to server at "db" (172.18.0.2), port 5432 failed: Connection refused',
+      [{ service: 'app', check: 'network' }, { service: 'db' }],
+    ],
+    [
+      'a refused connection to itself',
+      "OSError: Multiple exceptions: [Errno 111] Connect call failed ('127.0.0.1', 5432)",
+      [{ service: 'app', check: 'network' }],
+    ],
+    [
+      'a password',
+      'FATAL:  password authentication failed for user "app"',
+      [
+        { service: 'app', check: 'compose' },
+        { service: 'db', code: 'postgres/*' },
+      ],
+    ],
     ['its own code', "ModuleNotFoundError: No module named 'nosuch'", []],
   ])('points where %s points', (_, line, suspects) => {
     expect(findingsOf(look(ended(), { ...toDb, log: ['starting', line] }))[0].suspects).toEqual(suspects);
@@ -218,13 +342,19 @@ describe('container: what its log says', () => {
 
   it('sets the refused mount of Postgres 18 down to the path', () => {
     const own = makeService({ name: 'db', role: 'postgres', containers: [{ state: { status: 'restarting', exitCode: 1 } }] });
-    const log = ['Error: in 18+, these Docker images are configured to store database data in a', '       /var/lib/postgresql/data (unused mount/volume)', 'This is usually the result of upgrading'];
+    const log = [
+      'Error: in 18+, these Docker images are configured to store database data in a',
+      '       /var/lib/postgresql/data (unused mount/volume)',
+      'This is usually the result of upgrading',
+    ];
     expect(findingsOf(look(own, { log }))[0].suspects).toEqual([{ service: 'db', code: 'compose/postgres-data-path' }]);
   });
 
   it("FA-7 does not take clients' mistakes in a server's log for its own", () => {
     const own = makeService({ name: 'db', role: 'postgres', containers: [{ state: { status: 'exited', exitCode: 1 } }] });
-    const [finding] = findingsOf(look(own, { log: ['FATAL:  role "root" does not exist', 'PANIC:  could not locate a valid checkpoint record'] }));
+    const [finding] = findingsOf(
+      look(own, { log: ['FATAL:  role "root" does not exist', 'PANIC:  could not locate a valid checkpoint record'] }),
+    );
     expect(finding.message).toContain('checkpoint');
     expect(findingsOf(look(own, { log: ['FATAL:  role "root" does not exist'] }))[0].suspects).toBeUndefined();
   });
@@ -242,16 +372,28 @@ describe('container: what its log says', () => {
     expect(finding.suspects).toEqual([]);
   });
 
-  it.each(["/app/entrypoint.sh: line 3: set: pipefail\ufffd: invalid option name", "/usr/bin/env: 'bash\\r': No such file or directory", "entrypoint.sh: line 2: $'\\r': command not found"])(
-    'knows Windows line ends: %s',
-    (line) => {
-      expect(findingsOf(look(ended(2), { log: [line] }))[0].evidence.map((each) => each.source)).toContain('app log: a script has Windows line ends');
-    },
-  );
+  it('one that was stopped and not started again waits for what does not start', () => {
+    const service = inState({ status: 'exited' }, { role: 'http', spec: { dependsOn: { db: 'service_started' } } });
+    expect(findingsOf(look(service, { others: [db] }))[0].suspects).toEqual([{ service: 'db', check: 'container' }]);
+  });
+
+  it.each([
+    '/app/entrypoint.sh: line 3: set: pipefail\ufffd: invalid option name',
+    "/usr/bin/env: 'bash\\r': No such file or directory",
+    "entrypoint.sh: line 2: $'\\r': command not found",
+  ])('knows Windows line ends: %s', (line) => {
+    expect(findingsOf(look(ended(2), { log: [line] }))[0].evidence.map((each) => each.source)).toContain(
+      'app log: a script has Windows line ends',
+    );
+  });
 
   it('does without a log', () => {
     const service = ended();
-    const verdict = ask(container, { stack: makeStack({ services: [service] }), service: 'app', facts: { containers: fact([]), logs: gap('driver none') } });
+    const verdict = ask(container, {
+      stack: makeStack({ services: [service] }),
+      service: 'app',
+      facts: { containers: fact([]), logs: gap('driver none') },
+    });
     expect(inShort(container, verdict)).toBe('fail exited');
   });
 });
@@ -259,7 +401,8 @@ describe('container: what its log says', () => {
 describe('container: created and never started', () => {
   const waiting = (condition: 'service_started' | 'service_healthy' | 'service_completed_successfully', on: Service) =>
     look(inState({ status: 'created' }, { spec: { dependsOn: { [on.name]: condition } } }), { others: [on] });
-  const healthIs = (status: 'starting' | 'healthy' | 'unhealthy') => makeService({ name: 'db', containers: [{ health: { status, failingStreak: 0, log: [] } }] });
+  const healthIs = (status: 'starting' | 'healthy' | 'unhealthy') =>
+    makeService({ name: 'db', containers: [{ health: { status, failingStreak: 0, log: [] } }] });
   const ended = (exitCode: number) => makeService({ name: 'db', containers: [{ state: { status: 'exited', exitCode } }] });
 
   it.each<[string, ReturnType<typeof look>, string, string]>([
@@ -268,9 +411,36 @@ describe('container: created and never started', () => {
     ['one that is starting', waiting('service_healthy', healthIs('starting')), 'warn dependency-failed', 'db is starting'],
     ['one that came up too late', waiting('service_healthy', healthIs('healthy')), 'fail dependency-failed', 'is up now'],
     ['a migration that failed', waiting('service_completed_successfully', ended(3)), 'fail dependency-failed', 'ended with exit code 3'],
-    ['one that never started either', waiting('service_healthy', makeService({ name: 'db', containers: [{ state: { status: 'created' } }] })), 'fail dependency-failed', 'db was never started'],
-    ['one that keeps ending', waiting('service_healthy', makeService({ name: 'db', containers: [{ createdAt: secondsAgo(40), state: { restartCount: 4, startedAt: secondsAgo(1) }, health: { status: 'starting', failingStreak: 0, log: [] } }] })), 'fail dependency-failed', 'db keeps ending'],
-    ['one without a container', waiting('service_started', makeService({ name: 'db', containers: [] })), 'fail dependency-failed', 'db has no container'],
+    [
+      'one that never started either',
+      waiting('service_healthy', makeService({ name: 'db', containers: [{ state: { status: 'created' } }] })),
+      'fail dependency-failed',
+      'db was never started',
+    ],
+    [
+      'one that keeps ending',
+      waiting(
+        'service_healthy',
+        makeService({
+          name: 'db',
+          containers: [
+            {
+              createdAt: secondsAgo(40),
+              state: { restartCount: 4, startedAt: secondsAgo(1) },
+              health: { status: 'starting', failingStreak: 0, log: [] },
+            },
+          ],
+        }),
+      ),
+      'fail dependency-failed',
+      'db keeps ending',
+    ],
+    [
+      'one without a container',
+      waiting('service_started', makeService({ name: 'db', containers: [] })),
+      'fail dependency-failed',
+      'db has no container',
+    ],
   ])('%s', (_, verdict, expected, words) => {
     expect(inShort(container, verdict)).toBe(expected);
     expect(findingsOf(verdict)[0].message).toContain(words);
@@ -288,10 +458,21 @@ describe('container: its health', () => {
     ['the service fails', unhealthy('curl: (22) The requested URL returned error: 503'), 'fail unhealthy'],
     ['a page that is not found is no missing program', unhealthy('HTTP/1.1 404 Not Found'), 'fail unhealthy'],
     ['a probe that takes too long', unhealthy('Health check exceeded timeout (1s)', -1), 'fail unhealthy'],
-    ['no such program, CMD', unhealthy('OCI runtime exec failed: exec failed: unable to start container process: exec: "curl": executable file not found in $PATH: unknown', -1), 'fail healthcheck-broken'],
+    [
+      'no such program, CMD',
+      unhealthy(
+        'OCI runtime exec failed: exec failed: unable to start container process: exec: "curl": executable file not found in $PATH: unknown',
+        -1,
+      ),
+      'fail healthcheck-broken',
+    ],
     ['no such program, shell', unhealthy('/bin/sh: curl: not found', 127), 'fail healthcheck-broken'],
     ['no such program, behind `|| exit 1`', unhealthy('/bin/sh: 1: curl: not found', 1), 'fail healthcheck-broken'],
-    ['a command line as one word', unhealthy('OCI runtime exec failed: exec: "pg_isready -U x -d y": executable file not found in $PATH', -1), 'fail healthcheck-broken'],
+    [
+      'a command line as one word',
+      unhealthy('OCI runtime exec failed: exec: "pg_isready -U x -d y": executable file not found in $PATH', -1),
+      'fail healthcheck-broken',
+    ],
   ])('%s', (_, service, expected) => {
     expect(short(service)).toBe(expected);
   });
@@ -313,7 +494,13 @@ describe('container: its health', () => {
 
   it('points along what its log says of others', () => {
     const db = makeService({ name: 'db', role: 'postgres' });
-    const [finding] = findingsOf(look(unhealthy('503'), { others: [db], connections: [makeConnection()], log: ['FATAL:  password authentication failed for user "x"'] }));
+    const [finding] = findingsOf(
+      look(unhealthy('503'), {
+        others: [db],
+        connections: [makeConnection()],
+        log: ['FATAL:  password authentication failed for user "x"'],
+      }),
+    );
     expect(finding.suspects).toContainEqual({ service: 'db', code: 'postgres/*' });
     expect(finding.suspects).toContainEqual({ service: 'app', check: 'hot-reload' });
   });
@@ -321,7 +508,9 @@ describe('container: its health', () => {
 
 it('container: could not look', () => {
   const service = makeService();
-  expect(ask(container, { stack: makeStack({ services: [service] }), service: 'app', facts: { containers: gap('the engine went away') } })).toEqual({
+  expect(
+    ask(container, { stack: makeStack({ services: [service] }), service: 'app', facts: { containers: gap('the engine went away') } }),
+  ).toEqual({
     cannotLook: 'the engine went away',
   });
 });

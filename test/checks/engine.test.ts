@@ -52,6 +52,8 @@ describe('engine', () => {
   });
 
   it('could not look', () => {
-    expect(ask(engine, { stack: makeStack(), facts: { engine: gap('the run was cut short') } })).toEqual({ cannotLook: 'the run was cut short' });
+    expect(ask(engine, { stack: makeStack(), facts: { engine: gap('the run was cut short') } })).toEqual({
+      cannotLook: 'the run was cut short',
+    });
   });
 });

@@ -16,7 +16,7 @@ import type {
 /** The clock of every test: `now` of a case. */
 export const NOW = '2026-11-23T07:00:00.000Z';
 /** When containers started, by default: ten minutes before `NOW`. */
-export const STARTED = '2026-11-23T06:50:00.000Z';
+const STARTED = '2026-11-23T06:50:00.000Z';
 
 export const fact = <T>(value: T): Fact<T> => ({ ok: true, value, ms: 1 });
 
@@ -129,7 +129,9 @@ export const makeSpec = (parts: Partial<ServiceSpec> = {}): ServiceSpec => ({
  * A declared service `app` with one running container. `spec: {…}` is put over the default one; `spec: null` is an orphan.
  * Containers given are of the service's name whatever they say.
  */
-export const makeService = (parts: Partial<Omit<Service, 'spec' | 'containers'>> & { spec?: Partial<ServiceSpec> | null; containers?: ContainerParts[] } = {}): Service => {
+export const makeService = (
+  parts: Partial<Omit<Service, 'spec' | 'containers'>> & { spec?: Partial<ServiceSpec> | null; containers?: ContainerParts[] } = {},
+): Service => {
   const name = parts.name ?? 'app';
   return {
     role: 'unknown',

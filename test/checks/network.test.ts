@@ -13,8 +13,11 @@ const noTool = trial({ layer: 'name', outcome: 'no-tool', text: 'no way in' });
 
 const listener = (port: number, address = '0.0.0.0'): Listener => ({ family: 4, address, port });
 
-const service = (name: string, parts: Parameters<typeof makeService>[0] = {}, container: NonNullable<Parameters<typeof makeService>[0]>['containers'] = [{}]): Service =>
-  makeService({ ...parts, name, containers: container });
+const service = (
+  name: string,
+  parts: Parameters<typeof makeService>[0] = {},
+  container: NonNullable<Parameters<typeof makeService>[0]>['containers'] = [{}],
+): Service => makeService({ ...parts, name, containers: container });
 
 const app = service('app');
 const db = service('db', { role: 'postgres' }, [{ networks: [{ ip: '172.18.0.5' }] }]);
@@ -33,46 +36,111 @@ interface Scene {
   networks?: Partial<NetworkFact>[];
 }
 
-const look = ({ client = app, others = [db], connections = [{}], seen = null, view = { kind: 'inside', service: 'app', network: null }, addresses, listeners, peers = {}, log = [], networks = [] }: Scene) => {
+const look = ({
+  client = app,
+  others = [db],
+  connections = [{}],
+  seen = null,
+  view = { kind: 'inside', service: 'app', network: null },
+  addresses,
+  listeners,
+  peers = {},
+  log = [],
+  networks = [],
+}: Scene) => {
   const all = connections.map((each) => makeConnection(each));
   const { host, port } = all[0]!;
-  const facts: Record<string, Fact<unknown>> = { logs: fact({ container: 'p-app-1', since: null, lines: log.map((text) => ({ time: null, stream: 'stderr', text })) }), networks: fact(networks) };
+  const facts: Record<string, Fact<unknown>> = {
+    logs: fact({ container: 'p-app-1', since: null, lines: log.map((text) => ({ time: null, stream: 'stderr', text })) }),
+    networks: fact(networks),
+  };
   if (seen) facts['reach'] = fact({ container: 'p-app-1', targets: [{ host, port, addresses: addresses ?? null, trial: seen, view }] });
   if (listeners) facts['inside'] = fact({ container: 'p-app-1', listeners });
   return ask(network, {
     stack: makeStack({ services: [client, ...others], connections: all }),
     service: client.name,
     facts,
-    peers: Object.fromEntries(others.map((each) => [each.name, { inside: peers[each.name] ? fact({ listeners: peers[each.name] }) : gap('not seen') }])),
+    peers: Object.fromEntries(
+      others.map((each) => [each.name, { inside: peers[each.name] ? fact({ listeners: peers[each.name] }) : gap('not seen') }]),
+    ),
   });
 };
 
 const short = (scene: Scene): string => inShort(network, look(scene));
 
-const state = (status: 'exited' | 'paused' | 'created' | 'restarting') => service('db', { role: 'postgres' }, [{ state: { status }, networks: [{ ip: '' }] }]);
+const state = (status: 'exited' | 'paused' | 'created' | 'restarting') =>
+  service('db', { role: 'postgres' }, [{ state: { status }, networks: [{ ip: '' }] }]);
 const down = service('app', {}, [{ state: { status: 'restarting', exitCode: 1 } }]);
 
 describe('network: what is as it should be', () => {
   it.each<[string, Scene, string]>([
     ['reaches it', { seen: ok }, 'pass'],
     ['a login that fails is another matter', { seen: trial({ layer: 'login', outcome: 'rejected', code: '28P01' }) }, 'pass'],
-    ['FA-37 an outside host that does not resolve', { others: [], connections: [{ to: null, host: 'db.example.com' }], seen: noName }, 'pass'],
+    [
+      'FA-37 an outside host that does not resolve',
+      { others: [], connections: [{ to: null, host: 'db.example.com' }], seen: noName },
+      'pass',
+    ],
     ['FA-37 host.docker.internal', { others: [], connections: [{ to: null, host: 'host.docker.internal' }], seen: noName }, 'pass'],
     ['FA-37 an address outside that refuses', { others: [], connections: [{ to: null, host: '10.1.2.3' }], seen: refused }, 'pass'],
     ['itself', { connections: [{}, { from: 'app', to: 'app', host: 'app', kind: 'http' }], seen: ok }, 'pass'],
-    ['a server beside it in its own container', { connections: [{ to: null, host: 'localhost' }], seen: ok, listeners: [listener(5432, '127.0.0.1')] }, 'pass'],
-    ['localhost on the network of the host', { client: service('app', {}, [{ networkMode: 'host', networks: [] }]), connections: [{ to: null, host: '127.0.0.1' }], listeners: [], seen: null }, 'pass'],
-    ["a browser's address", { connections: [{ to: null, host: 'localhost', port: 8000, kind: 'http', source: 'env PUBLIC_API_URL' }], listeners: [], seen: refused }, 'pass'],
-    ['FA-5 an optional service behind a profile', { others: [service('jaeger', { spec: { active: false, profiles: ['tracing'] } }, [])], connections: [{ to: 'jaeger', host: 'jaeger', port: 4317, kind: 'tcp' }], seen: noName }, 'pass'],
-    ['a name in extra_hosts', { client: service('app', {}, [{ extraHosts: ['db:10.0.0.7'] }]), others: [], connections: [{ to: null }], seen: noName }, 'pass'],
-    ['FA-20 replicas share a name', { others: [service('db', {}, [{ networks: [{ ip: '172.18.0.5' }] }, { networks: [{ ip: '172.18.0.6' }] }])], seen: ok, addresses: ['172.18.0.5', '172.18.0.6'] }, 'pass'],
+    [
+      'a server beside it in its own container',
+      { connections: [{ to: null, host: 'localhost' }], seen: ok, listeners: [listener(5432, '127.0.0.1')] },
+      'pass',
+    ],
+    [
+      'localhost on the network of the host',
+      {
+        client: service('app', {}, [{ networkMode: 'host', networks: [] }]),
+        connections: [{ to: null, host: '127.0.0.1' }],
+        listeners: [],
+        seen: null,
+      },
+      'pass',
+    ],
+    [
+      "a browser's address",
+      {
+        connections: [{ to: null, host: 'localhost', port: 8000, kind: 'http', source: 'env PUBLIC_API_URL' }],
+        listeners: [],
+        seen: refused,
+      },
+      'pass',
+    ],
+    [
+      'FA-5 an optional service behind a profile',
+      {
+        others: [service('jaeger', { spec: { active: false, profiles: ['tracing'] } }, [])],
+        connections: [{ to: 'jaeger', host: 'jaeger', port: 4317, kind: 'tcp' }],
+        seen: noName,
+      },
+      'pass',
+    ],
+    [
+      'a name in extra_hosts',
+      { client: service('app', {}, [{ extraHosts: ['db:10.0.0.7'] }]), others: [], connections: [{ to: null }], seen: noName },
+      'pass',
+    ],
+    [
+      'FA-20 replicas share a name',
+      {
+        others: [service('db', {}, [{ networks: [{ ip: '172.18.0.5' }] }, { networks: [{ ip: '172.18.0.6' }] }])],
+        seen: ok,
+        addresses: ['172.18.0.5', '172.18.0.6'],
+      },
+      'pass',
+    ],
     ['the client has no container', { client: service('app', {}, []) }, 'skip'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
   });
 
   it('is asked of clients alone', () => {
-    const stack = makeStack({ services: [app, db], connections: [makeConnection({ from: 'db', to: 'app', kind: 'depends-on', port: 0 }), makeConnection()] });
+    const stack = makeStack({
+      services: [app, db],
+      connections: [makeConnection({ from: 'db', to: 'app', kind: 'depends-on', port: 0 }), makeConnection()],
+    });
     expect(network.appliesTo(app, stack)).toBe(true);
     expect(network.appliesTo(db, stack)).toBe(false);
   });
@@ -86,11 +154,32 @@ describe('network: the name', () => {
     ['that nothing has', { ...typo, seen: noName }, 'fail unknown-host'],
     ['that nothing has, of a client that keeps ending', { ...typo, client: down, log: refusedName }, 'fail unknown-host'],
     ['that nothing has, of a client that keeps ending without a word', { ...typo, client: down }, 'fail unknown-host'],
-    ['that nothing has, of a client that ends for another reason', { ...typo, client: down, log: ["ModuleNotFoundError: No module named 'x'"] }, 'skip'],
-    ['that nothing has, of a client that was stopped', { ...typo, client: service('app', {}, [{ state: { status: 'exited', exitCode: 143 } }]) }, 'skip'],
-    ['that a stranger on the network may have', { ...typo, client: down, networks: [{ id: 'net-p_default', members: [{ container: 'stranger', ip: '172.18.0.9' }] }] }, 'skip'],
+    [
+      'that nothing has, of a client that ends for another reason',
+      { ...typo, client: down, log: ["ModuleNotFoundError: No module named 'x'"] },
+      'skip',
+    ],
+    [
+      'that nothing has, of a client that was stopped',
+      { ...typo, client: service('app', {}, [{ state: { status: 'exited', exitCode: 143 } }]) },
+      'skip',
+    ],
+    [
+      'that a stranger on the network may have',
+      { ...typo, client: down, networks: [{ id: 'net-p_default', members: [{ container: 'stranger', ip: '172.18.0.9' }] }] },
+      'skip',
+    ],
     ['that nothing has, and the stack has no such store', { ...typo, others: [], client: down }, 'skip'],
-    ['that could not be asked for, of a client caught between two ends', { ...typo, client: service('app', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }]), seen: trial({ layer: 'tcp', outcome: 'failed' }), log: ["ModuleNotFoundError: No module named 'x'"] }, 'skip'],
+    [
+      'that could not be asked for, of a client caught between two ends',
+      {
+        ...typo,
+        client: service('app', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }]),
+        seen: trial({ layer: 'tcp', outcome: 'failed' }),
+        log: ["ModuleNotFoundError: No module named 'x'"],
+      },
+      'skip',
+    ],
     ['that resolves all the same (another project on a shared network)', { ...typo, seen: ok }, 'pass'],
     ['that nothing has, and no tool to ask: the log tells', { ...typo, seen: noTool, log: refusedName }, 'fail unknown-host'],
     ['that could not be asked for', { seen: noTool }, 'cannot look'],
@@ -99,10 +188,21 @@ describe('network: the name', () => {
     ['of a service that is paused', { others: [state('paused')], seen: silent }, 'fail dependency-stopped'],
     ['of a service that ended, with no way to try', { others: [state('exited')] }, 'fail dependency-stopped'],
     ['of a service without a container', { others: [service('db', {}, [])], seen: noName }, 'fail dependency-stopped'],
-    ['of a service behind a profile that the client asks for', { others: [service('db', { spec: { active: false, profiles: ['x'] } }, [])], seen: noName, log: ['getaddrinfo ENOTFOUND db'] }, 'fail dependency-stopped'],
+    [
+      'of a service behind a profile that the client asks for',
+      { others: [service('db', { spec: { active: false, profiles: ['x'] } }, [])], seen: noName, log: ['getaddrinfo ENOTFOUND db'] },
+      'fail dependency-stopped',
+    ],
     ['of a service that ended, asked for by one that ended too: its own matter', { client: down, others: [state('exited')] }, 'skip'],
     ['of a service that runs', { seen: noName }, 'fail dns-fault'],
-    ['of a service that keeps ending', { others: [service('db', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }])], seen: noName }, 'fail dependency-stopped'],
+    [
+      'of a service that keeps ending',
+      {
+        others: [service('db', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }])],
+        seen: noName,
+      },
+      'fail dependency-stopped',
+    ],
     ['that nothing has, on a host that is offline', { ...typo, seen: trial({ layer: 'name', outcome: 'timeout' }) }, 'fail unknown-host'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
@@ -115,7 +215,9 @@ describe('network: the name', () => {
   });
 
   it('finds the service that was meant by its letters', () => {
-    const [finding] = findingsOf(look({ others: [service('backend')], connections: [{ to: null, host: 'backnd', kind: 'tcp' }], seen: noName }));
+    const [finding] = findingsOf(
+      look({ others: [service('backend')], connections: [{ to: null, host: 'backnd', kind: 'tcp' }], seen: noName }),
+    );
     expect(finding.values).toMatchObject({ nearest: 'backend' });
   });
 
@@ -126,7 +228,8 @@ describe('network: the name', () => {
   });
 
   it('does not depend on how the resolver words it', () => {
-    for (const code of ['EAI_AGAIN', 'ENOTFOUND']) expect(short({ others: [state('exited')], seen: { ...noName, code } })).toBe('fail dependency-stopped');
+    for (const code of ['EAI_AGAIN', 'ENOTFOUND'])
+      expect(short({ others: [state('exited')], seen: { ...noName, code } })).toBe('fail dependency-stopped');
   });
 });
 
@@ -137,12 +240,38 @@ describe('network: localhost', () => {
     ['where nothing listens', { ...local(), listeners: [listener(8000)], seen: refused }, 'fail localhost-in-container'],
     ['where nothing listens, with no try', { ...local({ host: '127.0.0.1' }), listeners: [listener(8000)] }, 'fail localhost-in-container'],
     ['refused, with no look at the listeners', { ...local({ host: '::1' }), seen: refused }, 'fail localhost-in-container'],
-    ['of a client that keeps ending, by its log', { ...local(), client: down, log: ["Multiple exceptions: [Errno 111] Connect call failed ('::1', 5432, 0, 0), [Errno 111] Connect call failed ('127.0.0.1', 5432)"] }, 'fail localhost-in-container'],
+    [
+      'of a client that keeps ending, by its log',
+      {
+        ...local(),
+        client: down,
+        log: [
+          "Multiple exceptions: [Errno 111] Connect call failed ('::1', 5432, 0, 0), [Errno 111] Connect call failed ('127.0.0.1', 5432)",
+        ],
+      },
+      'fail localhost-in-container',
+    ],
     ['of a client that keeps ending without a word', { ...local(), client: down }, 'fail localhost-in-container'],
     ['of a client that ends for another reason', { ...local(), client: down, log: ["ModuleNotFoundError: No module named 'x'"] }, 'skip'],
-    ['of a client in whose network another container lives', { ...local(), client: down, others: [db, service('side', {}, [{ networkMode: 'service:app', networks: [] }])] }, 'skip'],
-    ['for a web address that the client uses, by its log', { ...local({ kind: 'http', port: 8000 }), listeners: [], log: ['Error: connect ECONNREFUSED 127.0.0.1:8000'] }, 'fail localhost-in-container'],
-    ["nginx's upstream: the matter of proxy", { ...local({ kind: 'http', port: 8000, source: '/etc/nginx/conf.d/default.conf:3' }), listeners: [], log: ['connect ECONNREFUSED 127.0.0.1:8000'] }, 'pass'],
+    [
+      'of a client in whose network another container lives',
+      { ...local(), client: down, others: [db, service('side', {}, [{ networkMode: 'service:app', networks: [] }])] },
+      'skip',
+    ],
+    [
+      'for a web address that the client uses, by its log',
+      { ...local({ kind: 'http', port: 8000 }), listeners: [], log: ['Error: connect ECONNREFUSED 127.0.0.1:8000'] },
+      'fail localhost-in-container',
+    ],
+    [
+      "nginx's upstream: the matter of proxy",
+      {
+        ...local({ kind: 'http', port: 8000, source: '/etc/nginx/conf.d/default.conf:3' }),
+        listeners: [],
+        log: ['connect ECONNREFUSED 127.0.0.1:8000'],
+      },
+      'pass',
+    ],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
   });
@@ -153,28 +282,81 @@ describe('network: localhost', () => {
 });
 
 describe('network: the networks', () => {
-  const on = (name: string, names: string[], networkName: string, rest = {}) => service(name, {}, [{ networks: [{ network: networkName, names, ip: '172.20.0.9' }], ...rest }]);
+  const on = (name: string, names: string[], networkName: string, rest = {}) =>
+    service(name, {}, [{ networks: [{ network: networkName, names, ip: '172.20.0.9' }], ...rest }]);
 
   it.each<[string, Scene, string]>([
     ['have none in common', { others: [on('db', ['db'], 'p_back')], seen: noName }, 'fail no-common-network'],
     ['have none in common, with no way to try', { others: [on('db', ['db'], 'p_back')] }, 'fail no-common-network'],
-    ['have none in common, of a client that keeps ending', { client: down, others: [on('db', ['db'], 'p_back')] }, 'fail no-common-network'],
-    ['have one of the same name and another id', { others: [service('db', {}, [{ networks: [{ networkId: 'other', names: ['db'] }] }])], seen: noName }, 'fail no-common-network'],
-    ['know it under another name', { others: [service('db', {}, [{ networks: [{ names: ['db'] }, { network: 'p_back', names: ['pg'] }] }])], connections: [{ host: 'pg' }], seen: noName }, 'fail no-common-network'],
-    ['are joined through the container whose network the client uses', { client: service('app', {}, [{ networkMode: 'container:id-p-vpn-1', networks: [] }]), others: [db, service('vpn')], seen: ok }, 'pass'],
-    ['are joined that way, and nobody can try', { client: service('app', {}, [{ networkMode: 'container:id-p-vpn-1', networks: [] }]), others: [db, service('vpn')] }, 'cannot look'],
-    ['are not: the target lives on the host', { others: [service('db', {}, [{ networkMode: 'host', networks: [] }])], seen: noName }, 'fail no-common-network'],
-    ['do not matter to the host mode of the client', { client: service('app', {}, [{ networkMode: 'host', networks: [] }]), seen: noName }, 'fail host-mode'],
-    ['are the default bridge', { client: service('app', {}, [{ networkMode: 'bridge', networks: [makeAttachment({ network: 'bridge' })] }]), seen: noName }, 'fail host-mode'],
-    ['know no names, but /etc/hosts does', { client: service('app', {}, [{ networkMode: 'host', networks: [], extraHosts: ['db:127.0.0.1'] }]), seen: ok }, 'pass'],
-    ['have no id yet, before the first start', { client: service('app', {}, [{ state: { status: 'created' }, networks: [{ networkId: '' }] }]) }, 'skip'],
+    [
+      'have none in common, of a client that keeps ending',
+      { client: down, others: [on('db', ['db'], 'p_back')] },
+      'fail no-common-network',
+    ],
+    [
+      'have one of the same name and another id',
+      { others: [service('db', {}, [{ networks: [{ networkId: 'other', names: ['db'] }] }])], seen: noName },
+      'fail no-common-network',
+    ],
+    [
+      'know it under another name',
+      {
+        others: [service('db', {}, [{ networks: [{ names: ['db'] }, { network: 'p_back', names: ['pg'] }] }])],
+        connections: [{ host: 'pg' }],
+        seen: noName,
+      },
+      'fail no-common-network',
+    ],
+    [
+      'are joined through the container whose network the client uses',
+      { client: service('app', {}, [{ networkMode: 'container:id-p-vpn-1', networks: [] }]), others: [db, service('vpn')], seen: ok },
+      'pass',
+    ],
+    [
+      'are joined that way, and nobody can try',
+      { client: service('app', {}, [{ networkMode: 'container:id-p-vpn-1', networks: [] }]), others: [db, service('vpn')] },
+      'cannot look',
+    ],
+    [
+      'are not: the target lives on the host',
+      { others: [service('db', {}, [{ networkMode: 'host', networks: [] }])], seen: noName },
+      'fail no-common-network',
+    ],
+    [
+      'do not matter to the host mode of the client',
+      { client: service('app', {}, [{ networkMode: 'host', networks: [] }]), seen: noName },
+      'fail host-mode',
+    ],
+    [
+      'are the default bridge',
+      { client: service('app', {}, [{ networkMode: 'bridge', networks: [makeAttachment({ network: 'bridge' })] }]), seen: noName },
+      'fail host-mode',
+    ],
+    [
+      'know no names, but /etc/hosts does',
+      { client: service('app', {}, [{ networkMode: 'host', networks: [], extraHosts: ['db:127.0.0.1'] }]), seen: ok },
+      'pass',
+    ],
+    [
+      'have no id yet, before the first start',
+      { client: service('app', {}, [{ state: { status: 'created' }, networks: [{ networkId: '' }] }]) },
+      'skip',
+    ],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
   });
 
   it('takes one container without a network for one fault', () => {
     const off = service('db', {}, [{ networks: [], networkMode: 'p_default' }]);
-    const suspects = (name: string) => findingsOf(look({ client: service(name), others: [off, service(name === 'app' ? 'worker' : 'app')], connections: [{ from: name }, { from: name === 'app' ? 'worker' : 'app' }], seen: noName }))[0].suspects;
+    const suspects = (name: string) =>
+      findingsOf(
+        look({
+          client: service(name),
+          others: [off, service(name === 'app' ? 'worker' : 'app')],
+          connections: [{ from: name }, { from: name === 'app' ? 'worker' : 'app' }],
+          seen: noName,
+        }),
+      )[0].suspects;
     expect(suspects('app')).toEqual([{ service: 'db', code: 'network/no-common-network' }]);
     expect(suspects('worker')).toEqual([
       { service: 'db', code: 'network/no-common-network' },
@@ -200,25 +382,63 @@ describe('network: the networks', () => {
 
   it.each<[string, Scene, string]>([
     ['of two services', { others: [db, on('old', ['old', 'db'], 'p_default')], seen: ok }, 'fail duplicate-alias'],
-    ['of an orphan', { others: [db, makeService({ name: 'old', spec: null, containers: [{ networks: [{ names: ['db'] }] }] })], seen: ok }, 'fail duplicate-alias'],
-    ['of a container that ended', { others: [db, on('old', ['old', 'db'], 'p_default', { state: { status: 'exited' } })], seen: ok }, 'pass'],
+    [
+      'of an orphan',
+      { others: [db, makeService({ name: 'old', spec: null, containers: [{ networks: [{ names: ['db'] }] }] })], seen: ok },
+      'fail duplicate-alias',
+    ],
+    [
+      'of a container that ended',
+      { others: [db, on('old', ['old', 'db'], 'p_default', { state: { status: 'exited' } })], seen: ok },
+      'pass',
+    ],
     ['on a network that the client is not on', { others: [db, on('old', ['old', 'db'], 'p_far')], seen: ok }, 'pass'],
-    ['of like services under a common alias', { others: [on('api1', ['api1', 'api'], 'p_default'), on('api2', ['api2', 'api'], 'p_default')], connections: [{ to: 'api1', host: 'api', kind: 'http', port: 80 }], seen: ok }, 'pass'],
-    ['of a container that is not of the project', { seen: ok, addresses: ['172.18.0.5', '172.18.0.77'], networks: [{ id: 'net-p_default', members: [{ container: 'squatter', ip: '172.18.0.77/16' }] }] }, 'fail duplicate-alias'],
-    ['of nobody: IPv4 and IPv6 of one', { seen: ok, addresses: ['172.18.0.5', 'fd00::5'], networks: [{ id: 'net-p_default', members: [{ container: 'p-db-1', ip: '172.18.0.5' }] }] }, 'pass'],
+    [
+      'of like services under a common alias',
+      {
+        others: [on('api1', ['api1', 'api'], 'p_default'), on('api2', ['api2', 'api'], 'p_default')],
+        connections: [{ to: 'api1', host: 'api', kind: 'http', port: 80 }],
+        seen: ok,
+      },
+      'pass',
+    ],
+    [
+      'of a container that is not of the project',
+      {
+        seen: ok,
+        addresses: ['172.18.0.5', '172.18.0.77'],
+        networks: [{ id: 'net-p_default', members: [{ container: 'squatter', ip: '172.18.0.77/16' }] }],
+      },
+      'fail duplicate-alias',
+    ],
+    [
+      'of nobody: IPv4 and IPv6 of one',
+      {
+        seen: ok,
+        addresses: ['172.18.0.5', 'fd00::5'],
+        networks: [{ id: 'net-p_default', members: [{ container: 'p-db-1', ip: '172.18.0.5' }] }],
+      },
+      'pass',
+    ],
   ])('a name %s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
   });
 });
 
 describe('network: the port', () => {
-  const published = service('db', { role: 'postgres' }, [{ portBindings: [makePort({ hostPort: 5433, containerPort: 5432 })], ports: [makePort({ hostPort: 5433, containerPort: 5432 })] }]);
+  const published = service('db', { role: 'postgres' }, [
+    { portBindings: [makePort({ hostPort: 5433, containerPort: 5432 })], ports: [makePort({ hostPort: 5433, containerPort: 5432 })] },
+  ]);
   const hostPort: Scene = { others: [published], connections: [{ port: 5433 }] };
 
   it.each<[string, Scene, string]>([
     ['of the host', { ...hostPort, seen: refused }, 'fail host-port-inside'],
     ['of the host, by the listeners', { ...hostPort, client: down, peers: { db: [listener(5432)] } }, 'fail host-port-inside'],
-    ['of the host, on which the target listens too', { ...hostPort, seen: refused, peers: { db: [listener(5432), listener(5433)] } }, 'fail refused'],
+    [
+      'of the host, on which the target listens too',
+      { ...hostPort, seen: refused, peers: { db: [listener(5432), listener(5433)] } },
+      'fail refused',
+    ],
     ['of the host, with no proof', hostPort, 'cannot look'],
     ['refused', { seen: refused }, 'fail refused'],
     ['silent', { seen: silent }, 'fail timeout'],
@@ -234,7 +454,12 @@ describe('network: the port', () => {
   });
 
   it('gives both ports', () => {
-    expect(findingsOf(look({ ...hostPort, seen: refused }))[0].values).toMatchObject({ port: '5433', hostPort: '5433', containerPort: '5432', target: 'db' });
+    expect(findingsOf(look({ ...hostPort, seen: refused }))[0].values).toMatchObject({
+      port: '5433',
+      hostPort: '5433',
+      containerPort: '5432',
+      target: 'db',
+    });
   });
 });
 
@@ -244,8 +469,16 @@ describe('network: the URL', () => {
   it.each<[string, Scene, string]>([
     ['that some clients can read', { ...malformed, seen: ok }, 'warn malformed-url'],
     ['that this client could read, as its session proves', { ...malformed, seen: ok, view: { kind: 'server' } }, 'pass'],
-    ['that this client cannot read', { ...malformed, seen: ok, log: ['could not translate host name "ss@db" to address'] }, 'fail malformed-url'],
-    ['that this client cannot read, by the port', { ...malformed, seen: ok, log: ["ValueError: invalid literal for int() with base 10: 'p'"] }, 'fail malformed-url'],
+    [
+      'that this client cannot read',
+      { ...malformed, seen: ok, log: ['could not translate host name "ss@db" to address'] },
+      'fail malformed-url',
+    ],
+    [
+      'that this client cannot read, by the port',
+      { ...malformed, seen: ok, log: ["ValueError: invalid literal for int() with base 10: 'p'"] },
+      'fail malformed-url',
+    ],
     ['of a client that keeps ending', { ...malformed, client: down }, 'fail malformed-url'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
@@ -254,8 +487,16 @@ describe('network: the URL', () => {
 
 describe('network: could not look', () => {
   it.each<[string, Scene, string]>([
-    ['at one of two: it is not a pass', { connections: [{}, { host: 'cache', to: 'cache', port: 6379, kind: 'redis' }], others: [db, service('cache')], seen: ok }, 'cannot look'],
-    ['at one of two, and the other is broken', { connections: [{}, { host: 'cache', to: 'cache', port: 6379, kind: 'redis' }], others: [db, service('cache')], seen: refused }, 'fail refused'],
+    [
+      'at one of two: it is not a pass',
+      { connections: [{}, { host: 'cache', to: 'cache', port: 6379, kind: 'redis' }], others: [db, service('cache')], seen: ok },
+      'cannot look',
+    ],
+    [
+      'at one of two, and the other is broken',
+      { connections: [{}, { host: 'cache', to: 'cache', port: 6379, kind: 'redis' }], others: [db, service('cache')], seen: refused },
+      'fail refused',
+    ],
     ['FA-21 for want of a tool', { seen: noTool }, 'cannot look'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);

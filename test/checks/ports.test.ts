@@ -43,13 +43,43 @@ describe('ports: reachable', () => {
     ['it answers, whoever it is', publishing(), { published: tried(), listeners: [open(8000)] }, 'pass'],
     ['FA-21 it answers, and the inside cannot be seen', publishing(), { published: tried() }, 'pass'],
     ['it listens on IPv6 for both', publishing(), { published: tried(), listeners: [open(8000, '::')] }, 'pass'],
-    ['FA-12 any free host port', publishing(makePort({ hostPort: 0, containerPort: 8000 }), {}, { ports: [makePort({ hostPort: 32768, containerPort: 8000 })] }), { published: tried({}, 'same', makePort({ hostPort: 32768, containerPort: 8000 })), listeners: [open(8000)] }, 'pass'],
-    ['FA-14 bound to one address on purpose', publishing({ ...web, hostIp: '127.0.0.1' }), { published: tried({}, 'same', { ...web, hostIp: '127.0.0.1' }), listeners: [open(8000)] }, 'pass'],
-    ['a login that is refused is an answer', publishing(), { published: tried({ layer: 'login', outcome: 'rejected', code: '28P01' }), listeners: [open(8000)] }, 'pass'],
-    ['silence after the connection is the matter of others', publishing(), { published: tried({ layer: 'protocol', outcome: 'timeout' }), listeners: [open(8000)] }, 'pass'],
+    [
+      'FA-12 any free host port',
+      publishing(makePort({ hostPort: 0, containerPort: 8000 }), {}, { ports: [makePort({ hostPort: 32768, containerPort: 8000 })] }),
+      { published: tried({}, 'same', makePort({ hostPort: 32768, containerPort: 8000 })), listeners: [open(8000)] },
+      'pass',
+    ],
+    [
+      'FA-14 bound to one address on purpose',
+      publishing({ ...web, hostIp: '127.0.0.1' }),
+      { published: tried({}, 'same', { ...web, hostIp: '127.0.0.1' }), listeners: [open(8000)] },
+      'pass',
+    ],
+    [
+      'a login that is refused is an answer',
+      publishing(),
+      { published: tried({ layer: 'login', outcome: 'rejected', code: '28P01' }), listeners: [open(8000)] },
+      'pass',
+    ],
+    [
+      'silence after the connection is the matter of others',
+      publishing(),
+      { published: tried({ layer: 'protocol', outcome: 'timeout' }), listeners: [open(8000)] },
+      'pass',
+    ],
     ['UDP has no listeners', publishing({ ...web, protocol: 'udp' }), { published: { ports: [] }, listeners: [] }, 'pass'],
-    ["Docker's DNS server is nobody's program", publishing(), { published: tried(), listeners: [open(8000), open(43211, '127.0.0.11')] }, 'pass'],
-    ["on the host's network nothing is published", publishing(web, {}, { networkMode: 'host', ports: [] }), { published: { ports: [] }, listeners: [open(8000)] }, 'skip'],
+    [
+      "Docker's DNS server is nobody's program",
+      publishing(),
+      { published: tried(), listeners: [open(8000), open(43211, '127.0.0.11')] },
+      'pass',
+    ],
+    [
+      "on the host's network nothing is published",
+      publishing(web, {}, { networkMode: 'host', ports: [] }),
+      { published: { ports: [] }, listeners: [open(8000)] },
+      'skip',
+    ],
     ['not running', publishing(web, {}, { state: { status: 'exited' }, ports: [] }), {}, 'skip'],
   ])('%s', (_, service, seen, expected) => {
     expect(short(service, seen)).toBe(expected);
@@ -67,26 +97,98 @@ describe('ports: the program and its mapping', () => {
   it.each<[string, Service, Seen, string]>([
     ['listens on loopback', publishing(), { published: tried(reset), listeners: [open(8000, '127.0.0.1')] }, 'fail loopback-only'],
     ['listens on IPv6 loopback', publishing(), { published: tried(reset), listeners: [open(8000, '::1')] }, 'fail loopback-only'],
-    ['listens on both loopbacks', publishing(), { published: tried(reset), listeners: [open(8000, '::1'), open(8000, '127.0.0.1')] }, 'fail loopback-only'],
-    ['listens on loopback and on its address', publishing(), { published: tried(), listeners: [open(8000, '127.0.0.1'), open(8000, '172.18.0.2')] }, 'pass'],
+    [
+      'listens on both loopbacks',
+      publishing(),
+      { published: tried(reset), listeners: [open(8000, '::1'), open(8000, '127.0.0.1')] },
+      'fail loopback-only',
+    ],
+    [
+      'listens on loopback and on its address',
+      publishing(),
+      { published: tried(), listeners: [open(8000, '127.0.0.1'), open(8000, '172.18.0.2')] },
+      'pass',
+    ],
     ['loopback, and the host could not be asked', publishing(), { listeners: [open(8000, '127.0.0.1')] }, 'fail loopback-only'],
-    ['docker-proxy alone accepts', publishing(), { published: tried({ layer: 'tcp', outcome: 'ok' }), listeners: [open(8000, '127.0.0.1')] }, 'fail loopback-only'],
+    [
+      'docker-proxy alone accepts',
+      publishing(),
+      { published: tried({ layer: 'tcp', outcome: 'ok' }), listeners: [open(8000, '127.0.0.1')] },
+      'fail loopback-only',
+    ],
     ['listens on another port', publishing(), { published: tried(reset), listeners: [open(3000)] }, 'fail wrong-container-port'],
     ['listens nowhere', publishing(), { published: tried(reset), listeners: [] }, 'fail no-listener'],
-    ['only its debugger listens', publishing(), { published: tried(reset), listeners: [open(5678), open(9229, '127.0.0.1')] }, 'fail no-listener'],
-    ['only a helper on loopback listens', publishing(), { published: tried(reset), listeners: [open(4444, '127.0.0.1')] }, 'fail no-listener'],
-    ['FA-16 has just started', publishing(web, {}, { state: { startedAt: NOW } }), { published: tried(reset), listeners: [] }, 'warn no-listener'],
-    ['FA-16 is starting, and a helper listens first', publishing(web, {}, { health: { status: 'starting', failingStreak: 0, log: [] } }), { published: tried(reset), listeners: [open(3000)] }, 'warn no-listener'],
-    ['is starting, on the port that its command names', publishing(web, {}, { command: ['uvicorn', 'app:app', '--port', '3000'], state: { startedAt: NOW } }), { published: tried(reset), listeners: [open(3000)] }, 'fail wrong-container-port'],
-    ['is starting, on the port that its PORT names', publishing(web, {}, { env: { PORT: '3000' }, state: { startedAt: NOW } }), { published: tried(reset), listeners: [open(3000)] }, 'fail wrong-container-port'],
-    ['is starting, and its command names another number', publishing(web, {}, { command: ['serve', '--workers=30001'], state: { startedAt: NOW } }), { published: tried(reset), listeners: [open(3000)] }, 'warn no-listener'],
-    ['a second port is for the day it is needed', makeService({ containers: [{ portBindings: [web, makePort({ hostPort: 5678, containerPort: 5678 })], ports: [web, makePort({ hostPort: 5678, containerPort: 5678 })] }] }), { published: tried({}, 'same'), listeners: [open(8000)] }, 'warn no-listener'],
+    [
+      'only its debugger listens',
+      publishing(),
+      { published: tried(reset), listeners: [open(5678), open(9229, '127.0.0.1')] },
+      'fail no-listener',
+    ],
+    [
+      'only a helper on loopback listens',
+      publishing(),
+      { published: tried(reset), listeners: [open(4444, '127.0.0.1')] },
+      'fail no-listener',
+    ],
+    [
+      'FA-16 has just started',
+      publishing(web, {}, { state: { startedAt: NOW } }),
+      { published: tried(reset), listeners: [] },
+      'warn no-listener',
+    ],
+    [
+      'FA-16 is starting, and a helper listens first',
+      publishing(web, {}, { health: { status: 'starting', failingStreak: 0, log: [] } }),
+      { published: tried(reset), listeners: [open(3000)] },
+      'warn no-listener',
+    ],
+    [
+      'is starting, on the port that its command names',
+      publishing(web, {}, { command: ['uvicorn', 'app:app', '--port', '3000'], state: { startedAt: NOW } }),
+      { published: tried(reset), listeners: [open(3000)] },
+      'fail wrong-container-port',
+    ],
+    [
+      'is starting, on the port that its PORT names',
+      publishing(web, {}, { env: { PORT: '3000' }, state: { startedAt: NOW } }),
+      { published: tried(reset), listeners: [open(3000)] },
+      'fail wrong-container-port',
+    ],
+    [
+      'is starting, and its command names another number',
+      publishing(web, {}, { command: ['serve', '--workers=30001'], state: { startedAt: NOW } }),
+      { published: tried(reset), listeners: [open(3000)] },
+      'warn no-listener',
+    ],
+    [
+      'a second port is for the day it is needed',
+      makeService({
+        containers: [
+          {
+            portBindings: [web, makePort({ hostPort: 5678, containerPort: 5678 })],
+            ports: [web, makePort({ hostPort: 5678, containerPort: 5678 })],
+          },
+        ],
+      }),
+      { published: tried({}, 'same'), listeners: [open(8000)] },
+      'warn no-listener',
+    ],
     ['the port is bound and leads nowhere', publishing(), { published: tried(refused), listeners: [open(8000)] }, 'fail unreachable'],
     ['cut off, and the inside cannot be seen', publishing(), { published: tried(reset) }, 'fail unreachable'],
     ['not bound', publishing(web, {}, { ports: [] }), { published: { ports: [] }, listeners: [open(8000)] }, 'fail not-bound'],
-    ['FA-30 not listed as bound, and it answers', publishing(web, {}, { ports: [] }), { published: tried(), listeners: [open(8000)] }, 'pass'],
+    [
+      'FA-30 not listed as bound, and it answers',
+      publishing(web, {}, { ports: [] }),
+      { published: tried(), listeners: [open(8000)] },
+      'pass',
+    ],
     ['another server answers', publishing(), { published: tried({}, 'other'), listeners: [open(8000)] }, 'fail other-server'],
-    ['another server refuses the login', publishing(), { published: tried({ layer: 'login', outcome: 'rejected' }, 'other'), listeners: [open(8000)] }, 'fail other-server'],
+    [
+      'another server refuses the login',
+      publishing(),
+      { published: tried({ layer: 'login', outcome: 'rejected' }, 'other'), listeners: [open(8000)] },
+      'fail other-server',
+    ],
   ])('%s', (_, service, seen, expected) => {
     expect(short(service, seen)).toBe(expected);
   });
@@ -104,7 +206,17 @@ describe('ports: the program and its mapping', () => {
   });
 
   it('says the same of IPv4 and IPv6 once', () => {
-    const service = makeService({ containers: [{ portBindings: [web], ports: [{ ...web, hostIp: '0.0.0.0' }, { ...web, hostIp: '::' }] }] });
+    const service = makeService({
+      containers: [
+        {
+          portBindings: [web],
+          ports: [
+            { ...web, hostIp: '0.0.0.0' },
+            { ...web, hostIp: '::' },
+          ],
+        },
+      ],
+    });
     expect(short(service, { published: tried(reset), listeners: [open(8000, '127.0.0.1')] })).toBe('fail loopback-only');
   });
 
@@ -120,19 +232,53 @@ describe('ports: the program and its mapping', () => {
 });
 
 describe('ports: taken', () => {
-  const failed = (error: string) => publishing(makePort({ hostPort: 5432, containerPort: 5432 }), { name: 'db' }, { ports: [], state: { status: 'created', error, exitCode: 128 } });
+  const failed = (error: string) =>
+    publishing(
+      makePort({ hostPort: 5432, containerPort: 5432 }),
+      { name: 'db' },
+      { ports: [], state: { status: 'created', error, exitCode: 128 } },
+    );
   const byKernel = 'failed to bind host port for 0.0.0.0:5432:172.19.0.3:5432/tcp: address already in use';
   const byDocker = 'Bind for 0.0.0.0:5432 failed: port is already allocated';
-  const owner = (parts: Partial<PortOwner>): PortOwner => ({ port: 5432, hostIp: '', kind: 'process', container: null, project: null, pid: null, command: null, ...parts });
+  const owner = (parts: Partial<PortOwner>): PortOwner => ({
+    port: 5432,
+    hostIp: '',
+    kind: 'process',
+    container: null,
+    project: null,
+    pid: null,
+    command: null,
+    ...parts,
+  });
 
   it.each<[string, string, PortOwner[], string]>([
-    ['by a process', byKernel, [owner({ pid: 812, command: '/usr/lib/postgresql/16/bin/postgres -D /data' })], 'process /usr/lib/postgresql/16/bin/postgres (pid 812)'],
-    ['by a container', byDocker, [owner({ kind: 'container', container: 'other-db-1', project: 'other' })], 'container other-db-1 of project other'],
-    ['FA-38 by one of two listeners', byKernel, [owner({ hostIp: '10.0.0.1', pid: 1, command: 'one' }), owner({ hostIp: '0.0.0.0', pid: 2, command: 'two' })], 'process two (pid 2)'],
+    [
+      'by a process',
+      byKernel,
+      [owner({ pid: 812, command: '/usr/lib/postgresql/16/bin/postgres -D /data' })],
+      'process /usr/lib/postgresql/16/bin/postgres (pid 812)',
+    ],
+    [
+      'by a container',
+      byDocker,
+      [owner({ kind: 'container', container: 'other-db-1', project: 'other' })],
+      'container other-db-1 of project other',
+    ],
+    [
+      'FA-38 by one of two listeners',
+      byKernel,
+      [owner({ hostIp: '10.0.0.1', pid: 1, command: 'one' }), owner({ hostIp: '0.0.0.0', pid: 2, command: 'two' })],
+      'process two (pid 2)',
+    ],
     ['by somebody whom the host does not name', byKernel, [owner({ kind: 'unknown' })], 'another program'],
     ['by nobody any more', byKernel, [owner({ kind: 'nobody' })], 'free now'],
     ['with no look at the owners', byKernel, [], 'another program'],
-    ['on Docker Desktop', 'Ports are not available: exposing port TCP 0.0.0.0:5432 -> 0.0.0.0:0: listen tcp 0.0.0.0:5432: bind: address already in use', [owner({ pid: 9, command: 'postgres' })], 'postgres (pid 9)'],
+    [
+      'on Docker Desktop',
+      'Ports are not available: exposing port TCP 0.0.0.0:5432 -> 0.0.0.0:0: listen tcp 0.0.0.0:5432: bind: address already in use',
+      [owner({ pid: 9, command: 'postgres' })],
+      'postgres (pid 9)',
+    ],
     ['on IPv6', 'listen tcp6 [::]:5432: bind: address already in use', [owner({ pid: 9, command: 'postgres' })], 'postgres (pid 9)'],
   ])('%s', (_, error, owners, words) => {
     const [finding] = findingsOf(look(failed(error), { owners }));
@@ -155,7 +301,11 @@ describe('ports: could not look', () => {
   it.each<[string, Seen, string]>([
     ['at anything', {}, 'cannot look'],
     ['from the host, with a listener inside', { listeners: [open(8000)] }, 'cannot look'],
-    ['for want of a tool', { published: tried({ layer: 'tcp', outcome: 'no-tool', text: 'the engine is on another machine' }), listeners: [open(8000)] }, 'cannot look'],
+    [
+      'for want of a tool',
+      { published: tried({ layer: 'tcp', outcome: 'no-tool', text: 'the engine is on another machine' }), listeners: [open(8000)] },
+      'cannot look',
+    ],
   ])('%s', (_, seen, expected) => {
     expect(short(publishing(), seen)).toBe(expected);
   });
@@ -163,6 +313,8 @@ describe('ports: could not look', () => {
   it('gives the reason of the look that failed', () => {
     const service = publishing();
     const facts = { published: gap('no answer within 2 s', true), inside: gap('no shell') };
-    expect(ask(ports, { stack: makeStack({ services: [service] }), service: 'app', facts })).toEqual({ cannotLook: 'no answer within 2 s' });
+    expect(ask(ports, { stack: makeStack({ services: [service] }), service: 'app', facts })).toEqual({
+      cannotLook: 'no answer within 2 s',
+    });
   });
 });

@@ -7,7 +7,12 @@ describe('known errors', () => {
   it.each<[string, string, string | null, number | null]>([
     ['connection to server at "db" (172.18.0.2), port 5432 failed: Connection refused', 'connection', 'db', 5432],
     ['connection to server at "db" (172.18.0.2), port 5432 failed: timeout expired', 'connection', 'db', 5432],
-    ['connection to server at "db" (172.18.0.2), port 5432 failed: FATAL:  password authentication failed for user "x"', 'postgres', null, null],
+    [
+      'connection to server at "db" (172.18.0.2), port 5432 failed: FATAL:  password authentication failed for user "x"',
+      'postgres',
+      null,
+      null,
+    ],
     ['Error: connect ECONNREFUSED ::1:5432', 'connection', '::1', 5432],
     ['Error: connect ECONNREFUSED 172.18.0.3:6379', 'connection', '172.18.0.3', 6379],
     ['dial tcp 172.18.0.2:5432: connect: connection refused', 'connection', '172.18.0.2', 5432],

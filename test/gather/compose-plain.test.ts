@@ -1,0 +1,140 @@
+import { homedir } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { readPlainly } from '../../src/gather/compose-plain.ts';
+import { createVault } from '../../src/gather/vault.ts';
+import { folderOf, placeIn } from './project-folder.ts';
+
+const read = async (files: Record<string, string>, env: Record<string, string> = {}, profiles: string[] = []) => {
+  const folder = folderOf(files);
+  const names = Object.keys(files).filter((name) => /\.ya?ml$/.test(name));
+  const found = await readPlainly(placeIn(folder, names, { profiles }), env, createVault());
+  return JSON.parse(JSON.stringify(found).replaceAll(folder, '/DIR')) as typeof found;
+};
+const service = async (yaml: string, env: Record<string, string> = {}) => (await read({ 'compose.yaml': yaml }, env)).services![0]!;
+
+test('short forms and long forms', async () => {
+  const { services } = await read({
+    'compose.yaml': `
+services:
+  web:
+    build: ./web
+    command: npm run "dev server"
+    environment: [A=1, B, C=x=y]
+    ports: ["8000:80", "127.0.0.1:8443:443", "3000", "53:53/udp", "[::1]:81:81", "7000-7001:9000-9001"]
+    volumes: [./src:/app:ro, data:/data, /anon, ~/x:/y]
+    depends_on: [db]
+    networks: [back]
+  db:
+    build: {context: db, dockerfile: Dockerfile.dev}
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD: hunter2, N: 1}
+    volumes: [{type: bind, source: ./init, target: /init, read_only: true}]
+    depends_on: {web: {condition: service_healthy}}
+    healthcheck: {test: pg_isready, interval: 5s}
+    deploy: {replicas: 0}
+    restart: always
+    container_name: the-db
+volumes: {data: }
+networks: {back: {name: shared}}
+`,
+  });
+  const [db, web] = services!;
+  expect(web).toMatchObject({
+    name: 'web',
+    build: { context: '/DIR/web', dockerfile: 'Dockerfile' },
+    command: ['npm', 'run', 'dev server'],
+    environment: { A: '1', C: 'x=y' },
+    ports: [
+      { containerPort: 80, hostPort: 8000, hostIp: '', protocol: 'tcp' },
+      { containerPort: 443, hostPort: 8443, hostIp: '127.0.0.1', protocol: 'tcp' },
+      { containerPort: 3000, hostPort: 0, hostIp: '', protocol: 'tcp' },
+      { containerPort: 53, hostPort: 53, hostIp: '', protocol: 'udp' },
+      { containerPort: 81, hostPort: 81, hostIp: '::1', protocol: 'tcp' },
+      { containerPort: 9000, hostPort: 7000, hostIp: '', protocol: 'tcp' },
+      { containerPort: 9001, hostPort: 7001, hostIp: '', protocol: 'tcp' },
+    ],
+    mounts: [
+      { type: 'bind', source: '/DIR/src', destination: '/app', readOnly: true },
+      { type: 'volume', source: 'shop_data', destination: '/data', readOnly: false },
+      { type: 'volume', source: '', destination: '/anon', readOnly: false },
+      { type: 'bind', source: `${homedir()}/x`, destination: '/y', readOnly: false },
+    ],
+    dependsOn: { db: 'service_started' },
+    networks: ['shared'],
+  });
+  expect(db).toMatchObject({
+    build: { context: '/DIR/db', dockerfile: 'Dockerfile.dev' },
+    environment: { POSTGRES_PASSWORD: expect.stringMatching(/^‹secret:/), N: '1' },
+    mounts: [{ type: 'bind', source: '/DIR/init', destination: '/init', readOnly: true }],
+    dependsOn: { web: 'service_healthy' },
+    healthcheck: { test: ['CMD-SHELL', 'pg_isready'], intervalMs: 5_000 },
+    networks: ['shop_default'],
+    replicas: 0,
+    restart: 'always',
+    containerName: 'the-db',
+  });
+});
+
+describe('variables', () => {
+  test('of the shell, then of .env; anchors; a literal dollar', async () => {
+    const { services, unsetVariables, blanks } = await read(
+      { 'compose.yaml': 'x-e: &e {A: $A}\nservices:\n  web:\n    image: x:${TAG:-1}\n    environment: {<<: *e, B: "${B}", C: $$C, D: "${GONE}"}\n', '.env': 'A=env\nB=env\n' },
+      { A: 'shell' },
+    );
+    expect(services![0]).toMatchObject({ image: 'x:1', environment: { A: 'shell', B: 'env', C: '$C', D: '' } });
+    expect(unsetVariables).toEqual([{ variable: 'GONE', file: 'compose.yaml', line: 5 }]);
+    expect(blanks).toEqual([{ variable: 'GONE', service: 'web', key: 'D' }]);
+  });
+
+  test('a required one that is missing', async () => {
+    expect(await read({ 'compose.yaml': 'services:\n  web:\n    environment:\n      A: ${NEEDED:?set it}\n' })).toMatchObject({
+      services: null,
+      error: { kind: 'required-variable', variable: 'NEEDED', file: 'compose.yaml', line: 4, message: 'required variable NEEDED is missing a value: set it' },
+    });
+  });
+
+  test('of env files, under those of the service', async () => {
+    const yaml = 'services:\n  web:\n    env_file: [a.env, {path: gone.env, required: false}]\n    environment: {B: own}\n';
+    expect((await read({ 'compose.yaml': yaml, 'a.env': 'A=1\nB=2\n' })).services![0]!.environment).toEqual({ A: '1', B: 'own' });
+  });
+
+  test('an env file that is missing', async () => {
+    expect((await read({ 'compose.yaml': 'services:\n  web:\n    env_file: gone.env\n' })).error).toMatchObject({ kind: 'env-file-missing', message: 'env file gone.env not found' });
+  });
+});
+
+describe('several files', () => {
+  const merged = async (base: string, over: string) => (await read({ 'a.yaml': `services:\n  web: ${base}\n`, 'b.yaml': `services:\n  web: ${over}\n` })).services![0]!;
+  test('commands are replaced', async () => expect((await merged('{command: [a, b]}', '{command: [c]}')).command).toEqual(['c']));
+  test('environments are joined, whatever their form', async () => expect((await merged('{environment: [A=1, B=1]}', '{environment: {B: 2}}')).environment).toEqual({ A: '1', B: '2' }));
+  test('ports are added', async () => expect((await merged('{ports: ["1:1"]}', '{ports: ["2:2"]}')).ports.map((each) => each.hostPort)).toEqual([1, 2]));
+  test('mounts of one target are replaced', async () => expect((await merged('{volumes: ["./a:/x", "./b:/y"]}', '{volumes: ["./c:/x"]}')).mounts.map((each) => each.source)).toEqual(['/DIR/c', '/DIR/b']));
+  test('dependencies are joined, whatever their form', async () => expect((await merged('{depends_on: [a]}', '{depends_on: {b: {condition: service_healthy}}}')).dependsOn).toEqual({ a: 'service_started', b: 'service_healthy' }));
+  test('an image is replaced', async () => expect((await merged('{image: a}', '{image: b}')).image).toBe('b'));
+});
+
+test('profiles', async () => {
+  expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}, b: {}}' }, {}, [])).services!.map((each) => each.active)).toEqual([false, true]);
+  expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}}' }, {}, ['dev'])).services![0]!.active).toBe(true);
+});
+
+test('host network', async () => expect(await service('services: {a: {network_mode: host}}')).toMatchObject({ networkMode: 'host', networks: [] }));
+
+test.each([
+  ['a tab', 'services:\n\ta: 1\n', { kind: 'syntax', line: 2 }],
+  ['a list', '- a\n', { kind: 'syntax', line: null, message: 'the top level is no mapping' }],
+  ['nothing', '', { kind: 'syntax', line: null }],
+  ['a key twice', 'services: {}\nservices: {}\n', { kind: 'syntax', line: 2 }],
+])('%s is an error with its place', async (_, yaml, error) => {
+  expect(await read({ 'compose.yaml': yaml })).toMatchObject({ services: null, error: { file: 'compose.yaml', ...error } });
+});
+
+test.each([
+  ['a service that is nothing', 'services: {a: }'],
+  ['services that are a word', 'services: x'],
+  ['ports that are a word', 'services: {a: {ports: x, volumes: 1, environment: 7, depends_on: y, networks: z, profiles: w, command: 1, build: 3}}'],
+  ['a bomb of aliases', `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefg'.split('').map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdef'[index]}`).join(',')}]`).join('\n')}\n`],
+])('%s is no crash', async (_, yaml) => {
+  const found = await read({ 'compose.yaml': yaml });
+  expect(found.services !== null || found.error !== null).toBe(true);
+});
