@@ -9,7 +9,7 @@ import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
 import { running, type Stack } from './model/stack.ts';
 import type { Recording } from './recording/recording.ts';
-import { prescriber } from './runbook/prescribe.ts';
+import { readText } from './runbook/read.ts';
 
 export interface DoctorOptions {
   files: string[];
@@ -51,11 +51,13 @@ export interface Diagnosis {
 export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Diagnosis> => {
   const begun = performance.now();
   const signal = AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]);
-  const prescribing = prescriber(options);
-  prescribing.catch(() => undefined);
+  // A runbook that cannot be read is told at once; no runbook is parsed before there is something to look up in it.
+  const readable = options.runbook === null ? null : readText(options.runbook);
+  readable?.catch(() => undefined);
   const source = await openSource(options, signal);
   try {
     startLooking(await source.early(), source, options.selectors);
+    await readable;
     const stack = await source.stack();
     const instances = instancesOf(stack, checks);
     const chosen = select(instances, options.selectors);
@@ -63,7 +65,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     const outcomes = await evaluate(chosen, instances, stack, source, (outcome) => hooks.onProgress({ kind: 'done', id: outcome.id, status: outcome.status }));
     const found = locate(outcomes, checks);
     const explanation = explain(found, outcomes, stack);
-    const { remedyFor, notes } = await prescribing;
+    const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(options) : null;
     const report = reportOf({
       tool: { name: 'stack-doctor', version: options.version },
       startedAt: source.startedAt,
@@ -73,8 +75,8 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       outcomes,
       found,
       explanation,
-      remedyFor: (located) => remedyFor(located, stack),
-      notes: [...notes, ...(signal.aborted ? [cutNote(hooks, options)] : [])],
+      remedyFor: (located) => prescriber?.remedyFor(located, stack) ?? null,
+      notes: signal.aborted ? [cutNote(hooks, options)] : [],
     });
     const facts = await source.recorded();
     return { report, facts, stats: statsOf(facts, source.engineCalls()), cut: signal.aborted };

@@ -2,7 +2,7 @@
 import { LAYERS, type Check, type Finding, type Located, type Outcome, type Verdict } from './model/check.ts';
 import { isStackFact, mayBeAsked, type Fact, type FactName, type FactSource } from './model/facts.ts';
 import type { Instance } from './model/selection.ts';
-import { connectionsFrom, serviceNamed, type Service, type Stack } from './model/stack.ts';
+import { connectionsFrom, running, serviceNamed, type Service, type Stack } from './model/stack.ts';
 
 /**
  * Outcomes in the order of the instances. Prerequisites that were not chosen are asked too; they are reported only where they fail,
@@ -55,8 +55,11 @@ const outcomeOf = async (
     const [facts, peers] = await Promise.all([factsFor(check.needs, service, source), peerFacts(check, service, stack, source)]);
     const durationMs = Math.max(0, ...Object.values(facts).map((fact) => fact.ms));
     const verdict = check.evaluate({ stack, service, facts, peers, now: source.startedAt } as never);
-    const standing = 'cannotLook' in verdict ? await firstBlockedPeer(Object.keys(peers), all, ask) : null;
-    return { ...base, durationMs, ...(standing ? blockedBy(standing) : judged(verdict, check)) };
+    const standing = 'cannotLook' in verdict ? await firstFailingPeer(Object.keys(peers), check, all, ask) : null;
+    if (standing) return { ...base, durationMs, ...blockedBy(standing) };
+    // The container check says why; this one has nothing to add.
+    if ('cannotLook' in verdict && service && running(service).length === 0) return { ...base, durationMs, status: 'skip', reason: `${service.name} is not running` };
+    return { ...base, durationMs, ...judged(verdict, check) };
   } catch (error) {
     // A check that throws is our bug; it must not look like a fault of the stack, nor like a pass.
     return { ...base, status: 'error', reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}` };
@@ -74,12 +77,19 @@ const firstBlocker = async ({ check, service }: Instance, all: readonly Instance
   return firstStanding(prerequisites, ask);
 };
 
-/** What could not be seen because a service that this one connects to does not run. */
-const firstBlockedPeer = (peers: string[], all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> =>
-  firstStanding(
-    all.filter(({ check, service }) => check.id === 'container' && service !== null && peers.includes(service.name)),
+/** What could not be seen because a service that this one connects to does not run, or does not let anybody look. */
+const firstFailingPeer = async (peers: string[], check: Check, all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
+  const ofPeers = all.filter(({ service }) => service !== null && peers.includes(service.name));
+  const standing = await firstStanding(
+    ofPeers.filter((each) => each.check.id === 'container'),
     ask,
   );
+  if (standing || check.scope !== 'service') return standing;
+  // Only those that wait for no peers themselves: two that waited for each other would wait for ever.
+  const speaking = ofPeers.filter((each) => each.check.scope === 'service' && !each.check.peerNeeds && each.check.needs.some((need: FactName) => check.peerNeeds?.includes(need)));
+  const outcomes = await Promise.all(speaking.map(ask));
+  return outcomes.find(({ status }) => status === 'fail') ?? null;
+};
 
 const firstStanding = async (instances: Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
   for (const instance of instances) {

@@ -4,7 +4,7 @@ import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known 
 import type { ImageFact, ProjectFact } from '../model/facts.ts';
 import { fullRef, isPinned, taggedMajor } from '../model/image-ref.ts';
 import { madeOfTheseFiles, plainPath } from '../model/project-files.ts';
-import { isMark, isSecretName } from '../model/secrets.ts';
+import { isMark } from '../model/secrets.ts';
 import {
   connectionsFrom,
   isRunning,
@@ -66,8 +66,8 @@ export const composeService = defineCheck({
     const images = facts.images.ok ? facts.images.value : [];
     const findings = [
       ...dataPath(service, spec),
-      ...firstOf(service.containers, (container) => envDrift(container, spec, project, stack)),
-      ...firstOf(service.containers, (container) => imageDrift(container, service, spec, stack, images)),
+      ...firstOf(service.containers, (container) => envDrift(container, spec, project)),
+      ...firstOf(service.containers, (container) => imageDrift(container, spec, stack, images)),
       ...firstOf(service.containers, (container) => mountDrift(container, spec, project)),
       ...firstOf(service.containers, (container) => configDrift(container, spec, project)),
     ].flatMap((finding) => softened(finding, service, project));
@@ -87,15 +87,22 @@ const firstOf = (containers: Container[], compare: (container: Container) => Fin
 };
 
 /**
- * A container made with other `-f` or `--env-file` flags differs by right: that is worth a word, not an alarm. A job that is done is
- * made anew when it runs.
+ * A difference that came of an edit is one that somebody waits for. Where no file is newer than the container, the call that made it had
+ * other flags, or other variables in its shell: that is worth a word, not an alarm. A job that is done is made anew when it runs.
  */
 const softened = (finding: Finding, service: Service, project: ProjectFact): Finding[] => {
   if (!finding.reason.endsWith('-drift')) return [finding];
   if ((service.role === 'build-only' || service.role === 'one-shot') && !service.containers.some(isRunning)) return [];
-  if (service.containers.every((container) => madeOfTheseFiles(container, project))) return [finding];
-  return [{ ...finding, severity: 'warn', message: `${finding.message} (it was made from other files or flags than were read now)` }];
+  const warned = (why: string): Finding[] => [{ ...finding, severity: 'warn', message: `${finding.message} (${why})` }];
+  if (!service.containers.every((container) => madeOfTheseFiles(container, project))) return warned('it was made from other files or flags than were read now');
+  if (finding.reason !== 'image-drift' && !service.containers.some((container) => isEditedSince(container, project))) {
+    return warned('no file has changed since it was made; a variable of the shell may have')
+  }
+  return [finding];
 };
+
+const isEditedSince = (container: Container, { changedAt }: ProjectFact): boolean =>
+  changedAt === null || Date.parse(changedAt) > Date.parse(container.createdAt);
 
 const DATA_PATH = '/var/lib/postgresql/data';
 
@@ -112,7 +119,6 @@ const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
   return [
     {
       reason: 'postgres-data-path',
-      ...(runs ? { severity: 'warn' } : {}),
       message: runs
         ? `${service.name} runs Postgres ${major} with a mount at ${DATA_PATH}, which it does not use: its data lies outside it`
         : `${service.name} mounts a ${mount.type} at ${DATA_PATH}, which Postgres ${major} refuses; it expects /var/lib/postgresql`,
@@ -137,7 +143,7 @@ const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
 };
 
 /** The image adds variables of its own: only what the files give is compared. What an unset variable left blank is another finding. */
-const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact, stack: Stack): Finding | null => {
+const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact): Finding | null => {
   const keys = Object.entries(spec.environment)
     .filter(
       ([key, value]) =>
@@ -148,13 +154,8 @@ const envDrift = (container: Container, spec: ServiceSpec, project: ProjectFact,
     )
     .map(([key]) => key);
   if (keys.length === 0) return null;
-  const matters = keys.some(
-    (key) => isSecretName(key) || connectionsFrom(stack, spec.name).some((connection) => connection.source === `env ${key}`),
-  );
   return {
     reason: 'env-drift',
-    // A log level of yesterday breaks nothing, and must not pass for the cause of what is broken.
-    ...(matters ? {} : { severity: 'warn' as const }),
     message: `${spec.name} runs with other values than the compose files give now: ${listed(keys)}`,
     evidence: keys.slice(0, 5).flatMap((key) => [
       { source: `docker inspect ${container.name}: ${key}`, text: cut(valueOf(container, key) ?? 'not set') },
@@ -183,7 +184,6 @@ const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)
 /** An image that was only pulled again, by whomever, harms nobody; one that was built again may be the cure that has not arrived. */
 const imageDrift = (
   container: Container,
-  service: Service,
   spec: ServiceSpec,
   stack: Stack,
   images: readonly ImageFact[],
@@ -203,9 +203,10 @@ const imageDrift = (
   const now = images.find((each) => each.ref === container.image);
   if (!now?.id || isPinned(container.image) || (spec.image !== null && isPinned(spec.image)) || now.id === container.imageId) return null;
   const built = stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
+  const newer = now.createdAt !== null && Date.parse(now.createdAt) > Date.parse(container.createdAt);
   return {
     reason: 'image-drift',
-    ...(built && inTrouble(service) ? {} : { severity: 'warn' as const }),
+    ...(built && newer ? {} : { severity: 'warn' as const }),
     message: `${spec.name} runs an older image than the one that ${container.image} names now${built ? ', which was built again' : ''}`,
     evidence: [
       { source: `docker inspect ${container.name}: Image`, text: container.imageId },
@@ -214,8 +215,6 @@ const imageDrift = (
     values,
   };
 };
-
-const inTrouble = ({ containers }: Service): boolean => containers.some((each) => !isRunning(each) || each.health?.status === 'unhealthy');
 
 const mountDrift = (container: Container, spec: ServiceSpec, project: ProjectFact): Finding | null => {
   const differing = spec.mounts.flatMap((mount) => {

@@ -260,14 +260,14 @@ const neverStarted = (each: Container, scene: Scene): Finding => {
 
 const dependenciesOf = (each: Container, service: Service) => ({ ...service.spec?.dependsOn, ...each.compose.dependsOn });
 
-const unmetDependencies = (each: Container, { service, stack, now }: Scene): { name: string; unmet: string }[] =>
+const unmetDependencies = (each: Container, { service, stack }: Scene): { name: string; unmet: string }[] =>
   Object.entries(dependenciesOf(each, service)).flatMap(([name, condition]) => {
-    const unmet = unmetBy(serviceNamed(stack, name), condition, now);
+    const unmet = unmetBy(serviceNamed(stack, name), condition);
     return unmet ? [{ name, unmet }] : [];
   });
 
 /** How a dependency fails its condition, as the end of a sentence; `null` when it holds. */
-const unmetBy = (dependency: Service | undefined, condition: DependencyCondition, now: string): string | null => {
+const unmetBy = (dependency: Service | undefined, condition: DependencyCondition): string | null => {
   const first = dependency?.containers[0];
   if (!dependency || !first) return 'has no container';
   if (condition === 'service_completed_successfully') {
@@ -279,7 +279,7 @@ const unmetBy = (dependency: Service | undefined, condition: DependencyCondition
     return first.state.status === 'created'
       ? 'was never started'
       : `is ${first.state.status}${first.state.status === 'exited' ? ` (${first.state.exitCode})` : ''}`;
-  if (alive.every((each) => isFlapping(each, now))) return 'keeps ending';
+  if (alive.every((each) => isFlapping(each))) return 'keeps ending';
   if (condition === 'service_started') return null;
   if (alive.some((each) => each.health?.status === 'unhealthy')) return 'is unhealthy';
   return alive.some((each) => each.health?.status === 'starting') ? 'is starting' : null;
@@ -362,7 +362,7 @@ const logEvidence = (lines: LogLine[], known: KnownError | null, service: Servic
 };
 
 const flapping = (each: Container, scene: Scene): Finding[] => {
-  if (!isFlapping(each, scene.now)) return [];
+  if (!isFlapping(each)) return [];
   const { restartCount, startedAt } = each.state;
   const up = Math.max(0, Math.round(secondsSince(startedAt, scene.now)));
   const lines = linesOf(each, scene);

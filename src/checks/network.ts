@@ -94,7 +94,7 @@ export const network = defineCheck({
       service,
       stack,
       client,
-      up: isRunning(client) && !isFlapping(client, now),
+      up: isRunning(client) && !isFlapping(client),
       reach: facts.reach.ok ? facts.reach.value : null,
       listeners: facts.inside.ok ? facts.inside.value.listeners : null,
       log: facts.logs.ok ? facts.logs.value.lines : [],
@@ -281,10 +281,10 @@ const localhost: Judge = (connection, scene) => {
  * A client that ends before it can be looked into, and whose log names no other reason: the address of its store, which cannot be
  * right, is the reason, where the stack has a store of that kind.
  */
-const failsUnexplained = (connection: Connection, { client, log, service, stack, now }: Scene): boolean => {
+const failsUnexplained = (connection: Connection, { client, log, service, stack }: Scene): boolean => {
   const known = knownErrorIn(log, service.role);
   return (
-    keepsFailing(client, now) &&
+    keepsFailing(client) &&
     byRole(connection, stack) !== null &&
     (known === null || known.blame === 'name' || known.blame === 'connection')
   );
@@ -357,7 +357,7 @@ const unknownHost: Judge = (connection, scene) => {
 const isUnasked = (target: Service): boolean =>
   target.spec !== null && (!target.spec.active || target.spec.replicas === 0) && target.containers.length === 0;
 
-const steady = (target: Service, { now }: Scene): Container[] => running(target).filter((each) => !isFlapping(each, now));
+const steady = (target: Service): Container[] => running(target).filter((each) => !isFlapping(each));
 
 const stateOf = ({ state }: Container): string => {
   if (state.status === 'running') return 'keeps ending';
@@ -367,7 +367,7 @@ const stateOf = ({ state }: Container): string => {
 /** Of a client that does not run this tells nothing: its own container check points at the target. */
 const dependencyStopped: Judge = (connection, scene) => {
   const target = targetOf(connection, scene);
-  if (!target || !scene.up || steady(target, scene).length > 0) return null;
+  if (!target || !scene.up || steady(target).length > 0) return null;
   const line =
     lineAbout(scene.log, 'name', [connection.host], null) ?? lineAbout(scene.log, 'connection', [connection.host], connection.port);
   if (isUnasked(target) && !line) return null;

@@ -72,7 +72,7 @@ export const ports = defineCheck({
     if (taken.length > 0) return { findings: taken };
     const container = running(service)[0];
     if (!container) return { skip: `${service.name} is not running` };
-    if (isFlapping(container, now)) return { skip: `${service.name} keeps ending` };
+    if (isFlapping(container)) return { skip: `${service.name} keeps ending` };
     if (hasNoPorts(container)) return { skip: `network mode ${container.networkMode} publishes nothing` };
     const inside = facts.inside.ok ? facts.inside.value : null;
     const published = facts.published.ok ? facts.published.value : null;

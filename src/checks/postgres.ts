@@ -20,7 +20,7 @@ import { running, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
 const START_SECONDS = 60;
-const BLOCKED_SECONDS = 5;
+const BLOCKED_SECONDS = 1;
 
 interface Known {
   service: Service;

@@ -5,6 +5,7 @@ import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import { isLoopback } from '../model/connections.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
+import { nameTable } from '../model/connections.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
 
 type Upstream = NginxFact['upstreams'][number];
@@ -45,7 +46,7 @@ export const proxy = defineCheck({
   question: 'Is the configuration valid, and does each proxied location get an answer from the service behind it?',
   needs: ['nginx', 'logs', 'inside'],
   peerNeeds: ['http'],
-  after: ['engine', 'container'],
+  after: ['engine', 'compose'],
   appliesTo: (service) => service.role === 'nginx',
   findings: {
     'config-invalid': {
@@ -123,6 +124,10 @@ export const proxy = defineCheck({
   evaluate({ service, stack, facts: { nginx, logs, inside }, peers, now }): Verdict {
     if (!nginx.ok) return { cannotLook: nginx.reason };
     const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
+    if (running(service).length === 0) {
+      const ended = whyEnded(given);
+      return ended ? { findings: [ended] } : { skip: `${service.name} is not running` };
+    }
     const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given)];
     if (findings.length > 0) return { findings };
     const { upstreams, files, proxied } = nginx.value;
@@ -153,6 +158,26 @@ const configInvalid = ({ service, nginx: { test } }: Given): Finding[] => {
       values: place ? { file: place } : {},
     },
   ];
+};
+
+/** nginx ends at its start over a name that is none, or a mistake in a file. A name that a service has is that service's business. */
+const whyEnded = ({ service, stack, logs }: Given): Finding | null => {
+  const line = logs.ok ? logs.value.lines.findLast(({ text }) => /\[emerg\]/.test(text))?.text : undefined;
+  if (!line || NOT_THE_CONFIGURATION.test(line)) return null;
+  const evidence = [{ source: `${service.name} log`, text: line }];
+  const said = line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim();
+  const file = / in (\/[^\s:]+:\d+)/.exec(line)?.[1];
+  const host = NAME_UNKNOWN.exec(line)?.[1];
+  if (host === undefined) {
+    return { reason: 'config-invalid', message: `${service.name} ended at its start, its configuration is not valid: ${said}`, evidence, values: file ? { file } : {} };
+  }
+  if (nameTable(stack.services).has(host)) return null;
+  return {
+    reason: 'upstream-not-found',
+    message: `${service.name} ended at its start: it proxies to ${host}, and no service of the stack answers to that name`,
+    evidence,
+    values: { upstream: host, host, ...(file ? { file } : {}) },
+  };
 };
 
 /** The same trouble with the same upstream is one finding, whatever number of locations it hits. */

@@ -26,6 +26,7 @@ export const gatherContainers = async (engine: EngineClient, project: string, va
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, queue.length) }, inspectNext));
+  await lookAgain(raw, engine, signal);
   // Names first: a password that equals one of them must not turn prose into riddles.
   for (const each of raw) vault.allowWords([...publicWords(each)]);
   // Then every secret: the command or the probe of one container may hold the password that another one names.
@@ -33,7 +34,28 @@ export const gatherContainers = async (engine: EngineClient, project: string, va
   return raw.map((each) => containerFrom(each, vault)).toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
 };
 
+/** Docker restarted it, and it has only just begun: a longer look tells a crash loop from a service that has recovered. */
+const FRESH_MS = 10_000;
+const LOOKS = 8;
+const PAUSE_MS = 400;
+
+const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: AbortSignal): Promise<void> => {
+  const isFresh = ({ State, RestartCount = 0 }: RawContainer) =>
+    State.Status === 'running' && RestartCount > 0 && Date.now() - Date.parse(State.StartedAt ?? '') < FRESH_MS;
+  await Promise.all(
+    raw.map(async (first, index) => {
+      for (let look = 0; look < LOOKS && isFresh(first) && !raw[index]!.loops; look++) {
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        const next = await engine.get<RawContainer>(`/containers/${first.Id}/json`, {}, signal).catch(() => first);
+        raw[index] = { ...next, loops: next.State.Status !== 'running' || next.State.StartedAt !== first.State.StartedAt };
+      }
+    }),
+  );
+};
+
 interface RawContainer {
+  /** It ended between two looks, right after its start. */
+  loops?: boolean;
   Id: string;
   Name: string;
   Created: string;
@@ -103,6 +125,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
       startedAt: time(raw.State.StartedAt),
       finishedAt: time(raw.State.FinishedAt),
       restartCount: raw.RestartCount ?? 0,
+      loops: raw.loops ?? false,
       pid: raw.State.Pid ?? 0,
     },
     health: healthFrom(raw, vault),

@@ -24,7 +24,8 @@ const DEFAULT_SOCKET = process.platform === 'win32' ? 'npipe:////./pipe/docker_e
 
 /** `--context` beats `DOCKER_HOST`, which beats `DOCKER_CONTEXT`, which beats the context in use. */
 export const findEngine = async (context: string | null, env: Environment): Promise<EngineAddress> => {
-  if (!context && env['DOCKER_HOST']) return addressOf(env['DOCKER_HOST'], 'DOCKER_HOST', await tlsFromEnvironment(env));
+  // Of the name `default`, docker means what it would use without contexts.
+  if ((!context || context === 'default') && env['DOCKER_HOST']) return addressOf(env['DOCKER_HOST'], 'DOCKER_HOST', await tlsFromEnvironment(env));
   const name = context ?? (env['DOCKER_CONTEXT'] || (await currentContext(env)));
   if (!name || name === 'default') return addressOf(DEFAULT_SOCKET, 'default socket', null);
   return contextNamed(name, env);
@@ -48,8 +49,10 @@ interface ContextMeta {
   Endpoints?: { docker?: { Host?: string; SkipTLSVerify?: boolean } };
 }
 
-const currentContext = async (env: Environment): Promise<string | null> =>
-  (await readJson<{ currentContext?: string }>(join(configFolder(env), 'config.json')))?.currentContext ?? null;
+const currentContext = async (env: Environment): Promise<string | null> => {
+  const config = await readJson<{ currentContext?: unknown }>(join(configFolder(env), 'config.json'));
+  return typeof config?.currentContext === 'string' ? config.currentContext : null;
+};
 
 const contextNamed = async (name: string, env: Environment): Promise<EngineAddress> => {
   const id = createHash('sha256').update(name).digest('hex');
@@ -73,18 +76,22 @@ const tlsFromEnvironment = async (env: Environment): Promise<EngineAddress['tls'
 
 /** Errors: `UsageError` for an address that is none. */
 export const addressOf = (host: string, source: string, tls: EngineAddress['tls']): EngineAddress => {
-  const none = { host, source, socketPath: null, hostname: null, port: null, tls };
+  const none = { host: withoutPassword(host), source, socketPath: null, hostname: null, port: null, tls };
   const pipe = /^(?:unix|npipe):\/\/(.+)$/.exec(host);
   if (pipe) return { ...none, socketPath: pipe[1]!, tls: null };
-  const written = host.includes('://') ? host : `tcp://${host}`;
+  const written = host.includes('://') || /^(unix|npipe|fd|tcp|ssh|https?):/.test(host) ? host : `tcp://${host}`;
   const url = URL.canParse(written) ? new URL(written) : null;
   if (!url || !['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol) || !url.hostname) {
-    throw new UsageError(`${source} is "${host}": expected unix:///path, tcp://host:port or ssh://host`);
+    throw new UsageError(`${source} is "${withoutPassword(host)}": expected unix:///path, tcp://host:port or ssh://host`);
   }
   if (url.protocol === 'ssh:') return { ...none, hostname: url.hostname };
   const secure = tls ?? (url.protocol === 'https:' || url.port === '2376' ? { verify: true } : null);
-  return { ...none, hostname: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || (secure ? 2376 : 2375), tls: secure };
+  // `URL` drops the port that is the default of HTTP.
+  const port = Number(/:(\d+)\/?$/.exec(written)?.[1] ?? (secure ? 2376 : 2375));
+  return { ...none, hostname: url.hostname.replace(/^\[|\]$/g, ''), port, tls: secure };
 };
+
+const withoutPassword = (host: string): string => host.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1@');
 
 const readJson = async <T>(path: string): Promise<T | null> => {
   try {

@@ -36,11 +36,16 @@ const STATES: Record<string, EngineFact['state']> = {
   EPERM: 'permission-denied',
   ETIMEDOUT: 'no-answer',
   ABORT_ERR: 'no-answer',
+  ECONNRESET: 'no-answer',
+  EPIPE: 'no-answer',
   ENOTSOCK: 'socket-missing',
 };
 
 const stateOf = (error: EngineError): EngineFact['state'] => {
-  if (error.status !== null) return 'not-docker';
+  // `Client sent an HTTP request to an HTTPS server.`
+  if (/HTTPS server/.test(error.message)) return 'tls';
+  // Docker Desktop's proxy says 500 and 503 while the engine behind it starts or is down.
+  if (error.status !== null) return error.status >= 500 ? 'no-answer' : 'not-docker';
   if (/certificate|tls|ssl/i.test(error.message) || error.code.startsWith('ERR_TLS') || error.code.startsWith('CERT_')) return 'tls';
   if (/^HPE_|EPROTO/.test(error.code)) return 'not-docker';
   return STATES[error.code] ?? 'unreachable';

@@ -1,6 +1,6 @@
 /** What the compose files say, with `docker compose config` as the authority. */
 import { execFile } from 'node:child_process';
-import { access, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
@@ -21,6 +21,7 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
     name: place.name,
     workingDir: place.workingDir,
     files: place.files.map((file) => shownPath(file, place.workingDir)),
+    changedAt: await newestChange(place),
     services: null,
     error: null,
     unsetVariables: [],
@@ -52,6 +53,14 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
     unsetVariables: places.lines,
     blanks: places.blanks,
   };
+};
+
+const newestChange = async (place: ProjectPlace): Promise<string | null> => {
+  const beside = await readdir(place.workingDir).catch(() => []);
+  const envFiles = beside.filter((name) => /(^|\.)env($|\.)/.test(name)).map((name) => join(place.workingDir, name));
+  const stats = await Promise.all([...place.files, ...place.envFiles, ...envFiles].map((file) => stat(file).catch(() => null)));
+  const times = stats.flatMap((each) => (each ? [each.mtimeMs] : []));
+  return times.length > 0 ? new Date(Math.max(...times)).toISOString() : null;
 };
 
 /** Compose writes a literal `$` as `$$`, so that its output is a valid input. */

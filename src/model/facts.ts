@@ -74,6 +74,8 @@ export interface ProjectFact {
   files: string[];
   /** How the files were loaded: `docker compose config`, a plain reading (no compose CLI here), or not at all. */
   loadedBy: 'compose' | 'plain' | 'labels';
+  /** ISO 8601: the newest change of a compose file or an env file beside it. `null`: not known. */
+  changedAt: string | null;
   /** `null` when the files do not load; the containers are looked at all the same. */
   services: ServiceSpec[] | null;
   error: (FileLine & { kind: 'syntax' | 'schema' | 'required-variable' | 'env-file-missing' | 'other'; message: string; variable: string | null }) | null;

@@ -2,15 +2,13 @@
 import type { Located } from '../model/check.ts';
 import type { Remedy } from '../model/report.ts';
 import { serviceNamed, type Container, type Stack } from '../model/stack.ts';
-import { parseRunbook } from './parse.ts';
-import { readRunbook, readText } from './read.ts';
+import { readRunbook } from './read.ts';
 import { prescriptionFor } from './remedy.ts';
 import type { Runbook } from './runbook.ts';
 import type { About } from './section-for.ts';
 
 export interface Prescriber {
   remedyFor(located: Located, stack: Stack): Remedy | null;
-  notes: string[];
 }
 
 /** The names that runbooks have in what people see. Beside a team's own, which may have the same name, the shipped one says whose it is. */
@@ -25,17 +23,9 @@ export const readRunbooks = async (options: { runbook: string | null; shippedRun
 
 /** Errors: `RunbookError` when a file cannot be used. */
 export const prescriber = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Prescriber> => {
-  const shippedAs = options.runbook === null ? SHIPPED : SHIPPED_BESIDE_A_TEAMS;
-  const [team, text] = await Promise.all([
-    options.runbook === null ? null : readRunbook(options.runbook),
-    readText(options.shippedRunbook, shippedAs),
-  ]);
-  let runbooks: Runbook[] | null = null;
-  // A healthy stack needs no remedy: the shipped runbook is parsed when the first one is asked for.
-  const all = (): Runbook[] => (runbooks ??= [...(team ? [team] : []), parseRunbook(text, shippedAs)]);
+  const runbooks = await readRunbooks(options);
   return {
-    notes: [],
-    remedyFor: (located, stack) => prescriptionFor(located.code, aboutOf(located, stack), all(), valuesOf(located, stack))?.remedy ?? null,
+    remedyFor: (located, stack) => prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack))?.remedy ?? null,
   };
 };
 

@@ -1,7 +1,6 @@
 /** Reads a runbook's file. */
 import { readFile, stat } from 'node:fs/promises';
 import { UsageError } from '../model/usage-error.ts';
-import { parseRunbook } from './parse.ts';
 import type { Runbook } from './runbook.ts';
 
 /** The runbook cannot be used. The message is one line: the file, and what about it. */
@@ -24,7 +23,12 @@ const SAID: Record<string, string> = {
 };
 
 /** `shownAs` is the name that remedies give as their source. Errors: `RunbookError`. */
-export const readRunbook = async (file: string, shownAs = file): Promise<Runbook> => parseRunbook(await readText(file, shownAs), shownAs);
+export const readRunbook = async (file: string, shownAs = file): Promise<Runbook> => {
+  const text = await readText(file, shownAs);
+  // A healthy stack needs no remedy, and no Markdown.
+  const { parseRunbook } = await import('./parse.ts');
+  return parseRunbook(text, shownAs);
+};
 
 /** The text alone, checked. Errors: `RunbookError`. */
 export const readText = async (file: string, shownAs = file): Promise<string> => {

@@ -21,6 +21,7 @@ const projectOf = (parts: Partial<ProjectFact> = {}): ProjectFact => ({
   services: [],
   error: null,
   unsetVariables: [],
+  changedAt: null,
   blanks: [],
   ...parts,
 });

@@ -14,6 +14,7 @@ const project = (stack: Stack, parts: Partial<ProjectFact> = {}): ProjectFact =>
   services: stack.services.flatMap((service) => service.spec ?? []),
   error: null,
   unsetVariables: [],
+  changedAt: null,
   blanks: [],
   ...parts,
 });

@@ -189,7 +189,7 @@ describe('what is healthy, or is for another check to say', () => {
       'a short wait',
       {
         attempts: [attempt(OK)],
-        server: server({ blockers: [{ pid: 5, address: null, application: '', state: 'idle in transaction', seconds: 2, blocked: 1 }] }),
+        server: server({ blockers: [{ pid: 5, address: null, application: '', state: 'idle in transaction', seconds: 0, blocked: 1 }] }),
       },
       [],
     ],

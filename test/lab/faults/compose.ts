@@ -24,7 +24,6 @@ export const composeFaults: Fault[] = [
       code: ['compose/env-drift', 'compose/config-drift'],
       innocents: ['db', 'nginx', 'redis', 'worker'],
       remedy: /docker compose up -d/,
-      status: 'warn',
     },
   },
   {
@@ -47,7 +46,6 @@ export const composeFaults: Fault[] = [
       code: 'compose/image-drift',
       innocents: ['db', 'nginx', 'redis', 'worker'],
       remedy: /docker compose up -d/,
-      status: 'warn',
     },
   },
   {
@@ -162,6 +160,6 @@ export const composeFaults: Fault[] = [
       restore(stack, 'docker-compose.yml');
       await up(stack);
     },
-    expect: { root: 'worker/worker', code: 'worker/other-queue', innocents: ['backend', 'db', 'nginx', 'redis'], remedy: /REDIS_URL/ },
+    expect: { root: 'worker/worker', code: 'worker/other-queue', innocents: ['backend', 'db', 'nginx', 'redis'], remedy: /docker compose up -d .*worker/ },
   },
 ];

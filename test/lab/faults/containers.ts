@@ -206,7 +206,7 @@ export const containerFaults: Fault[] = [
       root: 'backend/container',
       code: 'container/healthcheck-broken',
       innocents: ['db', 'nginx', 'redis', 'worker'],
-      remedy: /curl|healthcheck/,
+      remedy: /docker compose up -d backend/,
     },
   },
   {

@@ -68,7 +68,7 @@ export const postgresFaults: Fault[] = [
       root: 'db/postgres',
       code: ['postgres/auth-rejected', 'compose/credentials-conflict'],
       innocents: ['nginx', 'redis', 'worker'],
-      remedy: /DATABASE_URL|DB_PASSWORD/,
+      remedy: /docker compose up -d backend/,
     },
   ),
   {
@@ -80,7 +80,7 @@ export const postgresFaults: Fault[] = [
       root: 'db/postgres',
       code: ['postgres/auth-rejected', 'compose/credentials-conflict'],
       innocents: ['backend', 'nginx', 'redis'],
-      remedy: /DATABASE_URL|DB_PASSWORD/,
+      remedy: /docker compose up -d worker/,
     },
   },
   backendUrlFault(
@@ -106,7 +106,7 @@ export const postgresFaults: Fault[] = [
     'DATABASE_URL names the host postgres; the service is db',
     URL.replace('@db', '@postgres'),
     /gaierror/,
-    { root: 'backend/network', code: 'network/unknown-host', innocents: ['nginx', 'redis', 'worker'], remedy: /DATABASE_URL|service name/ },
+    { root: 'backend/network', code: 'network/unknown-host', innocents: ['nginx', 'redis', 'worker'], remedy: /docker compose up -d backend/ },
   ),
   backendUrlFault(
     'backend-localhost-db',
@@ -117,7 +117,7 @@ export const postgresFaults: Fault[] = [
       root: 'backend/network',
       code: 'network/localhost-in-container',
       innocents: ['nginx', 'redis', 'worker'],
-      remedy: /DATABASE_URL|service name/,
+      remedy: /docker compose up -d backend/,
     },
   ),
   {

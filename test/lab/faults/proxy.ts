@@ -114,7 +114,7 @@ export const proxyFaults: Fault[] = [
       root: 'backend/network',
       code: 'network/no-common-network',
       innocents: ['db', 'nginx', 'redis', 'worker'],
-      remedy: /docker compose up -d --force-recreate|docker network connect/,
+      remedy: /docker compose up -d --force-recreate backend/,
     },
   },
   {

@@ -21,7 +21,7 @@ export const redisFaults: Fault[] = [
       await redisCli(stack, '--no-auth-warning', '-a', 'set-by-hand', 'config', 'set', 'requirepass', '');
       await up(stack);
     },
-    expect: { root: 'redis/redis', code: 'redis/auth-required', innocents: others, remedy: /REDIS_URL|requirepass/ },
+    expect: { root: 'redis/redis', code: 'redis/auth-required', innocents: others, remedy: /redis:\/\/:/ },
   },
   {
     id: 'redis-cannot-save',
