@@ -13,10 +13,12 @@ const root = join(import.meta.dirname, '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 /**
- * dockerode loads these at its start for what the doctor never does: BuildKit sessions, ssh:// by its own client, tar uploads.
- * They cost a hundred milliseconds and half of the size.
+ * Loaded at their start by the packages, for what the doctor never does: by dockerode BuildKit sessions, ssh:// by its own client, tar uploads
+ * (together a hundred milliseconds and half of the size); by undici HTTP/2; by ioredis clusters and sentinels.
  */
-const UNNEEDED = ['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'ssh2', 'tar-fs'];
+const UNNEEDED = new Set(['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'ssh2', 'tar-fs', './client-h2.js', './cluster', './SentinelConnector']);
+/** docker-modem's copy of Node's own streams, for Nodes of long ago. */
+const BUILT_IN: Record<string, string> = { 'readable-stream': 'node:stream' };
 
 /** A module whose every export is a function that throws. */
 const throwing = (name: string): string => `
@@ -26,8 +28,11 @@ const throwing = (name: string): string => `
 const withoutUnneeded: Plugin = {
   name: 'without-unneeded',
   setup(pluginBuild) {
-    const names = new Set(UNNEEDED);
-    pluginBuild.onResolve({ filter: /^[@a-z]/ }, ({ path }) => (names.has(path) ? { path, namespace: 'unneeded' } : undefined));
+    pluginBuild.onResolve({ filter: /^[@a-z]|client-h2|cluster$|SentinelConnector$/ }, ({ path, importer }) => {
+      const builtIn = BUILT_IN[path];
+      if (builtIn) return { path: builtIn, external: true };
+      return UNNEEDED.has(path) && importer.includes('node_modules') ? { path, namespace: 'unneeded' } : undefined;
+    });
     pluginBuild.onLoad({ filter: /.*/, namespace: 'unneeded' }, ({ path }) => ({ contents: throwing(path), loader: 'js' }));
   },
 };

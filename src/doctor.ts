@@ -2,8 +2,7 @@
 import { evaluate, locate } from './evaluate.ts';
 import { explain } from './explain/explain.ts';
 import { reportOf } from './explain/report.ts';
-import { checks } from './checks/index.ts';
-import type { Outcome, Status } from './model/check.ts';
+import type { Status } from './model/check.ts';
 import { isStackFact, type EngineFact, type Fact, type FactSource } from './model/facts.ts';
 import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
@@ -56,7 +55,12 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
   readable?.catch(() => undefined);
   const source = await openSource(options, signal);
   try {
-    startLooking(await source.early(), source, options.selectors);
+    // Compose takes longest: it reads the files while the containers are asked for.
+    void source.fact('project');
+    const early = source.early();
+    early.catch(() => undefined);
+    const { checks } = await import('./checks/index.ts');
+    startLooking(instancesOf(await early, checks), source, options.selectors);
     await readable;
     const stack = await source.stack();
     const instances = instancesOf(stack, checks);
@@ -94,6 +98,7 @@ export interface Listing {
 
 /** Every check, and where it applies here. Works without an engine, and then says so. */
 export const listChecks = async (options: DoctorOptions, hooks: Hooks): Promise<Listing> => {
+  const { checks } = await import('./checks/index.ts');
   const { stack, note } = await stackHere(options, hooks);
   const instances = stack ? instancesOf(stack, checks) : [];
   const ids = [...new Set(checks.map((check) => check.id))];
@@ -135,8 +140,7 @@ const openSource = async (options: DoctorOptions, signal: AbortSignal): Promise<
     : (await import('./gather/live.ts')).openLive(options, signal);
 
 /** Looks begin as soon as the containers are known; judging waits for the compose files. */
-const startLooking = (early: Stack, source: FactSource, selectors: readonly string[]): void => {
-  const instances = instancesOf(early, checks);
+const startLooking = (instances: Instance[], source: FactSource, selectors: readonly string[]): void => {
   let chosen: Instance[] = instances;
   try {
     chosen = select(instances, selectors);
@@ -164,5 +168,3 @@ const statsOf = (facts: Record<string, Fact<unknown>>, engineCalls: number): Dia
     .slice(0, 5);
   return { engineCalls, factCount: Object.keys(facts).length, slowest };
 };
-
-export type { Outcome };

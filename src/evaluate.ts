@@ -58,13 +58,16 @@ const outcomeOf = async (
     const standing = 'cannotLook' in verdict ? await firstFailingPeer(Object.keys(peers), check, all, ask) : null;
     if (standing) return { ...base, durationMs, ...blockedBy(standing) };
     // The container check says why; this one has nothing to add.
-    if ('cannotLook' in verdict && service && running(service).length === 0) return { ...base, durationMs, status: 'skip', reason: `${service.name} is not running` };
+    if ('cannotLook' in verdict && service && (await isDown(service, source))) return { ...base, durationMs, status: 'skip', reason: `${service.name} is not running` };
     return { ...base, durationMs, ...judged(verdict, check) };
   } catch (error) {
     // A check that throws is our bug; it must not look like a fault of the stack, nor like a pass.
     return { ...base, status: 'error', reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}` };
   }
 };
+
+/** No container runs, and that is known: where the containers could not be listed, nobody can say. */
+const isDown = async (service: Service, source: FactSource): Promise<boolean> => running(service).length === 0 && (await source.fact('containers')).ok;
 
 const blockedBy = (blocker: Outcome): Pick<Outcome, 'status' | 'blockedBy' | 'reason'> => {
   const id = blocker.blockedBy ?? blocker.id;

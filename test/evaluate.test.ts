@@ -100,6 +100,86 @@ describe('what stands in the way', () => {
   });
 });
 
+describe('what could not be seen', () => {
+  const unseen: Verdict = { cannotLook: 'it does not say' };
+  /** Like `says`, with facts of its own and of those that it connects to. */
+  const uses = (check: Check, needs: string[], peerNeeds?: string[]): Check => ({ ...check, needs, ...(peerNeeds && { peerNeeds }) }) as Check;
+  const store = (verdict: Verdict) => uses(says('store', [], { db: verdict }), ['redis']);
+  const queue = (after: string[] = []) => uses(says('queue', after, { api: unseen }), ['logs'], ['redis']);
+  const runWith = async (checks: Check[], services = stack.services, source = sourceOf()) => {
+    const other = makeStack({ ...stack, services });
+    const all = instancesOf(other, checks);
+    return evaluate(all, all, other, source, () => {});
+  };
+
+  test.each([
+    ['a finding', { findings: [finding('bad')] }, 'blocked ← db/store'],
+    ['a warning: the peer answers', { findings: [finding('odd')] }, 'error'],
+    ['nothing', { findings: [] }, 'error'],
+    ['that it could not look either', unseen, 'error'],
+    ['that it does not apply', { skip: 'none' }, 'error'],
+  ] as [string, Verdict, string][])('where the check of the same fact at the peer says %s', async (_, verdict, expected) => {
+    const outcomes = await run([store(verdict), queue()]);
+    expect(brief(outcomes)['api/queue']).toBe(expected);
+    expect(outcomes.find(({ id }) => id === 'api/queue')?.reason).toBe(expected === 'error' ? 'it does not say' : 'not asked: db/store fails');
+  });
+
+  test('a failing check of another fact at the peer is no reason', async () => {
+    const other = uses(says('store', [], { db: { findings: [finding('bad')] } }), ['inside']);
+    expect(brief(await run([other, queue()]))['api/queue']).toBe('error');
+  });
+
+  test('nor is one of a service that nothing connects to', async () => {
+    const lonely = { ...stack, connections: [] };
+    const all = instancesOf(lonely, [store({ findings: [finding('bad')] }), queue()]);
+    expect(brief(await evaluate(all, all, lonely, sourceOf(), () => {}))['api/queue']).toBe('error');
+  });
+
+  test('what was seen all the same stands, whatever the peer has', async () => {
+    const seen = uses(says('queue', [], { api: { findings: [finding('bad')] } }), ['logs'], ['redis']);
+    expect(brief(await run([store({ findings: [finding('bad')] }), seen]))['api/queue']).toBe('fail bad');
+  });
+
+  test('a peer that does not run is named before its check of the fact', async () => {
+    const outcomes = await run([says('container', [], { db: { findings: [finding('blocked')] } }), store({ findings: [finding('bad')] }), queue()]);
+    expect(brief(outcomes)['api/queue']).toBe('blocked ← db/container');
+  });
+
+  test('the failing peer is told of, though nobody selected it', async () => {
+    const outcomes = await run([store({ findings: [finding('bad')] }), queue()], ['api/queue']);
+    expect(brief(outcomes)).toEqual({ 'db/store': 'fail bad', 'api/queue': 'blocked ← db/store' });
+  });
+
+  test('two that could not look because of one another do not wait for ever', async () => {
+    const both = makeStack({ ...stack, connections: [makeConnection({ from: 'api', to: 'db' }), makeConnection({ from: 'db', to: 'api' })] });
+    const mutual = uses(says('queue', [], { api: unseen, db: unseen }), ['logs'], ['logs']);
+    const all = instancesOf(both, [mutual]);
+    expect(brief(await evaluate(all, all, both, sourceOf(), () => {}))).toEqual({ 'api/queue': 'error', 'db/queue': 'error' });
+  });
+
+  test.each([
+    ['ended', [{ state: { status: 'exited' as const, exitCode: 1 } }], 'skip'],
+    ['is paused', [{ state: { status: 'paused' as const } }], 'skip'],
+    ['has no container', [], 'skip'],
+    ['runs', [{}], 'error'],
+    ['runs, one of two', [{ state: { status: 'exited' as const } }, {}], 'error'],
+  ])('on a service that %s', async (_, containers, expected) => {
+    const [outcome] = await runWith([says('x', [], { api: unseen })], [makeService({ name: 'api', containers })]);
+    expect(outcome).toMatchObject({ status: expected, reason: expected === 'skip' ? 'api is not running' : 'it does not say' });
+  });
+
+  test('a check that finds something on a service that ended says so', async () => {
+    const ended = [makeService({ name: 'api', containers: [{ state: { status: 'exited', exitCode: 1 } }] })];
+    expect(brief(await runWith([says('x', [], { api: { findings: [finding('bad')] } })], ended))).toEqual({ 'api/x': 'fail bad' });
+  });
+
+  test('where the containers themselves could not be looked at, that is an error: nobody knows whether it runs', async () => {
+    const unknown = [makeService({ name: 'api', containers: [] })];
+    const source = sourceOf({ containers: gap('the engine did not answer within 5 s') });
+    expect(brief(await runWith([says('container', [], { api: unseen }), says('x', [], { api: unseen })], unknown, source))).toEqual({ 'api/container': 'error', 'api/x': 'error' });
+  });
+});
+
 describe('what a check says', () => {
   test('a check that throws is an error with its name, and neither a fault nor a pass', async () => {
     const outcomes = await run([

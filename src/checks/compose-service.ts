@@ -95,8 +95,10 @@ const softened = (finding: Finding, service: Service, project: ProjectFact): Fin
   if ((service.role === 'build-only' || service.role === 'one-shot') && !service.containers.some(isRunning)) return [];
   const warned = (why: string): Finding[] => [{ ...finding, severity: 'warn', message: `${finding.message} (${why})` }];
   if (!service.containers.every((container) => madeOfTheseFiles(container, project))) return warned('it was made from other files or flags than were read now');
-  if (finding.reason !== 'image-drift' && !service.containers.some((container) => isEditedSince(container, project))) {
-    return warned('no file has changed since it was made; a variable of the shell may have')
+  // That an image was built again, or pulled, is no edit of a file: such a finding brings its own severity.
+  const differs = service.containers.find(({ name }) => name === finding.values?.['container']);
+  if (finding.severity === undefined && differs && !isEditedSince(differs, project)) {
+    return warned('no file has changed since it was made; a variable of the shell may have');
   }
   return [finding];
 };
@@ -202,11 +204,11 @@ const imageDrift = (
   }
   const now = images.find((each) => each.ref === container.image);
   if (!now?.id || isPinned(container.image) || (spec.image !== null && isPinned(spec.image)) || now.id === container.imageId) return null;
-  const built = stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
+  const built = !now.pulled || stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
   const newer = now.createdAt !== null && Date.parse(now.createdAt) > Date.parse(container.createdAt);
   return {
     reason: 'image-drift',
-    ...(built && newer ? {} : { severity: 'warn' as const }),
+    severity: built && newer ? 'fail' : 'warn',
     message: `${spec.name} runs an older image than the one that ${container.image} names now${built ? ', which was built again' : ''}`,
     evidence: [
       { source: `docker inspect ${container.name}: Image`, text: container.imageId },

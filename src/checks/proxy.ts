@@ -3,9 +3,9 @@ import { secondsSince } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
-import { isLoopback } from '../model/connections.ts';
+import { isLoopback, nameTable } from '../model/connections.ts';
+import { keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
-import { nameTable } from '../model/connections.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
 
 type Upstream = NginxFact['upstreams'][number];
@@ -122,12 +122,14 @@ export const proxy = defineCheck({
     },
   },
   evaluate({ service, stack, facts: { nginx, logs, inside }, peers, now }): Verdict {
+    if (running(service).length === 0) {
+      // Its log tells, also where the configuration lies in an image that nobody can look into now.
+      const ended = whyEnded(service, stack, logs);
+      if (ended) return { findings: [ended] };
+      if (nginx.ok) return { skip: `${service.name} is not running` };
+    }
     if (!nginx.ok) return { cannotLook: nginx.reason };
     const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
-    if (running(service).length === 0) {
-      const ended = whyEnded(given);
-      return ended ? { findings: [ended] } : { skip: `${service.name} is not running` };
-    }
     const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given)];
     if (findings.length > 0) return { findings };
     const { upstreams, files, proxied } = nginx.value;
@@ -161,7 +163,9 @@ const configInvalid = ({ service, nginx: { test } }: Given): Finding[] => {
 };
 
 /** nginx ends at its start over a name that is none, or a mistake in a file. A name that a service has is that service's business. */
-const whyEnded = ({ service, stack, logs }: Given): Finding | null => {
+const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding | null => {
+  // A reload that failed leaves such a line, too: one that was paused or stopped later did not end over it.
+  if (!shouldRun(service) || !service.containers.some(keepsFailing)) return null;
   const line = logs.ok ? logs.value.lines.findLast(({ text }) => /\[emerg\]/.test(text))?.text : undefined;
   if (!line || NOT_THE_CONFIGURATION.test(line)) return null;
   const evidence = [{ source: `${service.name} log`, text: line }];

@@ -83,12 +83,14 @@ const candidates = (effect: Located, scene: Scene): Located[] => {
   const others = scene.failing.filter((each) => each !== effect && !isNoMatterTo(effect, each));
   const { suspects } = effect.finding;
   const pointedAt = suspects ? others.filter((each) => suspects.some((suspect) => matches(suspect, each, effect))) : [];
-  if (pointedAt.length > 0) {
+  const folder = scene.failing.filter((each) => isOfFolder(each, effect, scene));
+  if (pointedAt.length > 0 && !(folder.length > 0 && pointedAt.every(isDrift))) {
     const place = (each: Located) => suspects!.findIndex((suspect) => matches(suspect, each, effect));
     return pointedAt.toSorted((a, b) => place(a) - place(b) || byNearness(a, b, scene));
   }
-  const folder = scene.failing.filter((each) => isOfFolder(each, effect, scene));
-  if (folder.length > 0 || effect.spec.kind === 'cause') return folder.toSorted((a, b) => byNearness(a, b, scene));
+  // All point at the first that tells of the folder.
+  if (effect.spec.kind === 'cause') return folder.toSorted((a, b) => byNearness(b, a, scene));
+  if (folder.length > 0) return folder.toSorted((a, b) => byNearness(a, b, scene));
   const here = others.filter((each) => each.service === effect.service && isBelow(each, effect, scene));
   // Evidence that points at somebody else in particular clears everybody else, but for what may stand between the two: files, networks, the same question.
   if (suspects && pointsElsewhere(effect)) {
@@ -162,8 +164,9 @@ const layer = (located: Located): number => LAYERS.indexOf(located.spec.layer);
 const isGround = (located: Located): boolean => layer(located) <= LAYERS.indexOf('compose');
 const isAbove = (candidate: Located, effect: Located): boolean => layer(candidate) > layer(effect);
 
-/** What does not run comes first; then what lies highest; a symptom, which is explained in its turn, before a cause; then the more particular. */
+/** Drift comes last. What does not run comes first; then what lies highest; a symptom, which is explained in its turn, before a cause; then the more particular. */
 const byNearness = (a: Located, b: Located, { ranks }: Scene): number =>
+  Number(isDrift(a)) - Number(isDrift(b)) ||
   Number(blocks(b)) - Number(blocks(a)) ||
   layer(b) - layer(a) ||
   Number(b.spec.kind === 'symptom') - Number(a.spec.kind === 'symptom') ||

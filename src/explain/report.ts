@@ -1,7 +1,7 @@
 /** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
 import type { Located, Outcome } from '../model/check.ts';
 import { SCHEMA_VERSION, type CheckReport, type Remedy, type Report } from '../model/report.ts';
-import { type Service, type Stack } from '../model/stack.ts';
+import { running, type Service, type Stack } from '../model/stack.ts';
 import { keyOf, type Explanation } from './explain.ts';
 
 export interface Told {
@@ -51,13 +51,22 @@ export const reportOf = (told: Told): Report => {
   };
 };
 
-/** The same fault of the same folder in another container is mended there too: its steps that change something are added. */
+/** A folder that one container holds by an old mount is held so by all that mount it: what mends it in one is added for the others. */
 const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
   const remedy = told.remedyFor(root);
   const twins = told.found.filter((each) => each.code === root.code && told.explanation.causes.get(keyOf(each)) === root);
+  const sharers = root.code.endsWith('/stale-mount') ? alsoMounting(root, told.stack).map(({ name }): Located => ({ ...root, service: name })) : [];
   const known = new Set(remedy?.steps.map(({ command }) => command));
-  const more = twins.flatMap((twin) => told.remedyFor(twin)?.steps ?? []).filter(({ command, effect }) => effect === 'changes' && command !== null && !known.has(command));
+  const more = [...twins, ...sharers]
+    .flatMap((twin) => told.remedyFor(twin)?.steps ?? [])
+    .filter(({ command, effect }) => effect === 'changes' && command !== null && !known.has(command) && known.add(command));
   return remedy && { ...remedy, steps: [...remedy.steps, ...more] };
+};
+
+const alsoMounting = (root: Located, stack: Stack): Service[] => {
+  const hostPath = root.finding.values?.['hostPath'];
+  const mounts = (service: Service) => running(service).some((each) => each.mounts.some(({ type, source }) => type === 'bind' && source === hostPath));
+  return hostPath === undefined ? [] : stack.services.filter((service) => service.name !== root.service && mounts(service));
 };
 
 const checkReport = (outcome: Outcome, told: Told): CheckReport => {

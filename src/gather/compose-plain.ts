@@ -117,8 +117,8 @@ const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel |
   for (const [name, service] of Object.entries(isPlain(raw['services']) ? raw['services'] : {})) {
     const own = isPlain(service) ? service : {};
     const fromFiles = await envFilesOf(own['env_file'], place.workingDir);
-    if ('missing' in fromFiles) return { missing: String(fromFiles['missing']) };
-    services[name] = serviceOf({ ...own, environment: { ...fromFiles['values'], ...asMap(own['environment']) } }, place.workingDir);
+    if ('missing' in fromFiles) return fromFiles;
+    services[name] = serviceOf({ ...own, environment: { ...fromFiles.values, ...asMap(own['environment']) } }, place.workingDir);
   }
   return {
     ...(typeof raw['name'] === 'string' && { name: raw['name'] }),
@@ -144,7 +144,7 @@ const serviceOf = (raw: Plain, base: string): ConfigService => {
   const context = isPlain(build) ? build['context'] : build;
   const list = (key: string): string[] | null => {
     const value = raw[key];
-    return Array.isArray(value) ? value.map(String) : value === undefined || value === null ? null : shellWords(String(value));
+    return Array.isArray(value) ? value.map(String) : typeof value === 'string' ? shellWords(value) : null;
   };
   return {
     ...(raw as ConfigService),

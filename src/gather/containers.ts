@@ -245,7 +245,7 @@ function* publicWords(raw: RawContainer): Generator<string> {
   for (const [key, value] of Object.entries(splitEnv(raw.Config.Env))) {
     if (/(_USER(NAME)?|_DB|_DATABASE|_HOST|_NAME)$/i.test(key)) yield value;
     // Not of a web address, where the user may be a token.
-    const url = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/([^:@/\s]*)(?::[^@/\s]*)?@([^:/?#\s]+)(?::\d+)?(?:\/([^?#\s]*))?/i.exec(value);
+    const url = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/(?:([^:@/\s]*)(?::[^@/\s]*)?@)?([^:/?#@\s]+)(?::\d+)?(?:\/([^?#\s]*))?/i.exec(value);
     for (const word of url?.slice(1) ?? []) if (word) yield word;
   }
 }

@@ -1,6 +1,6 @@
 /** `EngineClient` on dockerode, with one pool of kept connections. */
 import type Dockerode from 'dockerode';
-import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, type AgentOptions, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { posix } from 'node:path';
 import { Duplex, PassThrough, type Readable } from 'node:stream';
@@ -20,15 +20,19 @@ interface Modem {
 
 /** Errors: every method rejects with `EngineError`. */
 export const openEngineClient = async (address: EngineAddress): Promise<EngineClient> => {
-  const { default: Docker } = await import('dockerode');
   const agent = keepAliveAgent(address);
-  const docker = new Docker(connectionOptions(address, agent));
-  const modem = docker.modem as unknown as Modem;
   const open = new Set<{ destroy(): unknown }>();
   let calls = 0;
 
-  const dial = <T>(request: Record<string, unknown>, signal: AbortSignal): Promise<T> => {
+  let loaded: Promise<Modem> | null = null;
+  const loadModem = async (): Promise<Modem> => {
+    const { default: Docker } = await import('dockerode');
+    return new Docker(connectionOptions(address, agent)).modem as unknown as Modem;
+  };
+
+  const dial = async <T>(request: Record<string, unknown>, signal: AbortSignal): Promise<T> => {
     calls += 1;
+    const modem = await (loaded ??= loadModem());
     return new Promise<T>((resolve, reject) => {
       // docker-modem forgets its caller when the engine hangs up in the middle of an answer.
       const stop = () => reject(toEngineError(new Error('the call was interrupted'), signal));
@@ -172,7 +176,8 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
  */
 const keepAliveAgent = (address: EngineAddress): HttpAgent => {
   const options = { keepAlive: true, maxSockets: 16 };
-  const agent = address.tls ? new HttpsAgent({ ...options, rejectUnauthorized: address.tls.verify }) : new HttpAgent(options);
+  // The name of a TLS server: without one given, Node works it out for each request, of a plain connection too.
+  const agent = address.tls ? new HttpsAgent({ ...options, rejectUnauthorized: address.tls.verify }) : new HttpAgent({ ...options, servername: '' } as AgentOptions);
   return Object.assign(agent, { [inspect.custom]: () => 'Agent' });
 };
 

@@ -18,7 +18,7 @@ export const gatherNetworks = async (engine: EngineClient, containers: Container
   const own = new Set(containers.flatMap((container) => container.networks.map((each) => each.networkId)));
   const list = await engine.get<RawNetwork[]>('/networks', {}, signal);
   const raw = await Promise.all(
-    list.map((network) => (own.has(network.Id) ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network) : network)),
+    list.map(async (network) => (own.has(network.Id) ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network) : network)),
   );
   return raw
     .map((network) => ({
@@ -54,7 +54,7 @@ export const gatherImages = async (engine: EngineClient, containers: Container[]
   return Promise.all(
     refs.map(async (ref) => {
       const raw = await engine
-        .get<{ Id: string; Created?: string; Architecture?: string; Config?: { ExposedPorts?: object | null; Volumes?: object | null } | null }>(
+        .get<{ Id: string; Created?: string; RepoDigests?: string[] | null; Architecture?: string; Config?: { ExposedPorts?: object | null; Volumes?: object | null } | null }>(
           `/images/${encodeURIComponent(ref)}/json`,
           {},
           signal,
@@ -67,6 +67,7 @@ export const gatherImages = async (engine: EngineClient, containers: Container[]
         ref,
         id: raw?.Id ?? null,
         createdAt: raw?.Created ?? null,
+        pulled: (raw?.RepoDigests?.length ?? 0) > 0,
         architecture: raw?.Architecture ?? null,
         exposedPorts: Object.keys(raw?.Config?.ExposedPorts ?? {}).map((port) => Number.parseInt(port, 10)),
         volumes: Object.keys(raw?.Config?.Volumes ?? {}),

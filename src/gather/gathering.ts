@@ -1,6 +1,6 @@
 /** What every gatherer is handed, and what it is. A gatherer looks; it never judges, never writes, and always ends. */
 import { availableParallelism, loadavg } from 'node:os';
-import type { Fact, FactName, FactTypes, ServiceFactName, ServiceFacts, StackFactName, StackFacts } from '../model/facts.ts';
+import type { Fact, ServiceFactName, ServiceFacts, StackFactName, StackFacts } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import type { EngineClient } from './engine-client.ts';
 import type { Vault } from './vault.ts';
@@ -48,5 +48,3 @@ export const speaker = (service: Service): Container => {
   if (!container) throw new CannotLook(`${service.name} has no running container`);
   return container;
 };
-
-export type { FactName, FactTypes };

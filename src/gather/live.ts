@@ -101,7 +101,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, 
         })
       : remember(name, stackGatherers[name as StackFactName]);
 
-  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, fact: fact as Gathering['fact'] });
+  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, fact });
 
   let earlyStack: Promise<Stack> | null = null;
   const early = () =>

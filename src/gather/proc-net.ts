@@ -25,21 +25,32 @@ const REMEMBERED_SECONDS = 60;
 /** Rows that are not rows (the heading, garbage) are left out. */
 export const parseTcpTable = (table: string): TcpSocket[] => {
   const sockets: TcpSocket[] = [];
+  // Ended connections may be thousands, of few addresses.
+  const read = remembered(readAddress);
   for (const line of table.split('\n')) {
     const [, local, localPort, remote, remotePort, code, timer, left] = ROW.exec(line) ?? [];
     if (!local || !localPort || !remote || !remotePort || !code) continue;
-    const from = readAddress(local);
+    const from = read(local);
     const state = STATES[code.toUpperCase()] ?? 'other';
     sockets.push({
       family: from.includes(':') ? 6 : 4,
       state,
       local: { address: from, port: Number.parseInt(localPort, 16) },
-      remote: { address: readAddress(remote), port: Number.parseInt(remotePort, 16) },
+      remote: { address: read(remote), port: Number.parseInt(remotePort, 16) },
       closedSeconds:
         state === 'closed' && timer === '03' && left ? Math.max(0, REMEMBERED_SECONDS - Number.parseInt(left, 16) / 100) : null,
     });
   }
   return sockets;
+};
+
+const remembered = (read: (text: string) => string): ((text: string) => string) => {
+  const known = new Map<string, string>();
+  return (text) => {
+    const value = known.get(text) ?? read(text);
+    known.set(text, value);
+    return value;
+  };
 };
 
 /** The kernel prints each 32-bit word as the host reads it, so on x86 and ARM the bytes of a word stand in reverse. */

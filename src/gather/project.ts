@@ -1,6 +1,7 @@
 /** What the compose files say, with `docker compose config` as the authority. */
 import { execFile } from 'node:child_process';
-import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
@@ -17,6 +18,9 @@ type Environment = Record<string, string | undefined>;
 
 /** Errors: `CannotLook` when there is no Compose CLI and no plain reading either. A file that does not load is a fact. */
 export const gatherProject = async (place: ProjectPlace, env: Environment, vault: Vault, signal: AbortSignal): Promise<ProjectFact> => {
+  // Begun first: it takes longer than all the rest.
+  const saying = place.files.length > 0 ? runConfig(place, env, signal) : null;
+  saying?.catch(() => undefined);
   const base = {
     name: place.name,
     workingDir: place.workingDir,
@@ -27,8 +31,8 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
     unsetVariables: [],
     blanks: [],
   };
-  if (place.files.length === 0) return { ...base, loadedBy: 'labels' };
-  const said = await runConfig(place, env, signal);
+  if (saying === null) return { ...base, loadedBy: 'labels' };
+  const said = await saying;
   if (said === null) {
     const { readPlainly } = await import('./compose-plain.ts');
     return { ...base, loadedBy: 'plain', ...(await readPlainly(place, env, vault)) };
@@ -73,13 +77,13 @@ const runConfig = async (
   env: Environment,
   signal: AbortSignal,
 ): Promise<{ code: number; stdout: string; stderr: string } | null> => {
-  const [program, ...first] = await composeCommand(env);
+  const [program, ...first] = composeCommand(env);
   const files = place.files.flatMap((file) => ['-f', file]);
   const envFiles = place.envFiles.flatMap((file) => ['--env-file', file]);
   // `*` asks for the services of every profile: whether one is active is judged here, and said.
   const args = [...first, '-p', place.name, '--project-directory', place.workingDir, ...files, ...envFiles, '--profile', '*', 'config', '--format', 'json'];
   return new Promise((resolve, reject) => {
-    const options = { cwd: place.workingDir, env: env as NodeJS.ProcessEnv, maxBuffer: CONFIG_BYTES, timeout: CONFIG_MS, signal, killSignal: 'SIGKILL' as const };
+    const options = { cwd: place.workingDir, env, maxBuffer: CONFIG_BYTES, timeout: CONFIG_MS, signal, killSignal: 'SIGKILL' as const };
     execFile(program!, args, options, (error, stdout, stderr) => {
       const failed = error as (Error & { code?: string | number; killed?: boolean }) | null;
       if (failed?.code === 'ENOENT' || isUnknownCommand(stderr)) return resolve(null);
@@ -102,15 +106,29 @@ const PLUGIN_FOLDERS = [
   '/usr/libexec/docker/cli-plugins',
 ];
 
-/** The plugin called by itself saves the docker CLI's own start (40 ms). */
-const composeCommand = async (env: Environment): Promise<string[]> => {
+/** The plugin called by itself saves the docker CLI's own start (40 ms). Looked for at once: Compose takes longer than all the rest. */
+const composeCommand = (env: Environment): string[] => {
   const config = configFolder(env);
-  const extra = await readFile(join(config, 'config.json'), 'utf8')
-    .then((text) => (JSON.parse(text) as { cliPluginsExtraDirs?: string[] }).cliPluginsExtraDirs ?? [])
-    .catch(() => []);
-  for (const folder of [join(config, 'cli-plugins'), ...extra, ...PLUGIN_FOLDERS]) {
+  for (const folder of [join(config, 'cli-plugins'), ...extraFolders(config), ...PLUGIN_FOLDERS]) {
     const plugin = join(folder, 'docker-compose');
-    if (await access(plugin, 1).then(() => true, () => false)) return [plugin];
+    if (isExecutable(plugin)) return [plugin];
   }
   return ['docker', 'compose'];
+};
+
+const extraFolders = (config: string): string[] => {
+  try {
+    return (JSON.parse(readFileSync(join(config, 'config.json'), 'utf8')) as { cliPluginsExtraDirs?: string[] }).cliPluginsExtraDirs ?? [];
+  } catch {
+    return [];
+  }
+};
+
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 };

@@ -115,8 +115,10 @@ export const createVault = (): Vault => {
   };
 
   /** URLs inside a text end at a blank or a quote; a list of them at a comma. */
-  const maskUrls = (text: string, hold: Hold): string =>
-    text.replace(/([a-z][a-z0-9+.-]{0,30})?:\/\/([^\s"'<>`]+)/gi, (_, scheme: string | undefined, found: string) => {
+  const maskUrls = (text: string, hold: Hold): string => {
+    // Most lines of a log hold none; the pattern would try every letter of them.
+    if (!text.includes('://')) return text;
+    return text.replace(/([a-z][a-z0-9+.-]{0,30})?:\/\/([^\s"'<>`]+)/gi, (_, scheme: string | undefined, found: string) => {
       const [first = '', ...others] = found.split(/(?=[,;|][a-z][a-z0-9+.-]{0,30}:\/\/)/i);
       const rest = others.map((each) => {
         const [, head = '', also = '', tail = ''] = /^(.)([^:]*):\/\/(.*)$/s.exec(each) ?? [];
@@ -124,6 +126,7 @@ export const createVault = (): Vault => {
       });
       return `${scheme ?? ''}://${maskUrl(scheme ?? '', first, hold)}${rest.join('')}`;
     });
+  };
 
   /** A value that is one URL is a URL to its end, whatever stands in its password. */
   const maskValue = (value: string): string => {

@@ -84,9 +84,9 @@ const wrapped = (words: readonly string[], name: string): string[] | null => {
     // Of a package manager `run` names a script, `exec` a program; `yarn vite` is `yarn exec vite`.
     if (/^(npm|pnpm|yarn|bun)$/.test(name) && words[at] !== 'exec') return null;
     if (at < 0) return name === 'bundle' || name === 'mise' ? words.slice(1) : null;
-    return skipFlags(words.slice(at + 1), WRAPPERS[name] ?? /^(--directory|--project|--with|--extra|--group|-p|--python|-d)$/);
+    return skipFlags(words.slice(at + 1), (Object.hasOwn(WRAPPERS, name) ? WRAPPERS[name] : null) ?? /^(--directory|--project|--with|--extra|--group|-p|--python|-d)$/);
   }
-  if (!(name in WRAPPERS)) return null;
+  if (!Object.hasOwn(WRAPPERS, name)) return null;
   const inner = skipFlags(words.slice(1), WRAPPERS[name] ?? null);
   // `gosu postgres postgres`, `timeout 30 x`: one word of their own.
   const own = /^(gosu|su-exec|s6-setuidgid|timeout)$/.test(name) ? inner.slice(1) : inner;

@@ -1,5 +1,5 @@
 /** Who reaches for whom: connections read from environment variables and `depends_on`. Values are masked before they come here. */
-import type { Connection, ConnectionKind, Container, Service } from './stack.ts';
+import type { Connection, ConnectionKind, Service } from './stack.ts';
 
 const KINDS: [ConnectionKind, RegExp, number][] = [
   ['postgres', /^(postgres|postgresql|postgis|timescaledb|pgsql|psql|cockroachdb)$/, 5432],
@@ -246,7 +246,3 @@ export const proxyConnection = (from: string, host: string, port: number, at: st
   source: at,
   malformed: null,
 });
-
-/** Container addresses of a service, of all its replicas and networks. */
-export const addressesOf = (containers: Container[]): string[] =>
-  containers.flatMap((container) => container.networks.map((each) => each.ip)).filter(Boolean);

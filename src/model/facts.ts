@@ -111,6 +111,8 @@ export interface ImageFact {
   /** What the reference points at now. `null` when no such image is here. */
   id: string | null;
   createdAt: string | null;
+  /** It came from a registry (`RepoDigests`). A build of this machine has no digest there, but in a containerd image store. */
+  pulled: boolean;
   architecture: string | null;
   exposedPorts: number[];
   volumes: string[];

@@ -30,6 +30,7 @@ export const roleOf = (evidence: RoleEvidence): Judgement => {
     workerScript(main) ??
     byProbe(evidence) ??
     idle(main, evidence) ??
+    builder(main, evidence) ??
     job(main, evidence) ??
     foreign(image, main) ??
     workerByName(main, evidence) ??
@@ -189,6 +190,16 @@ const offersPorts = ({ spec, containers }: RoleEvidence): boolean => (containers
 
 /** Somebody relies on it while it runs. */
 const isAwaited = ({ awaitedAs }: RoleEvidence): boolean => awaitedAs.length > 0;
+
+/** `node build.mjs`, `./build.sh`; not `node build`, which is how a built server is started. */
+const BUILD_SCRIPT = /^(build|compile|bundle|generate|codegen)([-_]\w+)*\.(sh|py|js|mjs|cjs|ts|rb)$/i;
+
+const builder = (main: readonly string[], evidence: RoleEvidence): Judgement | null => {
+  if (offersPorts(evidence) || isAwaited(evidence)) return null;
+  if (BUILD_SCRIPT.test(scriptOf(main))) return { role: 'build-only', reason: `builds (\`${shown(main)}\`)` };
+  const profile = evidence.spec?.profiles.find((each) => /^build(er|s)?$/i.test(each));
+  return profile ? { role: 'build-only', reason: `stands behind the profile ${profile}, and publishes nothing` } : null;
+};
 
 const job = (main: readonly string[], evidence: RoleEvidence): Judgement | null => {
   const restart = evidence.containers[0]?.restartPolicy ?? evidence.spec?.restart ?? 'no';

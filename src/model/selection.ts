@@ -49,15 +49,17 @@ const matcher = (selector: string, instances: Instance[]): ((instance: Instance)
   }
   const named = ({ id, check, service }: Instance) => id === selector || check.id === selector || service?.name === selector;
   if (instances.some(named)) return named;
-  const roles = ROLE_ALIASES[selector];
+  const roles = Object.hasOwn(ROLE_ALIASES, selector) ? ROLE_ALIASES[selector] : undefined;
   return ({ check, service }) => (check.aliases?.includes(selector) ?? false) || (service !== null && (roles?.includes(service.role) ?? false));
 };
 
 const glob = (text: string): RegExp =>
-  new RegExp(`^${text.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+  new RegExp(`^${text.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*').replaceAll('?', '.')}$`);
 
 const unknown = (selector: string, instances: Instance[]): UsageError => {
-  const words = instances.flatMap(({ id, check, service }) => [id, check.id, ...(service ? [service.name] : [])]);
-  const hint = didYouMean(selector, [...words, ...Object.keys(ROLE_ALIASES)]) || '; see `doctor list`';
+  const words = instances.flatMap(({ id, check, service }) => [id, check.id, ...(check.aliases ?? []), ...(service ? [service.name] : [])]);
+  // Only those that would find something here.
+  const roles = Object.keys(ROLE_ALIASES).filter((alias) => instances.some(matcher(alias, instances)));
+  const hint = didYouMean(selector, [...words, ...roles]) || '; see `doctor list`';
   return new UsageError(`"${selector}" is no check and no service of this stack${hint}`);
 };

@@ -45,13 +45,18 @@ type Parts = Parameters<typeof makeService>[0];
 const service = (spec: NonNullable<Parts>['spec'], container: object = {}, parts: Parts = {}): Service =>
   makeService({ ...parts, spec, containers: [container] });
 
+/** Containers are made at 06:50. */
+const BEFORE = '2026-11-23T06:40:00.000Z';
+const AFTER = '2026-11-23T06:55:00.000Z';
+const LATER = '2026-11-23T06:58:00.000Z';
+
 const MARK_A = '‹secret:aaaaaaaa›';
 const MARK_B = '‹secret:bbbbbbbb›';
 
 describe('compose of a service: environment', () => {
   it.each<[string, Service, Extra, string]>([
     ['the same', service({ environment: { A: '1' } }, { env: { A: '1', PATH: '/bin' } }), {}, 'pass'],
-    ['another value', service({ environment: { A: '2' } }, { env: { A: '1' } }), {}, 'warn env-drift'],
+    ['another value', service({ environment: { A: '2' } }, { env: { A: '1' } }), {}, 'fail env-drift'],
     [
       'another value of what it connects to',
       service({ environment: { DATABASE_URL: 'postgres://db2/x' } }, { env: { DATABASE_URL: 'postgres://db/x' } }),
@@ -59,10 +64,10 @@ describe('compose of a service: environment', () => {
       'fail env-drift',
     ],
     ['another secret', service({ environment: { PASSWORD: MARK_A } }, { env: { PASSWORD: MARK_B } }), {}, 'fail env-drift'],
-    ['a key that came later', service({ environment: { A: '1' } }), {}, 'warn env-drift'],
+    ['a key that came later', service({ environment: { A: '1' } }), {}, 'fail env-drift'],
     ['FA-40 a blank by design', service({ environment: { FOO: '' } }), {}, 'pass'],
     ['FA-40 a blank that the container has', service({ environment: { FOO: '' } }, { env: { FOO: '' } }), {}, 'pass'],
-    ['a blank where there was a value', service({ environment: { FOO: '' } }, { env: { FOO: '1' } }), {}, 'warn env-drift'],
+    ['a blank where there was a value', service({ environment: { FOO: '' } }, { env: { FOO: '1' } }), {}, 'fail env-drift'],
     [
       'a blank that an unset variable left: told elsewhere',
       service({ environment: { A: '' } }, { env: { A: '1' } }),
@@ -79,7 +84,7 @@ describe('compose of a service: environment', () => {
       'another value, while some other variable is unset',
       service({ environment: { A: '1' } }, { env: { A: '22' } }),
       { project: { unsetVariables: [{ variable: 'X', file: 'docker-compose.yml', line: 3 }] } },
-      'warn env-drift',
+      'fail env-drift',
     ],
     [
       'a form that a plain reading does not resolve',
@@ -87,12 +92,12 @@ describe('compose of a service: environment', () => {
       { project: { loadedBy: 'plain' } },
       'pass',
     ],
-    ['a key named like a property of every object', service({ environment: { constructor: 'x' } }), {}, 'warn env-drift'],
+    ['a key named like a property of every object', service({ environment: { constructor: 'x' } }), {}, 'fail env-drift'],
     [
       'one of several replicas',
       makeService({ spec: { environment: { A: '2' }, replicas: 2 }, containers: [{ env: { A: '2' } }, { env: { A: '1' } }] }),
       {},
-      'warn env-drift',
+      'fail env-drift',
     ],
     [
       'FA-1 of a builder that ended',
@@ -118,9 +123,58 @@ describe('compose of a service: environment', () => {
       {},
       'fail env-drift',
     ],
+    [
+      'and a file has changed since it was made',
+      service({ environment: { A: '2' } }, { env: { A: '1' } }),
+      { project: { changedAt: AFTER } },
+      'fail env-drift',
+    ],
+    [
+      'and no file has changed since it was made: its shell had another value',
+      service({ environment: { A: '2' } }, { env: { A: '1' } }),
+      { project: { changedAt: BEFORE } },
+      'warn env-drift',
+    ],
+    [
+      'of a secret, and no file has changed since it was made',
+      service({ environment: { PASSWORD: MARK_A } }, { env: { PASSWORD: MARK_B } }),
+      { project: { changedAt: BEFORE } },
+      'warn env-drift',
+    ],
+    [
+      'of the older of two replicas: a file has changed between the two',
+      makeService({
+        spec: { environment: { A: '2' }, replicas: 2 },
+        containers: [{ env: { A: '2' }, createdAt: LATER }, { env: { A: '1' }, createdAt: '2026-11-23T06:50:00.000Z' }],
+      }),
+      { project: { changedAt: AFTER } },
+      'fail env-drift',
+    ],
+    [
+      'of the newer of two replicas: no file has changed since that one was made',
+      makeService({
+        spec: { environment: { A: '2' }, replicas: 2 },
+        containers: [{ env: { A: '2' }, createdAt: '2026-11-23T06:50:00.000Z' }, { env: { A: '1' }, createdAt: LATER }],
+      }),
+      { project: { changedAt: AFTER } },
+      'warn env-drift',
+    ],
+    [
+      'FA-32 of a container that other files made, though one has changed',
+      service({ environment: { TOKEN: MARK_A } }, { compose: { configFiles: ['/src/p/docker-compose.yml', '/src/p/dev.yml'] } }),
+      { project: { changedAt: AFTER } },
+      'warn env-drift',
+    ],
     ['FA-32 another config hash alone is nothing', service({}, { compose: { configHash: 'other', version: '2.20.0' } }), {}, 'pass'],
   ])('%s', (_, given, extra, expected) => {
     expect(short(given, extra)).toBe(expected);
+  });
+
+  it('says why a drift that no edit explains is no alarm', () => {
+    const drifted = service({ environment: { A: '2' } }, { env: { A: '1' } });
+    const said = '(no file has changed since it was made; a variable of the shell may have)';
+    expect(findingsOf(look(drifted, { project: { changedAt: BEFORE } }))[0].message).toContain(said);
+    expect(findingsOf(look(drifted, { project: { changedAt: AFTER } }))[0].message).not.toContain(said);
   });
 
   it('names the keys and shows both values', () => {
@@ -133,25 +187,50 @@ describe('compose of a service: environment', () => {
 });
 
 describe('compose of a service: image', () => {
-  const now = (id: string, ref = 'app:latest') => ({ images: [{ ref, id, createdAt: null }] });
+  const now = (id: string, ref = 'app:latest', createdAt: string | null = null, pulled = true) => ({ images: [{ ref, id, createdAt, pulled }] });
   const built = { build: { context: '.', dockerfile: 'Dockerfile' } };
 
   it.each<[string, Service, Extra, string]>([
     ['the same', service({ image: 'app' }), now('sha256:app'), 'pass'],
-    ['built again', service(built), now('sha256:new'), 'warn image-drift'],
+    ['built again, later than the container was made', service(built), now('sha256:new', 'app:latest', AFTER), 'fail image-drift'],
+    [
+      'built again, whatever the files and whenever they changed',
+      service(built),
+      { ...now('sha256:new', 'app:latest', AFTER), project: { changedAt: BEFORE } },
+      'fail image-drift',
+    ],
     [
       'built again, and the container ended',
       service(built, { state: { status: 'exited', exitCode: 1 } }),
-      now('sha256:new'),
+      now('sha256:new', 'app:latest', AFTER),
+      'fail image-drift',
+    ],
+    ['built again by hand: no registry knows it', service({ image: 'app' }), now('sha256:new', 'app:latest', AFTER, false), 'fail image-drift'],
+    ['an older build that was tagged again', service(built), now('sha256:old', 'app:latest', BEFORE), 'warn image-drift'],
+    ['built, and nobody knows when', service(built), now('sha256:new'), 'warn image-drift'],
+    [
+      'built again by another service',
+      service({ image: 'app' }),
+      {
+        ...now('sha256:new', 'app:latest', AFTER),
+        others: [makeService({ name: 'builder', spec: built, containers: [{ image: 'app:latest' }] })],
+      },
       'fail image-drift',
     ],
     [
-      'built again by another service',
-      service({ image: 'app' }, { state: { status: 'exited', exitCode: 1 } }),
-      { ...now('sha256:new'), others: [makeService({ name: 'builder', spec: built, containers: [{ image: 'app:latest' }] })] },
-      'fail image-drift',
+      'built again, and made from other files',
+      service(built, { compose: { configFiles: ['/src/p/docker-compose.yml', '/src/p/dev.yml'] } }),
+      now('sha256:new', 'app:latest', AFTER),
+      'warn image-drift',
     ],
-    ['pulled again, by whomever', service({ image: 'app' }), now('sha256:new'), 'warn image-drift'],
+    ['pulled again, by whomever', service({ image: 'app' }), now('sha256:new', 'app:latest', BEFORE), 'warn image-drift'],
+    ['pulled again, and made only lately', service({ image: 'app' }), now('sha256:new', 'app:latest', AFTER), 'warn image-drift'],
+    [
+      'pulled again, and the container ended',
+      service({ image: 'app' }, { state: { status: 'exited', exitCode: 1 } }),
+      now('sha256:new', 'app:latest', AFTER),
+      'warn image-drift',
+    ],
     [
       'FA-33 pinned by digest',
       service({ image: `app@sha256:${'a'.repeat(64)}` }, { image: `app@sha256:${'a'.repeat(64)}` }),
@@ -160,6 +239,18 @@ describe('compose of a service: image', () => {
     ],
     ['gone: nothing to compare with', service({ image: 'app' }), { images: [{ ref: 'app:latest', id: null }] }, 'pass'],
     ['another reference', service({ image: 'postgres:18' }, { image: 'postgres:17' }), {}, 'fail image-drift'],
+    [
+      'another reference, and a file has changed',
+      service({ image: 'postgres:18' }, { image: 'postgres:17' }),
+      { project: { changedAt: AFTER } },
+      'fail image-drift',
+    ],
+    [
+      'another reference, and no file has changed: its shell had another tag',
+      service({ image: 'postgres:18' }, { image: 'postgres:17' }),
+      { project: { changedAt: BEFORE } },
+      'warn image-drift',
+    ],
     ['the same reference in full', service({ image: 'docker.io/library/postgres' }, { image: 'postgres:latest' }), {}, 'pass'],
     ['a registry with a port', service({ image: 'localhost:5000/app' }, { image: 'localhost:5000/app:latest' }), {}, 'pass'],
   ])('%s', (_, given, extra, expected) => {
@@ -185,6 +276,8 @@ describe('compose of a service: mounts', () => {
     ],
     ['another folder', service({ mounts: [bind('/src/p/dist')] }, has(bind('/src/p/out'))), {}, 'fail mount-drift'],
     ['not mounted', service({ mounts: [bind('/src/p/dist')] }), {}, 'fail mount-drift'],
+    ['not mounted, and a file has changed', service({ mounts: [bind('/src/p/dist')] }), { project: { changedAt: AFTER } }, 'fail mount-drift'],
+    ['not mounted, and no file has changed', service({ mounts: [bind('/src/p/dist')] }), { project: { changedAt: BEFORE } }, 'warn mount-drift'],
     ['read-only by now', service({ mounts: [bind('/src/p/app', '/app', true)] }, has(bind('/src/p/app'))), {}, 'fail mount-drift'],
     ['a volume where a folder was', service({ mounts: [volume('p_data', '/app')] }, has(bind('/src/p/app'))), {}, 'fail mount-drift'],
     ['the same volume', service({ mounts: [volume('p_data')] }, has(volume('p_data'))), {}, 'pass'],
@@ -211,6 +304,8 @@ describe('compose of a service: ports and command', () => {
     ['another port', service({ ports: [port(81)] }, { portBindings: [port(80)] }), {}, 'fail config-drift'],
     ['another address', service({ ports: [port(80, '127.0.0.1')] }, { portBindings: [port(80)] }), {}, 'fail config-drift'],
     ['a port that came later', service({ ports: [port(80)] }), {}, 'fail config-drift'],
+    ['a port that came later, with an edit', service({ ports: [port(80)] }), { project: { changedAt: AFTER } }, 'fail config-drift'],
+    ['a port that came later, without an edit', service({ ports: [port(80)] }), { project: { changedAt: BEFORE } }, 'warn config-drift'],
     ['a port that is no more', service({ ports: [] }, { portBindings: [port(80)] }), {}, 'fail config-drift'],
     ['FA-12 any free port', service({ ports: [port(0)] }, { portBindings: [port(32_768)] }), {}, 'pass'],
     [
@@ -263,7 +358,9 @@ describe('compose of a service: the data path of Postgres', () => {
     ['18 at the new path', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql'), 'pass'],
     ['17 at its path', pg({ PG_MAJOR: '17' }, '/var/lib/postgresql/data'), 'pass'],
     ['18 with PGDATA of its own', pg({ PG_MAJOR: '18', PGDATA: '/var/lib/postgresql/data/pgdata' }, '/var/lib/postgresql/data'), 'pass'],
-    ['18 at the old path, and it runs', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql/data', 'running'), 'warn postgres-data-path'],
+    ['18 at the old path, and it runs', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql/data', 'running'), 'fail postgres-data-path'],
+    ['18 at the new path, and it runs', pg({ PG_MAJOR: '18' }, '/var/lib/postgresql', 'running'), 'pass'],
+    ['17 at its path, and it runs', pg({ PG_MAJOR: '17' }, '/var/lib/postgresql/data', 'running'), 'pass'],
     [
       '18 by its tag, before the first start',
       makeService({

@@ -85,6 +85,10 @@ describe('container: what is as it should be', () => {
 
   it('FA-19 tells of restarts', () => {
     expect(look(inState({ restartCount: 1 }))).toMatchObject({ note: 'runs, restarted 1 time before, stable since' });
+    expect(look(inState({ restartCount: 6, startedAt: secondsAgo(2), loops: false }))).toMatchObject({
+      findings: [],
+      note: 'runs, restarted 6 times before, stable since',
+    });
   });
 });
 
@@ -116,23 +120,38 @@ describe('container: what is not', () => {
     ['a child killed for its memory', inState({ oomKilled: true }), 'warn child-oom-killed'],
     ['between two starts', inState({ status: 'restarting', exitCode: 1, restartCount: 4 }), 'fail restarting'],
     [
-      'caught just started, for the sixth time',
-      inState({ restartCount: 6, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(60) }),
+      'caught just started, for the sixth time, and seen to end again',
+      inState({ restartCount: 6, startedAt: secondsAgo(2), loops: true }, {}, { createdAt: secondsAgo(60) }),
+      'fail restarting',
+    ],
+    [
+      'just started, for the sixth time, and not seen to end: it has recovered',
+      inState({ restartCount: 6, startedAt: secondsAgo(2), loops: false }, {}, { createdAt: secondsAgo(60) }),
+      'pass',
+    ],
+    [
+      'seen to end, and caught as it waits for its next start',
+      inState({ status: 'restarting', exitCode: 1, restartCount: 6, loops: true }),
       'fail restarting',
     ],
     [
       'restarted twice yesterday, and just now by a person',
-      inState({ restartCount: 2, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(86_400) }),
+      inState({ restartCount: 2, startedAt: secondsAgo(8), loops: false }, {}, { createdAt: secondsAgo(86_400) }),
       'pass',
     ],
     [
-      'ended once, and just started again',
-      inState({ restartCount: 1, startedAt: secondsAgo(2) }, {}, { createdAt: secondsAgo(10) }),
+      'ended once, just started again, and seen to end again',
+      inState({ restartCount: 1, startedAt: secondsAgo(2), loops: true }, {}, { createdAt: secondsAgo(10) }),
       'fail restarting',
     ],
     [
+      'ended once, and just started again',
+      inState({ restartCount: 1, startedAt: secondsAgo(2), loops: false }, {}, { createdAt: secondsAgo(10) }),
+      'pass',
+    ],
+    [
       'ended once, and has run for a while',
-      inState({ restartCount: 1, startedAt: secondsAgo(8) }, {}, { createdAt: secondsAgo(12) }),
+      inState({ restartCount: 1, startedAt: secondsAgo(8), loops: false }, {}, { createdAt: secondsAgo(12) }),
       'pass',
     ],
     [
@@ -140,7 +159,7 @@ describe('container: what is not', () => {
       makeService({
         containers: [
           {
-            state: { restartCount: 6, startedAt: secondsAgo(2) },
+            state: { restartCount: 6, startedAt: secondsAgo(2), loops: false },
             createdAt: secondsAgo(60),
             health: { status: 'healthy', failingStreak: 0, log: [] },
           },
@@ -426,7 +445,7 @@ describe('container: created and never started', () => {
           containers: [
             {
               createdAt: secondsAgo(40),
-              state: { restartCount: 4, startedAt: secondsAgo(1) },
+              state: { restartCount: 4, startedAt: secondsAgo(1), loops: true },
               health: { status: 'starting', failingStreak: 0, log: [] },
             },
           ],
@@ -434,6 +453,24 @@ describe('container: created and never started', () => {
       ),
       'fail dependency-failed',
       'db keeps ending',
+    ],
+    [
+      'one that has ended before, and comes up now',
+      waiting(
+        'service_healthy',
+        makeService({
+          name: 'db',
+          containers: [
+            {
+              createdAt: secondsAgo(40),
+              state: { restartCount: 4, startedAt: secondsAgo(1), loops: false },
+              health: { status: 'starting', failingStreak: 0, log: [] },
+            },
+          ],
+        }),
+      ),
+      'warn dependency-failed',
+      'db is starting',
     ],
     [
       'one without a container',

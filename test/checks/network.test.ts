@@ -70,6 +70,9 @@ const short = (scene: Scene): string => inShort(network, look(scene));
 
 const state = (status: 'exited' | 'paused' | 'created' | 'restarting') =>
   service('db', { role: 'postgres' }, [{ state: { status }, networks: [{ ip: '' }] }]);
+/** Docker restarted it a second ago. */
+const again = (name: string, loops: boolean): Service =>
+  service(name, {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z', loops } }]);
 const down = service('app', {}, [{ state: { status: 'restarting', exitCode: 1 } }]);
 
 describe('network: what is as it should be', () => {
@@ -174,12 +177,13 @@ describe('network: the name', () => {
       'that could not be asked for, of a client caught between two ends',
       {
         ...typo,
-        client: service('app', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }]),
+        client: again('app', true),
         seen: trial({ layer: 'tcp', outcome: 'failed' }),
         log: ["ModuleNotFoundError: No module named 'x'"],
       },
       'skip',
     ],
+    ['that nothing has, of a client that has recovered from earlier ends', { ...typo, client: again('app', false), seen: noName }, 'fail unknown-host'],
     ['that resolves all the same (another project on a shared network)', { ...typo, seen: ok }, 'pass'],
     ['that nothing has, and no tool to ask: the log tells', { ...typo, seen: noTool, log: refusedName }, 'fail unknown-host'],
     ['that could not be asked for', { seen: noTool }, 'cannot look'],
@@ -198,11 +202,12 @@ describe('network: the name', () => {
     [
       'of a service that keeps ending',
       {
-        others: [service('db', {}, [{ createdAt: '2026-11-23T06:59:00Z', state: { restartCount: 5, startedAt: '2026-11-23T06:59:59Z' } }])],
+        others: [again('db', true)],
         seen: noName,
       },
       'fail dependency-stopped',
     ],
+    ['of a service that has recovered from earlier ends', { others: [again('db', false)], seen: noName }, 'fail dns-fault'],
     ['that nothing has, on a host that is offline', { ...typo, seen: trial({ layer: 'name', outcome: 'timeout' }) }, 'fail unknown-host'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);

@@ -1,10 +1,10 @@
 /** Broken stacks in a few words: which checks found what, as the explainer sees it. */
 import { checks } from '../../src/checks/index.ts';
 import type { Finding, Located, Outcome, Status } from '../../src/model/check.ts';
-import type { Connection, Stack } from '../../src/model/stack.ts';
+import type { Connection, Container, Stack } from '../../src/model/stack.ts';
 import { makeConnection, makeService, makeStack } from '../checks/make.ts';
 
-export type Parts = Partial<Pick<Finding, 'suspects' | 'severity' | 'blocks' | 'message'>>;
+export type Parts = Partial<Pick<Finding, 'suspects' | 'severity' | 'blocks' | 'message' | 'values'>>;
 
 /** `'db container/exited'`, or `'compose/invalid'` for the whole stack: a finding with the spec that its check declares. */
 export const located = (name: string, parts: Parts = {}): Located => {
@@ -37,12 +37,14 @@ export const outcomesOf = (found: readonly Located[], blocked: Record<string, st
   return outcomes.toSorted((a, b) => place(a) - place(b) || ((a.service ?? '') < (b.service ?? '') ? -1 : 1));
 };
 
-/** `'nginx>backend'` speaks HTTP to it, `'backend>>db'` only depends on it. */
-export const stackOf = (arrows: readonly string[]): Stack => {
+/** `'nginx>backend'` speaks HTTP to it, `'backend>>db'` only depends on it. `folders` of the host are mounted by service. */
+export const stackOf = (arrows: readonly string[], folders: Record<string, string[]> = {}): Stack => {
   const connections = arrows.map((arrow): Connection => {
     const [from, to] = arrow.split(/>+/) as [string, string];
     return makeConnection({ from, to, kind: arrow.includes('>>') ? 'depends-on' : 'http', host: to });
   });
   const names = [...new Set(connections.flatMap((each) => [each.from, each.to!]))];
-  return makeStack({ services: names.map((name) => makeService({ name })), connections });
+  return makeStack({ services: names.map((name) => makeService({ name, containers: [{ mounts: (folders[name] ?? []).map(mountOf) }] })), connections });
 };
+
+const mountOf = (source: string, index: number): Container['mounts'][number] => ({ type: 'bind', source, name: null, destination: `/mnt/${index}`, readOnly: false });

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checks } from '../../src/checks/index.ts';
 import { explain, keyOf } from '../../src/explain/explain.ts';
+import { reportOf } from '../../src/explain/report.ts';
 import type { Located, Suspect } from '../../src/model/check.ts';
+import type { Remedy, Step } from '../../src/model/report.ts';
 import { makeConnection, makeService, makeStack } from '../checks/make.ts';
 import { located, outcomesOf, stackOf, type Parts } from './cases.ts';
 
@@ -13,12 +15,14 @@ interface Story {
   found: (string | [string, Parts])[];
   blocked?: Record<string, string>;
   passing?: string[];
+  /** Host folders that services mount. */
+  folders?: Record<string, string[]>;
 }
 
 /** `{ 'db container/exited': ['backend/http-health', …] }`: each root with what it explains. */
-const told = ({ arrows = SHOP, found, blocked = {}, passing = [] }: Story): Record<string, string[]> => {
+const told = ({ arrows = SHOP, found, blocked = {}, passing = [], folders = {} }: Story): Record<string, string[]> => {
   const all = found.map((each) => (typeof each === 'string' ? located(each) : located(...each)));
-  const { roots } = explain(all, outcomesOf(all, blocked, passing), stackOf(arrows));
+  const { roots } = explain(all, outcomesOf(all, blocked, passing), stackOf(arrows, folders));
   return Object.fromEntries(roots.map((root) => [`${root.located.service ?? ''} ${root.located.code}`.trim(), root.explains]));
 };
 
@@ -243,6 +247,152 @@ describe('false roots', () => {
     expect(told({ found: [['api container/exited', { blocks: false, suspects: [] }], 'db container/paused'], blocked: { 'api/http-health': 'db/container' }, arrows: ['api>db'] })).toEqual({
       'db container/paused': ['api/http-health'],
       'api container/exited': [],
+    });
+  });
+});
+
+describe('one folder of the host is one fault, whoever mounts it', () => {
+  const notBuilt: [string, Parts] = ['nginx static-files/not-built', { values: { hostPath: '/src/shop/dist' } }];
+  const rendersFrom = (folder: string, effect: [string, Parts] = ['nginx proxy/upstream-error', { suspects: [at('backend')] }]) => told({ found: [notBuilt, effect], folders: { backend: [folder], nginx: ['/src/shop/dist'] } });
+
+  test.each(['/src/shop/dist', '/src/shop', '/src/shop/dist/assets'])('the service behind nginx mounts it as well, by %s', (folder) => {
+    expect(rendersFrom(folder)).toEqual({ 'nginx static-files/not-built': ['nginx/proxy'] });
+  });
+
+  test.each(['/src/shop/dist2', '/src/other', '/src/shop/di'])('it mounts another folder: %s', (folder) => {
+    expect(rendersFrom(folder)).toEqual({ 'nginx static-files/not-built': [], 'nginx proxy/upstream-error': [] });
+  });
+
+  test('nobody but nginx mounts it', () => {
+    expect(Object.keys(told({ found: [notBuilt, ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { nginx: ['/src/shop/dist'] } }))).toHaveLength(2);
+  });
+
+  test('the service that mounts it answers with an error when asked itself', () => {
+    expect(rendersFrom('/src/shop/dist', ['backend http-health/server-error', {}])).toEqual({ 'nginx static-files/not-built': ['backend/http-health'] });
+  });
+
+  test('what is no matter of files is not explained by them', () => {
+    expect(Object.keys(rendersFrom('/src/shop/dist', ['backend container/unhealthy', {}]))).toHaveLength(2);
+  });
+
+  test('what the suspect itself shows comes first', () => {
+    expect(
+      told({ found: [notBuilt, 'backend hot-reload/child-dead', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { backend: ['/src/shop/dist'] } }),
+    ).toEqual({ 'backend hot-reload/child-dead': ['nginx/proxy'], 'nginx static-files/not-built': [] });
+  });
+
+  test('but a drift of the suspect does not', () => {
+    expect(
+      told({ found: [notBuilt, 'backend compose/env-drift', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { backend: ['/src/shop/dist'] } }),
+    ).toEqual({ 'nginx static-files/not-built': ['nginx/proxy'], 'backend compose/env-drift': [] });
+  });
+
+  const stale = (service: string, hostPath: string): [string, Parts] => [`${service} hot-reload/stale-mount`, { message: `${service} holds the old folder`, values: { hostPath } }];
+
+  test('two containers that hold its old self are one root', () => {
+    expect(told({ found: [stale('backend', '/src/app'), stale('worker', '/src/app')] })).toEqual({ 'backend hot-reload/stale-mount': ['worker/hot-reload'] });
+  });
+
+  test('of two folders, two', () => {
+    expect(told({ found: [stale('backend', '/src/app'), stale('worker', '/src/jobs')] })).toEqual({ 'backend hot-reload/stale-mount': [], 'worker hot-reload/stale-mount': [] });
+  });
+
+  test('two faults of one folder are two', () => {
+    expect(Object.keys(told({ found: [stale('backend', '/src/app'), ['worker hot-reload/unreadable', { values: { hostPath: '/src/app' } }]] }))).toHaveLength(2);
+  });
+
+  /** The steps that are told for the first root, where each service has a look and a restart of its own. */
+  const stepsFor = (...given: [string, Parts][]): (string | null)[] => {
+    const found = given.map((each) => located(...each));
+    const [outcomes, stack] = [outcomesOf(found), stackOf(SHOP)];
+    const step = (command: string, effect: Step['effect']): Step => ({ text: 'do', command, effect });
+    const remedyFor = ({ service, code }: Located): Remedy => ({
+      source: { file: 'RUNBOOK.md', heading: code, lines: [1, 2] },
+      steps: [step('ls -l /src', 'read-only'), step(`logs ${service}`, 'read-only'), step('sync', 'changes'), step(`restart ${service}`, 'changes')],
+    });
+    const report = reportOf({
+      tool: { name: 't', version: '1' },
+      startedAt: '2026-11-23T07:00:00.000Z',
+      durationMs: 1,
+      engine: { host: 'h', version: null, apiVersion: null },
+      notes: [],
+      stack,
+      outcomes,
+      found,
+      explanation: explain(found, outcomes, stack),
+      remedyFor,
+    });
+    return report.rootCauses[0]!.remedy!.steps.map(({ command }) => command);
+  };
+
+  test('it is mended in each container: what changes something is told for each, once', () => {
+    expect(stepsFor(stale('backend', '/src/app'), stale('worker', '/src/app'))).toEqual(['ls -l /src', 'logs backend', 'sync', 'restart backend', 'restart worker']);
+    expect(stepsFor(stale('backend', '/src/app'), stale('redis', '/src/app'), stale('worker', '/src/app'))).toEqual([
+      'ls -l /src', 'logs backend', 'sync', 'restart backend', 'restart redis', 'restart worker',
+    ]);
+  });
+
+  test('a symptom that comes of it brings no steps of its own', () => {
+    expect(stepsFor(stale('backend', '/src/app'), ['backend http-health/server-error', {}])).toEqual(['ls -l /src', 'logs backend', 'sync', 'restart backend']);
+  });
+});
+
+describe('a drift explains only what nothing else does', () => {
+  const drift = 'backend compose/env-drift';
+  const error = 'backend http-health/server-error';
+
+  test('nothing else fails', () => expect(told({ found: [drift, error] })).toEqual({ [drift]: ['backend/http-health'] }));
+
+  test.each([
+    ['of the same service', 'backend hot-reload/child-dead'],
+    ['of one that it uses', 'db postgres/auth-rejected'],
+    ['of one that it uses, which is paused', 'db container/paused'],
+  ])('not beside a fault %s', (_, cause) => {
+    expect(told({ found: [drift, error, cause] })).toEqual({ [cause]: ['backend/http-health'], [drift]: [] });
+  });
+
+  test('nor beside a fault that lies as low as it does, or lower', () => {
+    const db = ['db compose/env-drift', ['db container/exited', { suspects: [] }]] as Story['found'];
+    expect(told({ found: [...db, 'db compose/postgres-data-path'] })).toEqual({ 'db compose/postgres-data-path': ['db/container'], 'db compose/env-drift': [] });
+    expect(told({ found: [...db, 'db ports/taken'] })).toEqual({ 'db ports/taken': ['db/container'], 'db compose/env-drift': [] });
+  });
+
+  test('a drift of one that it uses explains nothing here', () => {
+    expect(told({ found: ['db compose/env-drift', error] })).toEqual({ 'db compose/env-drift': [], [error]: [] });
+  });
+
+  test.each(['env', 'image', 'mount', 'config'])('idle, it comes last: %s-drift', (kind) => {
+    expect(Object.keys(told({ found: [`backend compose/${kind}-drift`, 'nginx proxy/config-invalid', ['worker container/exited', { suspects: [] }]] })).at(-1)).toBe(`backend compose/${kind}-drift`);
+  });
+
+  test('where it explains something, it stands where its layer is', () => {
+    expect(Object.keys(told({ found: [drift, error, 'nginx proxy/config-invalid'] }))).toEqual([drift, 'nginx proxy/config-invalid']);
+  });
+
+  test('another finding about the compose files is no drift', () => {
+    expect(Object.keys(told({ found: ['db compose/postgres-data-path', 'nginx proxy/config-invalid'] }))).toEqual(['db compose/postgres-data-path', 'nginx proxy/config-invalid']);
+  });
+});
+
+describe('whom the suspects clear', () => {
+  const own = [at('backend', 'hot-reload'), at('backend', 'http-health'), at('backend', 'ports')];
+
+  test('nobody, when they name the own service alone', () => {
+    expect(told({ found: [['backend container/unhealthy', { suspects: own }], 'db container/paused'] })).toEqual({ 'db container/paused': ['backend/container'] });
+  });
+
+  test('the others, when they name one of them', () => {
+    expect(told({ found: [['backend container/unhealthy', { suspects: [...own, at('redis')] }], 'db container/paused'] })).toEqual({ 'db container/paused': [], 'backend container/unhealthy': [] });
+  });
+
+  test('everybody, when there are none', () => {
+    expect(told({ found: [['backend container/exited', { suspects: [] }], 'db container/paused'] })).toEqual({ 'db container/paused': [], 'backend container/exited': [] });
+  });
+
+  test('what they name of the own service comes before anybody else', () => {
+    expect(told({ found: [['backend container/unhealthy', { suspects: own }], 'backend hot-reload/child-dead', 'db container/paused'] })).toEqual({
+      'backend hot-reload/child-dead': ['backend/container'],
+      'db container/paused': [],
     });
   });
 });

@@ -126,6 +126,8 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['build-only', 'Vite build', of('node:22', [E], ['npx', 'vite', 'build'])],
   ['build-only', 'Astro build', of('node:22', [E], ['sh', '-c', 'npm ci && npx astro build'])],
   ['build-only', 'an npm script', of('node:22', [E], ['npm', 'run', 'build'])],
+  ['build-only', 'a script that builds', of('node:22', [E], ['node', 'build.mjs'])],
+  ['http', 'what was built, and runs', of('shop-web', [E], ['node', 'build'], { exposedPorts: [3000] })],
   ['build-only', 'tsc', of('node:22', [E], ['npx', 'tsc', '-w'])],
   ['unknown', 'sleeps, but is probed', of('shop-web', [], ['sleep', 'infinity'], probe('CMD', 'true'))],
 
@@ -168,6 +170,7 @@ describe('a service that is only declared', () => {
     ['ports', { image: 'shop', ports: [makePort({ containerPort: 8080 })] }, 'http'],
     ['a UDP port is not the web', { image: 'shop', ports: [makePort({ containerPort: 8080, protocol: 'udp' })] }, 'unknown'],
     ['behind a profile, with nothing known', { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['tools'], active: false }, 'unknown'],
+    ['a build behind a profile of that name', { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['build'], active: false }, 'build-only'],
     ['a build with no command', { build: { context: '.', dockerfile: 'Dockerfile' } }, 'unknown'],
   ] as const)('%s', (_, parts, role) => expect(declared(parts as Parameters<typeof makeSpec>[0])).toBe(role));
 });

@@ -6,10 +6,10 @@ const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const RECORDING = fileURLToPath(new URL('../../fixtures/recordings/dist-deleted-and-rebuilt.json', import.meta.url));
 const PICTURE = /(<!-- picture:.*? -->\n)[\s\S]*?(<!-- \/picture -->)/;
 
-/** The run's own duration is left as it was on a live run: a replay's says nothing. */
+/** As on the live run: without the note on the replay, and without its duration, which says nothing. */
 const picture = (): string => {
   const { stdout } = spawnSync(process.execPath, [CLI, '--replay', RECORDING], { encoding: 'utf8', env: { ...process.env, COLUMNS: '80', NO_COLOR: '1', LANG: 'C.UTF-8' } });
-  return `\`\`\`console\n$ doctor\n${stdout.trimEnd().replace(/\b\d+(\.\d+)? m?s\b/, '0.2 s')}\n\`\`\`\n`;
+  return `\`\`\`console\n$ doctor\n${stdout.replace(/\nNote: replay of[\s\S]*$/, '').trimEnd().replace(/ · \d+(\.\d+)? m?s\b/, '')}\n\`\`\`\n`;
 };
 
 export const withPicture = (readme: string): string => readme.replace(PICTURE, (_, open: string, close: string) => `${open}${picture()}${close}`);

@@ -85,7 +85,7 @@ export const proxyFaults: Fault[] = [
       root: 'nginx/proxy',
       code: 'proxy/upstream-not-found',
       innocents: ['backend', 'db', 'redis', 'worker'],
-      remedy: /proxy_pass|service name/,
+      remedy: /docker compose config --services/,
     },
   },
   {

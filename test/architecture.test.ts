@@ -1,0 +1,124 @@
+/** Who may import whom (ARCHITECTURE.md). An unknown folder, or a file that nobody placed, fails: this test cannot go silent. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SRC = join(ROOT, 'src');
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return statSync(path).isDirectory() ? filesIn(path) : path.endsWith('.ts') ? [path] : [];
+  });
+
+interface Import {
+  file: string;
+  /** Path below `src`, or the package. */
+  what: string;
+  kind: 'own' | 'node' | 'package';
+  /** Types are gone at run time; `later` is an `await import()`. */
+  how: 'type' | 'now' | 'later';
+}
+
+/** Comments out, so that a word in one is no import. */
+const code = (path: string): string => readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+
+const importsOf = (path: string): Import[] => {
+  const text = code(path);
+  const file = relative(SRC, path);
+  const found = [
+    ...[...text.matchAll(/^\s*(import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)].map(([, , type, from]) => [type ? 'type' : 'now', from!] as const),
+    ...[...text.matchAll(/(typeof\s+)?\bimport\(\s*['"]([^'"]+)['"]/g)].map(([, type, from]) => [type ? 'type' : 'later', from!] as const),
+  ];
+  return found.map(([how, from]): Import => {
+    if (from.startsWith('.')) return { file, what: relative(SRC, resolve(dirname(path), from)), kind: 'own', how };
+    return { file, what: from, kind: isBuiltin(from) ? 'node' : 'package', how };
+  });
+};
+
+const FILES = filesIn(SRC).filter((path) => !path.endsWith('.d.ts'));
+const IMPORTS = FILES.flatMap(importsOf);
+const roomOf = (path: string): string => (path.includes('/') ? path.split('/')[0]! : path);
+
+interface Law {
+  rooms: readonly string[];
+  node: (what: string) => boolean;
+  packages: (what: string, how: Import['how']) => boolean;
+}
+
+const nothing = () => false;
+const anything = () => true;
+const PURE: Omit<Law, 'rooms'> = { node: nothing, packages: nothing };
+/** Drivers are loaded by `await import()`, only when a stack has something for them. */
+const DRIVERS = /^(dockerode|pg|ioredis|undici|tar-stream)(\/|$)/;
+
+const LAWS: Record<string, Law> = {
+  model: { rooms: ['model'], ...PURE },
+  checks: { rooms: ['model', 'checks'], ...PURE },
+  explain: { rooms: ['model', 'explain'], ...PURE },
+  render: { rooms: ['model', 'render'], node: (what) => what === 'node:util', packages: nothing },
+  runbook: { rooms: ['model', 'runbook'], node: (what) => /^node:(fs|path)/.test(what), packages: (what) => what === 'marked' },
+  recording: { rooms: ['model', 'recording'], node: (what) => /^node:(fs|path|crypto)/.test(what), packages: nothing },
+  gather: { rooms: ['model', 'gather'], node: anything, packages: (what, how) => what === 'yaml' || (DRIVERS.test(what) && how !== 'now') },
+  'evaluate.ts': { rooms: ['model'], ...PURE },
+  'doctor.ts': { rooms: ['model', 'checks', 'explain', 'runbook', 'recording', 'gather', 'evaluate.ts'], ...PURE },
+  'reference.ts': { rooms: ['model', 'checks', 'runbook', 'doctor.ts'], ...PURE },
+  'args.ts': { rooms: ['model', 'doctor.ts'], node: (what) => /^node:(path|util)$/.test(what), packages: nothing },
+  'progress.ts': { rooms: ['model', 'doctor.ts', 'render'], node: nothing, packages: (what, how) => what === 'ora' && how !== 'now' },
+  'cli.ts': { rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'render', 'runbook', 'recording'], node: anything, packages: nothing },
+  'index.ts': { rooms: ['model', 'doctor.ts'], node: (what) => what === 'node:url', packages: nothing },
+};
+
+test('every folder and file of src has a law', () => {
+  expect(readdirSync(SRC).filter((name) => !(name in LAWS))).toEqual([]);
+});
+
+test('every law is of something that is there, and the imports were read', () => {
+  expect(Object.keys(LAWS).filter((name) => !readdirSync(SRC).includes(name))).toEqual([]);
+  expect(IMPORTS.length).toBeGreaterThan(200);
+});
+
+describe.each(Object.entries(LAWS))('%s', (room, law) => {
+  const own = IMPORTS.filter((each) => roomOf(each.file) === room);
+  test('imports only what it may', () => {
+    const broken = own.filter(({ what, kind, how }) => {
+      if (kind === 'own') return !law.rooms.includes(roomOf(what)) && roomOf(what) !== room;
+      return kind === 'node' ? !law.node(what) : !law.packages(what, how);
+    });
+    expect(broken).toEqual([]);
+  });
+});
+
+test('imports end in .ts, and lead to a file', () => {
+  const paths = new Set(filesIn(SRC).map((path) => relative(SRC, path)));
+  expect(IMPORTS.filter(({ kind, what }) => kind === 'own' && !paths.has(what))).toEqual([]);
+});
+
+test('checks do not know each other: only the list imports them', () => {
+  const ids = new Set(FILES.map((path) => relative(SRC, path)).filter((path) => path.startsWith('checks/') && path !== 'checks/index.ts'));
+  expect(IMPORTS.filter(({ file, what }) => ids.has(what) && file !== 'checks/index.ts')).toEqual([]);
+});
+
+test('nobody imports the command line', () => expect(IMPORTS.filter(({ what }) => what === 'cli.ts')).toEqual([]));
+
+test('only gatherers hold the vault', () => expect(IMPORTS.filter(({ file, what }) => what === 'gather/vault.ts' && !file.startsWith('gather/'))).toEqual([]));
+
+/** They hold programs that run inside containers. */
+const INSIDE = new Set(['gather/reach-programs.ts', 'gather/tunnel.ts']);
+
+describe('words that belong in one place', () => {
+  const uses = (pattern: RegExp, but: (file: string) => boolean) => FILES.map((path) => ({ file: relative(SRC, path), found: pattern.exec(code(path))?.[0] })).filter(({ file, found }) => found && !but(file));
+  test('the console and the streams of the process: the command line and its progress', () => {
+    expect(uses(/\bconsole\.\w+\(|\bprocess\.(stdout|stderr|stdin|exit|argv)\b/, (file) => ['cli.ts', 'progress.ts'].includes(file) || INSIDE.has(file))).toEqual([]);
+  });
+  test('the clock: not in pure rooms', () => {
+    expect(uses(/\bDate\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|setTimeout\(/, (file) => !/^(model|checks|explain|render|runbook)\//.test(file))).toEqual([]);
+  });
+  test('a secret is turned back only where a client is configured', () => {
+    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|vault)/.test(file))).toEqual([]);
+  });
+  test('no class but an error', () => expect(uses(/\bclass \w+(?! extends \w*Error\b)\b/, () => false)).toEqual([]));
+  test('no file of odds and ends', () => expect(FILES.map((path) => relative(SRC, path)).filter((file) => /(utils?|helpers?|common|misc)\.ts$/.test(file) || /[A-Z_]/.test(file))).toEqual([]));
+});
