@@ -161,7 +161,7 @@ while True: kept.append(server.accept())`;
 const imageOf = async (stack: LabStack, service: string): Promise<string> =>
   (await must(stack.engine.docker, ['inspect', '-f', '{{.Image}}', await stack.containerId(service)], { env: stack.env })).trim();
 
-/** A project of services that all do the same; `null` when it does not start. */
+/** Starts a project, and takes it down after the work. */
 const withProject = async <T>(
   engine: LabEngine,
   name: string,
@@ -177,7 +177,7 @@ const withProject = async <T>(
   const forget = undoOnExit(down);
   try {
     // JSON is YAML.
-    writeFileSync(join(dir, 'compose.yaml'), JSON.stringify({ name: project, services }));
+    writeFileSync(join(dir, 'compose.yaml'), `name: ${project}\nservices: ${JSON.stringify(services)}\n`);
     await must(engine.docker, ['compose', 'up', '-d'], { cwd: dir, env: engine.env, timeoutMs: 600_000 });
     return await work(dir);
   } finally {
