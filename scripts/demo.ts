@@ -24,7 +24,7 @@ const doctor = (args: string[], where: { cwd?: string; env?: NodeJS.ProcessEnv }
 
 const live = async (engine: LabEngine): Promise<boolean> => {
   const stack = await startStack(engine, { onProgress: (text) => console.error(`lab: ${text}`) });
-  const where = { cwd: stack.dir, env: { ...process.env, ...stack.env } as NodeJS.ProcessEnv };
+  const where = { cwd: stack.dir, env: { ...process.env, ...stack.env } };
   try {
     heading('A healthy stack');
     const before = doctor([], where).code === 0;
@@ -44,6 +44,9 @@ const live = async (engine: LabEngine): Promise<boolean> => {
       const { stdout } = spawnSync('sh', ['-c', step.command], { ...where, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
       for (const line of stdout.split('\n').slice(0, 6)) if (line) console.log(`  ${line}`);
     }
+
+    shown('docker compose up -d --wait');
+    await stack.compose('up', '-d', '--wait', '--wait-timeout', '60');
 
     heading('And again');
     return doctor([], where).code === 0 && before && found;

@@ -1,4 +1,5 @@
 /** The health path of a service, asked over HTTP. Any answer shows that it lives; what the answer says is judged next. */
+import { isStarting } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { HttpAnswer, HttpFact, HttpTry } from '../model/facts.ts';
@@ -13,6 +14,7 @@ interface Given {
   service: Service;
   stack: Stack;
   fact: HttpFact;
+  now: string;
 }
 
 export const httpHealth = defineCheck({
@@ -74,9 +76,9 @@ export const httpHealth = defineCheck({
       proof: 'The time of the fastest answer.',
     },
   },
-  evaluate({ service, stack, facts }): Verdict {
+  evaluate({ service, stack, facts, now }): Verdict {
     if (!facts.http.ok) return { cannotLook: facts.http.reason };
-    const given: Given = { service, stack, fact: facts.http.value };
+    const given: Given = { service, stack, fact: facts.http.value, now };
     const tries = relevant(facts.http.value);
     const answered = tries.filter((each) => each.answer !== null);
     if (answered.length > 0) return judgeAnswers(answered, given);
@@ -196,9 +198,11 @@ const unanswered = (silent: HttpTry[], given: Given): Finding => {
   const asked = tries.find((each) => each.trial.layer !== 'tcp') ?? tries.find((each) => each.trial.outcome === 'refused') ?? tries[0]!;
   const { reason, says } = silenceOf(asked);
   const { name } = given.service;
+  const starting = isStarting(given.service, given.now);
   return {
     reason,
-    message: `${name} ${says} on port ${given.fact.port}`,
+    ...(starting ? { severity: 'warn' as const } : {}),
+    message: `${name} ${says} on port ${given.fact.port}${starting ? '; it has just started' : ''}`,
     evidence: [{ source: `HTTP ${asked.url}`, text: `${asked.trial.outcome}${asked.trial.text ? `: ${asked.trial.text}` : ''}` }],
     suspects: (reason === 'hung' ? ['hot-reload'] : ['hot-reload', 'container', 'ports']).map((check) => ({ service: name, check })),
     values: valuesOf(asked, given),

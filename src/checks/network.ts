@@ -1,4 +1,5 @@
 /** Can each client reach what it depends on? Name, network, port, in this order: the first that fails is the finding. */
+import { isStarting } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
@@ -541,6 +542,7 @@ const refused: Judge = (connection, scene) => {
   const listeners = listenersOf(target, scene);
   return {
     reason: 'refused',
+    ...(isStarting(target, scene.now) ? { severity: 'warn' as const } : {}),
     message: `${target.name} refuses ${scene.service.name} on port ${connection.port}`,
     evidence: [
       ...tried(found, scene),

@@ -1,5 +1,5 @@
 /** nginx and the services that it passes requests on to: one request for each proxied location, and nginx's own words about it. */
-import { secondsSince } from '../model/age.ts';
+import { isStarting, secondsSince } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
@@ -426,14 +426,16 @@ const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble =>
   const evidence = error ? [...base.evidence, { source: `${service.name} log`, text: error.text }] : base.evidence;
   const to = base.target?.name ?? base.upstream;
   const status = http.answer?.status ?? null;
+  const early = base.target && isStarting(base.target, given.now) ? { severity: 'warn' as const } : {};
   if (status === null || status === 504)
     return {
       ...base,
+      ...early,
       evidence,
       reason: 'gateway-timeout',
       message: `${to} does not answer ${service.name} in time${status === null ? '' : ', which answers 504'}`,
     };
-  if (status === 502) return { ...base, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to)}` };
+  if (status === 502) return { ...base, ...early, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to)}` };
   const own = /<center>(nginx|openresty)/i.test(http.answer!.body);
   return {
     ...base,

@@ -10,3 +10,19 @@ export const secondsSince = (time: string | null | undefined, now: string): numb
 /** Since the last start of the youngest container that runs. */
 export const secondsUp = (service: Service, now: string): number =>
   Math.min(...running(service).map((container) => secondsSince(container.state.startedAt, now)));
+
+/** A program without a healthcheck is given this long to begin. */
+const BEGINNING_SECONDS = 10;
+
+/** Still within the time that it may take to begin: Docker has no verdict yet, and so there is none. */
+export const isStarting = (service: Service, now: string): boolean => {
+  const containers = running(service);
+  return (
+    containers.length > 0 &&
+    containers.every(({ state, health, healthcheck }) => {
+      const up = secondsSince(state.startedAt, now);
+      if (health === null) return up < BEGINNING_SECONDS;
+      return health.status === 'starting' && up < Math.max(BEGINNING_SECONDS, (healthcheck?.startPeriodMs ?? 0) / 1000);
+    })
+  );
+};
