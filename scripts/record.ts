@@ -1,9 +1,10 @@
 /**
  * Makes `fixtures/recordings/`: the facts of really broken (and three healthy) stacks, and beside each the diagnosis they must give.
- * `npm run record [-- <fault>…]` after a change to what is gathered; read the diff before committing it.
+ * `npm run record [-- <fault>…]` after a change to what is gathered, `npm run record -- --judge` after a change to how it is judged, with no
+ * engine; read the diff before committing it.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openEngine } from '../test/lab/engine.ts';
 import { faults } from '../test/lab/faults.ts';
@@ -25,7 +26,7 @@ const record = (stack: LabStack, name: string): void => {
   const text = readFileSync(file, 'utf8');
   if (text.includes(stack.password)) throw new Error(`${name}: the recording holds a password`);
   writeFileSync(file, neutral(text, stack));
-  writeFileSync(`${FOLDER}${name}.expected.json`, `${JSON.stringify(expectationOf(file), null, 2)}\n`);
+  expect(name);
   console.log(`${name}: exit ${status} ${stderr.trim()}`);
 };
 
@@ -34,6 +35,16 @@ const neutral = (text: string, stack: LabStack): string =>
   text.replaceAll(stack.dir, '/src/shootout').replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock');
 
 mkdirSync(FOLDER, { recursive: true });
+const expect = (name: string): void =>
+  writeFileSync(`${FOLDER}${name}.expected.json`, `${JSON.stringify(expectationOf(`${FOLDER}${name}.json`), null, 2)}\n`);
+
+if (wanted.includes('--judge')) {
+  for (const file of readdirSync(FOLDER)) {
+    const name = /^(.+)(?<!\.expected)\.json$/.exec(file)?.[1];
+    if (name) expect(name);
+  }
+  process.exit(0);
+}
 const engine = await openEngine({ onProgress: (text) => console.error(`lab: ${text}`) });
 try {
   for (const variant of healthyVariants.filter(({ id }) => HEALTHY.includes(id) && isWanted(`healthy-${id}`))) {

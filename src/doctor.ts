@@ -3,10 +3,11 @@ import { evaluate, locate } from './evaluate.ts';
 import { explain } from './explain/explain.ts';
 import { reportOf } from './explain/report.ts';
 import type { Status } from './model/check.ts';
-import { isStackFact, type EngineFact, type Fact, type FactSource } from './model/facts.ts';
+import { isStackFact, type EngineFact, type Fact, type FactSource, type ProjectFact } from './model/facts.ts';
 import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
 import { running, type Stack } from './model/stack.ts';
+import { UsageError } from './model/usage-error.ts';
 import type { Recording } from './recording/recording.ts';
 import { readText } from './runbook/read.ts';
 
@@ -55,14 +56,14 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
   readable?.catch(() => undefined);
   const source = await openSource(options, signal);
   try {
-    // Compose takes longest: it reads the files while the containers are asked for.
-    void source.fact('project');
+    // The checks are loaded while the engine answers.
     const early = source.early();
     early.catch(() => undefined);
     const { checks } = await import('./checks/index.ts');
     startLooking(instancesOf(await early, checks), source, options.selectors);
     await readable;
     const stack = await source.stack();
+    await refuseEmpty(stack, source);
     const instances = instancesOf(stack, checks);
     const chosen = select(instances, options.selectors);
     hooks.onProgress({ kind: 'checks', ids: chosen.map(({ id }) => id) });
@@ -87,6 +88,15 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
   } finally {
     source.close();
   }
+};
+
+/** Nothing declared and nothing running is no healthy stack: somebody is in the wrong folder, or has the wrong name. */
+const refuseEmpty = async (stack: Stack, source: FactSource): Promise<void> => {
+  if (stack.services.length > 0) return;
+  const [engine, project] = (await Promise.all([source.fact('engine'), source.fact('project')])) as [Fact<EngineFact>, Fact<ProjectFact>];
+  if (!engine.ok || engine.value.state !== 'ok' || !project.ok || project.value.error) return;
+  const where = project.value.files.length > 0 ? `${project.value.files.join(', ')} declares no service` : 'no compose file was found';
+  throw new UsageError(`project "${stack.project}" is empty: ${where}, and ${engine.value.host} has no container of it`);
 };
 
 export interface Listing {

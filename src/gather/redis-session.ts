@@ -203,7 +203,7 @@ const parseClients = (list: string, vault: Vault): RedisServer['sessions'] =>
 const isPassing = (command: string, ageSeconds: number): boolean =>
   ageSeconds <= 2 && /^(null|ping|info|auth|select|hello)$/i.test(command);
 
-const short = (value: string | undefined, vault: Vault): string => plain(vault.maskText((value ?? '').slice(0, 200)));
+const short = (value: string | undefined, vault: Vault): string => plain(vault.maskText((value ?? '').slice(0, 20_000))).slice(0, 200);
 
 const toNumber = (value: string | undefined): number => {
   const number = Number(value);

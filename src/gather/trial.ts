@@ -73,7 +73,7 @@ export const tryOut = async (limits: Limits, work: (at: Progress, limit: AbortSi
       : error instanceof TryStopped
         ? error.failure
         : systemFailure(error, at.layer);
-    return { ...failure, text: plain(vault.maskText(failure.text.slice(0, 2_000))), ms: elapsed() };
+    return { ...failure, text: plain(vault.maskText(failure.text.slice(0, 20_000))).slice(0, 2_000), ms: elapsed() };
   } finally {
     isOver = true;
     clearTimeout(timer);

@@ -14,12 +14,13 @@ export const secondsUp = (service: Service, now: string): number =>
 /** A program without a healthcheck is given this long to begin. */
 const BEGINNING_SECONDS = 10;
 
-/** Still within the time that it may take to begin: Docker has no verdict yet, and so there is none. */
+/** Still within the time that it may take to begin: Docker has no verdict yet, and so there is none. Not if Docker had to start it again: it ended by itself. */
 export const isStarting = (service: Service, now: string): boolean => {
   const containers = running(service);
   return (
     containers.length > 0 &&
     containers.every(({ state, health, healthcheck }) => {
+      if (state.restartCount > 0) return false;
       const up = secondsSince(state.startedAt, now);
       if (health === null) return up < BEGINNING_SECONDS;
       return health.status === 'starting' && up < Math.max(BEGINNING_SECONDS, (healthcheck?.startPeriodMs ?? 0) / 1000);

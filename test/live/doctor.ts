@@ -24,8 +24,12 @@ export const doctor = (stack: Pick<LabStack, 'dir' | 'env'>, args: string[], env
     child.once('close', (code) => resolve({ ...run, code }));
   });
 
-export const diagnosis = async (stack: Pick<LabStack, 'dir' | 'env'>, args: string[] = []): Promise<{ report: Report; code: number | null }> => {
-  const run = await doctor(stack, ['--json', ...args]);
+export const diagnosis = async (
+  stack: Pick<LabStack, 'dir' | 'env'>,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<{ report: Report; code: number | null }> => {
+  const run = await doctor(stack, ['--json', ...args], env);
   try {
     return { report: JSON.parse(run.stdout) as Report, code: run.code };
   } catch {

@@ -21,6 +21,7 @@ describe('a service is still starting', () => {
     ['healthy at once', [up(2, 'healthy')], false],
     ['unhealthy', [up(2, 'unhealthy')], false],
     ['one replica of two', [up(2, 'starting'), up(60, 'healthy')], false],
+    ['restarted by Docker', [{ ...up(2, 'starting'), state: { ...up(2, 'starting').state, restartCount: 1 } }], false],
     ['nothing runs', [], false],
   ])('%s', ([, containers, expected]) => {
     expect(isStarting(makeService({ containers }), NOW)).toBe(expected);
