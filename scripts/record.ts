@@ -32,7 +32,10 @@ const record = (stack: LabStack, name: string): void => {
 
 /** Nothing of the machine that recorded: its folders, its socket. */
 const neutral = (text: string, stack: LabStack): string =>
-  text.replaceAll(stack.dir, '/src/shootout').replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock');
+  text
+    .replaceAll(stack.dir, '/src/shootout')
+    .replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock')
+    .replaceAll(/(?<=")\/[^"]*(?=\/volumes\/[^"/]+\/_data")/g, '/var/lib/docker');
 
 mkdirSync(FOLDER, { recursive: true });
 const expect = (name: string): void =>

@@ -15,13 +15,15 @@ export const assembleStack = ({ project, containers, proxies }: Parts): Stack =>
   const specs = project.services ?? [];
   const own = containers.filter((container) => !container.oneOff);
   const names = [...new Set([...specs.map((spec) => spec.name), ...own.map((container) => container.service)])].toSorted();
-  const services = names.map((name) => serviceOf(name, specs, own));
+  const known = names.map((name) => serviceOf(name, specs, own));
+  const connections = sortConnections([...connectionsOf(known), ...proxied(proxies, known)]);
+  const services = known.map((service) => asAskedOf(service, connections));
   return {
     project: project.name,
     workingDir: project.workingDir || (own[0]?.compose.workingDir ?? ''),
     composeFiles: project.files,
     services,
-    connections: sortConnections([...connectionsOf(services), ...proxied(proxies, services)]),
+    connections,
     oneOffs: containers.filter((container) => container.oneOff),
   };
 };
@@ -31,6 +33,12 @@ const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]):
   const own = containers.filter((container) => container.service === name);
   const { role, reason } = roleOf({ spec, containers: own, awaitedAs: awaitedAs(name, specs, containers) });
   return { name, role, roleReason: reason, spec, containers: own };
+};
+
+/** What nothing else tells, its clients do: one that is asked over HTTP answers HTTP. */
+const asAskedOf = (service: Service, connections: Connection[]): Service => {
+  const asked = service.role === 'unknown' && connections.find(({ to, from, kind }) => to === service.name && from !== service.name && kind === 'http');
+  return asked ? { ...service, role: 'http', roleReason: `${asked.from} asks it over HTTP (${asked.source})` } : service;
 };
 
 const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]): DependencyCondition[] =>

@@ -64,3 +64,10 @@ test("a proxy's upstreams are connections, each address once, known by any of it
 test('nothing at all is an empty stack', () => {
   expect(assembleStack({ project: project([]), containers: [], proxies: {} })).toMatchObject({ services: [], connections: [], oneOffs: [] });
 });
+
+test('a service that nothing else tells of, and that a proxy passes requests to, answers HTTP', () => {
+  const parts = { project: project([{ name: 'api', image: 'acme/thing' }, { name: 'edge', image: 'nginx' }]), containers: [] };
+  const role = (proxies: Parameters<typeof assembleStack>[0]['proxies']) => assembleStack({ ...parts, proxies }).services.find(({ name }) => name === 'api')!.role;
+  expect(role({})).toBe('unknown');
+  expect(role({ edge: nginx([{ host: 'api', port: 3000 }]) })).toBe('http');
+});
