@@ -101,6 +101,7 @@ const run = async (command: Exclude<Command, { kind: 'help' | 'version' }>): Pro
   const session = openSession();
   let code: number;
   try {
+    (await import('./quick-start.ts')).startQuickly(process.env);
     code = await answer(command, session);
   } catch (error) {
     code = failed(error, session);

@@ -67,7 +67,8 @@ const LAWS: Record<string, Law> = {
   'reference.ts': { rooms: ['model', 'checks', 'runbook', 'doctor.ts'], ...PURE },
   'args.ts': { rooms: ['model', 'doctor.ts'], node: (what) => /^node:(path|util)$/.test(what), packages: nothing },
   'progress.ts': { rooms: ['model', 'doctor.ts', 'render'], node: nothing, packages: (what, how) => what === 'ora' && how !== 'now' },
-  'cli.ts': { rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'render', 'runbook', 'recording'], node: anything, packages: nothing },
+  'quick-start.ts': { rooms: [], node: (what) => /^node:(fs|path|module|os|v8|vm|zlib)$/.test(what), packages: nothing },
+  'cli.ts': { rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'render', 'runbook', 'recording'], node: anything, packages: nothing },
   'index.ts': { rooms: ['model', 'doctor.ts'], node: (what) => what === 'node:url', packages: nothing },
 };
 

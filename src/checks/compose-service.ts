@@ -205,14 +205,15 @@ const imageDrift = (
   const now = images.find((each) => each.ref === container.image);
   if (!now?.id || isPinned(container.image) || (spec.image !== null && isPinned(spec.image)) || now.id === container.imageId) return null;
   const built = !now.pulled || stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
-  const newer = now.createdAt !== null && Date.parse(now.createdAt) > Date.parse(container.createdAt);
+  const since = now.taggedAt ?? now.createdAt;
+  const newer = since !== null && Date.parse(since) > Date.parse(container.createdAt);
   return {
     reason: 'image-drift',
     severity: built && newer ? 'fail' : 'warn',
     message: `${spec.name} runs an older image than the one that ${container.image} names now${built ? ', which was built again' : ''}`,
     evidence: [
       { source: `docker inspect ${container.name}: Image`, text: container.imageId },
-      { source: `docker image inspect ${container.image}: Id`, text: `${now.id}${now.createdAt ? `, created ${now.createdAt}` : ''}` },
+      { source: `docker image inspect ${container.image}: Id`, text: `${now.id}${since ? `, since ${since}` : ''}` },
     ],
     values,
   };

@@ -1,6 +1,5 @@
 /** One HTTP request, with no redirect followed, no proxy used, and a limit on everything that an answer can be. */
 import { createHash } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
 import type { HttpAnswer, Trial, View } from '../model/facts.ts';
 import { plain, plainLines } from '../model/plain.ts';
 import { ADDRESS_MS, asSocket, dialTcp, guarded, secure, type Dial } from './dial.ts';
@@ -35,7 +34,10 @@ export const askHttp = async (question: HttpQuestion): Promise<{ trial: Trial; a
   const body = createBodyReader(vault);
   let head: Pick<HttpAnswer, 'status' | 'contentType' | 'location' | 'server'> | null = null;
 
-  const [{ default: Client }, { default: request }] = await loadClient();
+  const [{ default: Client }, { default: request }] = await Promise.all([
+    import('undici/lib/dispatcher/client.js'),
+    import('undici/lib/api/api-request.js'),
+  ]);
   const trial = await tryOut({ ms: timeoutMs, signal, vault }, async (at, limit) => {
     const stream = await dial(at, limit);
     const socket = asSocket(tls ? await secure(stream, host, at, limit) : guarded(stream));
@@ -76,12 +78,6 @@ export const askHttp = async (question: HttpQuestion): Promise<{ trial: Trial; a
   // Assigned inside the callback, which the type checker does not follow.
   const answered = head as Pick<HttpAnswer, 'status' | 'contentType' | 'location' | 'server'> | null;
   return { trial, answer: answered && { ...answered, ...body.result() } };
-};
-
-const loadClient = () => {
-  // undici reads HTTP with WebAssembly. To optimise it for a handful of answers takes V8 more memory than all the rest of a run (36 MB).
-  setFlagsFromString('--wasm-tiering-budget=1000000000');
-  return Promise.all([import('undici/lib/dispatcher/client.js'), import('undici/lib/api/api-request.js')]);
 };
 
 const field = (value: string | string[] | undefined, vault: Vault): string | null => {

@@ -54,7 +54,7 @@ export const gatherImages = async (engine: EngineClient, containers: Container[]
   return Promise.all(
     refs.map(async (ref) => {
       const raw = await engine
-        .get<{ Id: string; Created?: string; RepoDigests?: string[] | null; Architecture?: string; Config?: { ExposedPorts?: object | null; Volumes?: object | null } | null }>(
+        .get<{ Id: string; Created?: string; RepoDigests?: string[] | null; Metadata?: { LastTagTime?: string }; Architecture?: string; Config?: { ExposedPorts?: object | null; Volumes?: object | null } | null }>(
           `/images/${encodeURIComponent(ref)}/json`,
           {},
           signal,
@@ -67,6 +67,7 @@ export const gatherImages = async (engine: EngineClient, containers: Container[]
         ref,
         id: raw?.Id ?? null,
         createdAt: raw?.Created ?? null,
+        taggedAt: raw?.Metadata?.LastTagTime && !raw.Metadata.LastTagTime.startsWith('0001-') ? raw.Metadata.LastTagTime : null,
         pulled: (raw?.RepoDigests?.length ?? 0) > 0,
         architecture: raw?.Architecture ?? null,
         exposedPorts: Object.keys(raw?.Config?.ExposedPorts ?? {}).map((port) => Number.parseInt(port, 10)),

@@ -3,10 +3,15 @@ import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
 import type { Fact, FactName, FactSource, FactTypes, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
+import { gatherContainers } from './containers.ts';
 import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
+import { findElsewhere, gatherEngine } from './engine.ts';
 import { findEngine, type EngineAddress } from './engine-address.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
+import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { gatherPortOwners } from './port-owners.ts';
+import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
 
 export interface LiveOptions extends ProjectOptions {
@@ -16,25 +21,18 @@ export interface LiveOptions extends ProjectOptions {
 /** No fact may hold up the others for longer, whatever its own limits say. */
 const FACT_MS = 10_000;
 
-/** Each driver is loaded only when a stack has something for it. */
-const SERVICE_GATHERERS: { [N in ServiceFactName]: () => Promise<ServiceGatherer<N>> } = {
-  logs: async () => (await import('./logs.ts')).gatherLogs,
-  inside: async () => (await import('./inside.ts')).gatherInside,
-  reach: async () => (await import('./reach.ts')).gatherReach,
-  postgres: async () => (await import('./postgres.ts')).gatherPostgres,
-  redis: async () => (await import('./redis.ts')).gatherRedis,
-  http: async () => (await import('./http.ts')).gatherHttp,
-  nginx: async () => (await import('./nginx.ts')).gatherNginx,
-  webroot: async () => (await import('./webroot.ts')).gatherWebroot,
-  source: async () => (await import('./source.ts')).gatherSource,
-  published: async () => (await import('./published.ts')).gatherPublished,
-};
-
 /** Errors: `UsageError` when there is no project here or no such context. */
 export const openLive = async (options: LiveOptions, signal: AbortSignal): Promise<FactSource> => {
   const [place, address] = await Promise.all([findProject(options), findEngine(options.context, options.env)]);
+  const vault = createVault();
+  // Compose takes longest: it is at work before Docker's client is even loaded.
+  const stopFirst = new AbortController();
+  const project = gatherProject(place, options.env, vault, AbortSignal.any([signal, stopFirst.signal]));
+  project.catch(() => undefined);
   const { openEngineClient } = await import('./docker-client.ts');
-  return liveSource({ place, address, engine: await openEngineClient(address), vault: createVault(), env: options.env, chosenFiles: options.files.length > 0 }, signal);
+  const engine = await openEngineClient(address);
+  const first = { project, stop: () => stopFirst.abort() };
+  return liveSource({ place, address, engine, vault, env: options.env, chosenFiles: options.files.length > 0, first }, signal);
 };
 
 interface Given {
@@ -45,9 +43,11 @@ interface Given {
   env: Record<string, string | undefined>;
   /** The user named the files: what the containers' labels say does not matter. */
   chosenFiles: boolean;
+  /** What the files say, where the place is the right one. */
+  first: { project: Promise<ProjectFact>; stop(): void };
 }
 
-const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, signal: AbortSignal): FactSource => {
+const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: Given, signal: AbortSignal): FactSource => {
   // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
   setMaxListeners(0, signal);
   const startedAt = new Date().toISOString();
@@ -67,36 +67,32 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, 
 
   const stackGatherers: { [N in StackFactName]: () => Promise<FactTypes[N]> } = {
     engine: async () => {
-      const { gatherEngine, findElsewhere } = await import('./engine.ts');
       const found = await gatherEngine(engine, address, signal);
       const containers = found.state === 'ok' ? await value<Container[]>(fact('containers')) : [];
       return containers?.length === 0 ? { ...found, elsewhere: await findElsewhere(place.name, address, env, signal) } : found;
     },
     project: () => gatherProjectAsStarted(),
-    containers: async () => (await import('./containers.ts')).gatherContainers(engine, place.name, vault, signal),
-    networks: async () => (await import('./engine-objects.ts')).gatherNetworks(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
-    volumes: async () => (await import('./engine-objects.ts')).gatherVolumes(engine, signal),
-    images: async () => (await import('./engine-objects.ts')).gatherImages(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
+    containers: () => gatherContainers(engine, place.name, vault, signal),
+    networks: async () => gatherNetworks(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
+    volumes: () => gatherVolumes(engine, signal),
+    images: async () => gatherImages(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
     portOwners: async () =>
-      (await import('./port-owners.ts')).gatherPortOwners(engine, (await value<Container[]>(fact('containers'))) ?? [], vault, signal),
+      gatherPortOwners(engine, (await value<Container[]>(fact('containers'))) ?? [], vault, signal),
   };
 
   /** With the files and env files that the running containers were started with, unless the user names others. */
   const gatherProjectAsStarted = async (): Promise<ProjectFact> => {
-    const { gatherProject } = await import('./project.ts');
-    const stopFirst = new AbortController();
-    const first = gatherProject(place, env, vault, AbortSignal.any([signal, stopFirst.signal]));
-    first.catch(() => undefined);
     const started = await startedWith(place, chosenFiles ? [] : ((await value<Container[]>(fact('containers'))) ?? []));
-    if (!started) return first;
-    stopFirst.abort();
+    if (!started) return first.project;
+    first.stop();
     return gatherProject(started, env, vault, signal);
   };
 
   const fact = (name: FactName, service?: Service): Promise<Fact<unknown>> =>
     service
       ? remember(`${name}:${service.name}`, async () => {
-          const gather = (await SERVICE_GATHERERS[name as ServiceFactName]()) as ServiceGatherer<ServiceFactName>;
+          const { SERVICE_GATHERERS } = await import('./gatherers.ts');
+          const gather = SERVICE_GATHERERS[name as ServiceFactName] as ServiceGatherer<ServiceFactName>;
           return gather(service, gathering(await early()));
         })
       : remember(name, stackGatherers[name as StackFactName]);
@@ -116,7 +112,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles }: Given, 
   const stack = () =>
     (fullStack ??= (async () => {
       const [known, containers, project] = await Promise.all([early(), value<Container[]>(fact('containers')), value<ProjectFact>(fact('project'))]);
-      const { readUpstreams } = await import('./nginx.ts');
+      const { readUpstreams } = await import('./gatherers.ts');
       const nginx = known.services.filter((service) => service.role === 'nginx');
       const proxies = await Promise.all(
         // Only read: the requests of the nginx fact may wait for an upstream that hangs.

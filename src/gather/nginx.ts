@@ -1,5 +1,5 @@
 /** nginx' configuration, one request for each location that it proxies, and what its log says of them. */
-import type { NginxFact } from '../model/facts.ts';
+import type { LogLine, NginxFact } from '../model/facts.ts';
 import { isRunning, type Container, type Service } from '../model/stack.ts';
 import { EngineError } from './engine-client.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
@@ -26,7 +26,7 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   const [test, upstreamErrors] = up
     ? await Promise.all([
         worthTesting(service, container, setup, proxied, given).then((worth) => (worth ? testConfig(container, setup, given) : null)),
-        errorsOf(container, given),
+        errorsOf(service, container, proxied, given),
       ])
     : [null, []];
   return {
@@ -175,18 +175,25 @@ const testConfig = async (container: Container, { command }: NginxSetup, given: 
   return result && { ok: result.exitCode === 0, text: given.vault.maskText(`${result.stderr}${result.stdout}`.trim()).slice(0, 2_000) };
 };
 
-/** After the requests, so that what they met is among them. No log that can be read is no error. */
-const errorsOf = async (container: Container, given: Gathering): Promise<NginxFact['upstreamErrors']> => {
-  const lines = await readLog(given.engine, given.vault, container, container.state.startedAt, LOG_LINES, given.signal).catch(
-    (error: unknown) => {
-      if (error instanceof EngineError) return [];
-      throw error;
-    },
-  );
-  return lines
+const errorsOf = async (
+  service: Service,
+  container: Container,
+  proxied: NginxFact['proxied'],
+  given: Gathering,
+): Promise<NginxFact['upstreamErrors']> =>
+  (await linesOf(service, container, proxied, given))
     .flatMap(({ time, text }) => {
       const error = readUpstreamError(text);
       return error ? [{ time, text, ...error }] : [];
     })
     .slice(-MOST_ERRORS);
+
+/** After requests that failed it is read again, so that what they met is in it. No log that can be read is no error. */
+const linesOf = async (service: Service, container: Container, proxied: NginxFact['proxied'], given: Gathering): Promise<LogLine[]> => {
+  const before = proxied.every(({ http }) => http.answer !== null && http.answer.status < 500) ? await given.fact('logs', service) : null;
+  if (before?.ok && before.value.container === container.name) return before.value.lines;
+  return readLog(given.engine, given.vault, container, container.state.startedAt, LOG_LINES, given.signal).catch((error: unknown) => {
+    if (error instanceof EngineError) return [];
+    throw error;
+  });
 };

@@ -111,6 +111,8 @@ export interface ImageFact {
   /** What the reference points at now. `null` when no such image is here. */
   id: string | null;
   createdAt: string | null;
+  /** When the reference was last given to it here (`Metadata.LastTagTime`); a build from cached layers keeps an old `createdAt`. */
+  taggedAt: string | null;
   /** It came from a registry (`RepoDigests`). A build of this machine has no digest there, but in a containerd image store. */
   pulled: boolean;
   architecture: string | null;

@@ -1,0 +1,28 @@
+/** What is asked of a service, and by whom. One part of the program: the drivers, which are large, are loaded when they are used. */
+import type { ServiceFactName } from '../model/facts.ts';
+import type { ServiceGatherer } from './gathering.ts';
+import { gatherHttp } from './http.ts';
+import { gatherInside } from './inside.ts';
+import { gatherLogs } from './logs.ts';
+import { gatherNginx } from './nginx.ts';
+import { gatherPostgres } from './postgres.ts';
+import { gatherPublished } from './published.ts';
+import { gatherReach } from './reach.ts';
+import { gatherRedis } from './redis.ts';
+import { gatherSource } from './source.ts';
+import { gatherWebroot } from './webroot.ts';
+
+export { readUpstreams } from './nginx.ts';
+
+export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } = {
+  logs: gatherLogs,
+  inside: gatherInside,
+  reach: gatherReach,
+  postgres: gatherPostgres,
+  redis: gatherRedis,
+  http: gatherHttp,
+  nginx: gatherNginx,
+  webroot: gatherWebroot,
+  source: gatherSource,
+  published: gatherPublished,
+};
