@@ -16,7 +16,16 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
  * Loaded at their start by the packages, for what the doctor never does: by dockerode BuildKit sessions, ssh:// by its own client, tar uploads
  * (together a hundred milliseconds and half of the size); by undici HTTP/2; by ioredis clusters and sentinels.
  */
-const UNNEEDED = new Set(['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'ssh2', 'tar-fs', './client-h2.js', './cluster', './SentinelConnector']);
+const UNNEEDED = new Set([
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  'protobufjs',
+  'ssh2',
+  'tar-fs',
+  './client-h2.js',
+  './cluster',
+  './SentinelConnector',
+]);
 /** docker-modem's copy of Node's own streams, for Nodes of long ago. */
 const BUILT_IN: Record<string, string> = { 'readable-stream': 'node:stream' };
 

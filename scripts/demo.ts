@@ -18,7 +18,11 @@ const shown = (command: string): void => console.log(`\u001b[2m$ ${command}\u001
 
 const doctor = (args: string[], where: { cwd?: string; env?: NodeJS.ProcessEnv }, capture = false): { code: number; stdout: string } => {
   if (!capture) shown(`doctor ${args.join(' ')}`.trim());
-  const { status, stdout } = spawnSync(process.execPath, [CLI, ...args], { ...where, stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'], encoding: 'utf8' });
+  const { status, stdout } = spawnSync(process.execPath, [CLI, ...args], {
+    ...where,
+    stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'],
+    encoding: 'utf8',
+  });
   return { code: status ?? 1, stdout: stdout ?? '' };
 };
 

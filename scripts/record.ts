@@ -22,7 +22,11 @@ const isWanted = (id: string) => wanted.length === 0 || wanted.includes(id);
 const record = (stack: LabStack, name: string): void => {
   const file = `${FOLDER}${name}.json`;
   rmSync(file, { force: true });
-  const { status, stderr } = spawnSync(process.execPath, [CLI, 'record', file], { cwd: stack.dir, env: { ...process.env, ...stack.env }, encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'record', file], {
+    cwd: stack.dir,
+    env: { ...process.env, ...stack.env },
+    encoding: 'utf8',
+  });
   const text = readFileSync(file, 'utf8');
   if (text.includes(stack.password)) throw new Error(`${name}: the recording holds a password`);
   writeFileSync(file, neutral(text, stack));

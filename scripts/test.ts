@@ -24,7 +24,8 @@ for (const step of QUICK) {
 for (const project of PROJECTS) {
   console.log(`\n== ${project} tests`);
   const file = join(results, `${project}.json`);
-  if (!run('npx', ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`])) failed.push(`${project} tests`);
+  if (!run('npx', ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]))
+    failed.push(`${project} tests`);
   count(file);
 }
 rmSync(results, { recursive: true, force: true });

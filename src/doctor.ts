@@ -67,7 +67,9 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     const instances = instancesOf(stack, checks);
     const chosen = select(instances, options.selectors);
     hooks.onProgress({ kind: 'checks', ids: chosen.map(({ id }) => id) });
-    const outcomes = await evaluate(chosen, instances, stack, source, (outcome) => hooks.onProgress({ kind: 'done', id: outcome.id, status: outcome.status }));
+    const outcomes = await evaluate(chosen, instances, stack, source, (outcome) =>
+      hooks.onProgress({ kind: 'done', id: outcome.id, status: outcome.status }),
+    );
     const found = locate(outcomes, checks);
     const explanation = explain(found, outcomes, stack);
     const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(options) : null;
@@ -135,7 +137,10 @@ const stackHere = async (options: DoctorOptions, hooks: Hooks): Promise<{ stack:
       const stack = await source.stack();
       const engine = (await source.fact('engine')) as Fact<EngineFact>;
       const up = engine.ok && engine.value.state === 'ok';
-      return { stack: stack.services.length > 0 ? stack : null, note: up ? null : 'the Docker Engine does not answer: only what the compose files declare is known' };
+      return {
+        stack: stack.services.length > 0 ? stack : null,
+        note: up ? null : 'the Docker Engine does not answer: only what the compose files declare is known',
+      };
     } finally {
       source.close();
     }
@@ -165,11 +170,15 @@ const startLooking = (instances: Instance[], source: FactSource, selectors: read
 
 const engineOf = async (source: FactSource): Promise<Report['stack']['engine']> => {
   const fact = (await source.fact('engine')) as Fact<EngineFact>;
-  return fact.ok ? { host: fact.value.host, version: fact.value.version, apiVersion: fact.value.apiVersion } : { host: '', version: null, apiVersion: null };
+  return fact.ok
+    ? { host: fact.value.host, version: fact.value.version, apiVersion: fact.value.apiVersion }
+    : { host: '', version: null, apiVersion: null };
 };
 
 const cutNote = (hooks: Hooks, options: DoctorOptions): string =>
-  hooks.signal.aborted ? 'stopped before everything was looked at' : `the time (${options.timeoutMs / 1000} s) was up before everything was looked at`;
+  hooks.signal.aborted
+    ? 'stopped before everything was looked at'
+    : `the time (${options.timeoutMs / 1000} s) was up before everything was looked at`;
 
 const statsOf = (facts: Record<string, Fact<unknown>>, engineCalls: number): Diagnosis['stats'] => {
   const slowest = Object.entries(facts)

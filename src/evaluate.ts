@@ -24,7 +24,9 @@ export const evaluate = async (
     return outcome;
   };
   await Promise.all(chosen.map(async (instance) => onDone(await ask(instance))));
-  const outcomes = await Promise.all(all.filter((instance) => asked.has(instance)).map(async (instance) => ({ instance, outcome: await asked.get(instance)! })));
+  const outcomes = await Promise.all(
+    all.filter((instance) => asked.has(instance)).map(async (instance) => ({ instance, outcome: await asked.get(instance)! })),
+  );
   return outcomes.filter(({ instance, outcome }) => chosen.includes(instance) || outcome.status === 'fail').map(({ outcome }) => outcome);
 };
 
@@ -58,16 +60,22 @@ const outcomeOf = async (
     const standing = 'cannotLook' in verdict ? await firstFailingPeer(Object.keys(peers), check, all, ask) : null;
     if (standing) return { ...base, durationMs, ...blockedBy(standing) };
     // The container check says why; this one has nothing to add.
-    if ('cannotLook' in verdict && service && (await isDown(service, source))) return { ...base, durationMs, status: 'skip', reason: `${service.name} is not running` };
+    if ('cannotLook' in verdict && service && (await isDown(service, source)))
+      return { ...base, durationMs, status: 'skip', reason: `${service.name} is not running` };
     return { ...base, durationMs, ...judged(verdict, check) };
   } catch (error) {
     // A check that throws is our bug; it must not look like a fault of the stack, nor like a pass.
-    return { ...base, status: 'error', reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      ...base,
+      status: 'error',
+      reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
 };
 
 /** No container runs, and that is known: where the containers could not be listed, nobody can say. */
-const isDown = async (service: Service, source: FactSource): Promise<boolean> => running(service).length === 0 && (await source.fact('containers')).ok;
+const isDown = async (service: Service, source: FactSource): Promise<boolean> =>
+  running(service).length === 0 && (await source.fact('containers')).ok;
 
 const blockedBy = (blocker: Outcome): Pick<Outcome, 'status' | 'blockedBy' | 'reason'> => {
   const id = blocker.blockedBy ?? blocker.id;
@@ -75,13 +83,24 @@ const blockedBy = (blocker: Outcome): Pick<Outcome, 'status' | 'blockedBy' | 're
 };
 
 /** A failing prerequisite with a blocking finding, or one that is itself blocked. */
-const firstBlocker = async ({ check, service }: Instance, all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
-  const prerequisites = all.filter((other) => check.after.includes(other.check.id) && other.check !== check && (other.service === null || other.service === service));
+const firstBlocker = async (
+  { check, service }: Instance,
+  all: readonly Instance[],
+  ask: (instance: Instance) => Promise<Outcome>,
+): Promise<Outcome | null> => {
+  const prerequisites = all.filter(
+    (other) => check.after.includes(other.check.id) && other.check !== check && (other.service === null || other.service === service),
+  );
   return firstStanding(prerequisites, ask);
 };
 
 /** What could not be seen because a service that this one connects to does not run, or does not let anybody look. */
-const firstFailingPeer = async (peers: string[], check: Check, all: readonly Instance[], ask: (instance: Instance) => Promise<Outcome>): Promise<Outcome | null> => {
+const firstFailingPeer = async (
+  peers: string[],
+  check: Check,
+  all: readonly Instance[],
+  ask: (instance: Instance) => Promise<Outcome>,
+): Promise<Outcome | null> => {
   const ofPeers = all.filter(({ service }) => service !== null && peers.includes(service.name));
   const standing = await firstStanding(
     ofPeers.filter((each) => each.check.id === 'container'),
@@ -89,7 +108,10 @@ const firstFailingPeer = async (peers: string[], check: Check, all: readonly Ins
   );
   if (standing || check.scope !== 'service') return standing;
   // Only those that wait for no peers themselves: two that waited for each other would wait for ever.
-  const speaking = ofPeers.filter((each) => each.check.scope === 'service' && !each.check.peerNeeds && each.check.needs.some((need: FactName) => check.peerNeeds?.includes(need)));
+  const speaking = ofPeers.filter(
+    (each) =>
+      each.check.scope === 'service' && !each.check.peerNeeds && each.check.needs.some((need: FactName) => check.peerNeeds?.includes(need)),
+  );
   const outcomes = await Promise.all(speaking.map(ask));
   return outcomes.find(({ status }) => status === 'fail') ?? null;
 };
@@ -106,9 +128,18 @@ const stands = (finding: Finding, check: Check): boolean =>
   Boolean(finding.blocks ?? check.findings[finding.reason]?.blocks) && severityOf(finding, check) === 'fail';
 
 const factsFor = async (needs: readonly FactName[], service: Service | null, source: FactSource): Promise<Record<string, Fact<unknown>>> =>
-  Object.fromEntries(await Promise.all(needs.map(async (name) => [name, await (!isStackFact(name) && service ? source.fact(name, service) : source.fact(name))] as const)));
+  Object.fromEntries(
+    await Promise.all(
+      needs.map(async (name) => [name, await (!isStackFact(name) && service ? source.fact(name, service) : source.fact(name))] as const),
+    ),
+  );
 
-const peerFacts = async (check: Check, service: Service | null, stack: Stack, source: FactSource): Promise<Record<string, Record<string, Fact<unknown>>>> => {
+const peerFacts = async (
+  check: Check,
+  service: Service | null,
+  stack: Stack,
+  source: FactSource,
+): Promise<Record<string, Record<string, Fact<unknown>>>> => {
   if (!service || check.scope !== 'service' || !check.peerNeeds?.length) return {};
   const names = [...new Set(connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []))];
   const peers = names.flatMap((name) => serviceNamed(stack, name) ?? []);
@@ -120,7 +151,12 @@ const peerFacts = async (check: Check, service: Service | null, stack: Stack, so
   return Object.fromEntries(await Promise.all(peers.map(async (peer) => [peer.name, await factsOf(peer)] as const)));
 };
 
-const unasked = (name: string, { name: service, role }: Service): Fact<never> => ({ ok: false, reason: `${name} is not asked of ${service} (${role})`, timedOut: false, ms: 0 });
+const unasked = (name: string, { name: service, role }: Service): Fact<never> => ({
+  ok: false,
+  reason: `${name} is not asked of ${service} (${role})`,
+  timedOut: false,
+  ms: 0,
+});
 
 const judged = (verdict: Verdict, check: Check): Partial<Outcome> => {
   if ('skip' in verdict) return { status: 'skip', reason: verdict.skip };

@@ -12,7 +12,9 @@ declare const DOCTOR_VERSION: string | undefined;
  * Everything may be left out: the project of the current folder, every check, 30 seconds. Rejects with a `UsageError` when there is
  * no project, no such check, or a runbook that cannot be read.
  */
-export const runDoctor = async (options: Partial<Omit<DoctorOptions, 'version' | 'shippedRunbook'>> & { signal?: AbortSignal } = {}): Promise<Report> => {
+export const runDoctor = async (
+  options: Partial<Omit<DoctorOptions, 'version' | 'shippedRunbook'>> & { signal?: AbortSignal } = {},
+): Promise<Report> => {
   const { signal, ...given } = options;
   const all: DoctorOptions = {
     files: [],

@@ -23,13 +23,18 @@ interface Import {
 }
 
 /** Comments out, so that a word in one is no import. */
-const code = (path: string): string => readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+const code = (path: string): string =>
+  readFileSync(path, 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '');
 
 const importsOf = (path: string): Import[] => {
   const text = code(path);
   const file = relative(SRC, path);
   const found = [
-    ...[...text.matchAll(/^\s*(import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)].map(([, , type, from]) => [type ? 'type' : 'now', from!] as const),
+    ...[...text.matchAll(/^\s*(import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)].map(
+      ([, , type, from]) => [type ? 'type' : 'now', from!] as const,
+    ),
     ...[...text.matchAll(/(typeof\s+)?\bimport\(\s*['"]([^'"]+)['"]/g)].map(([, type, from]) => [type ? 'type' : 'later', from!] as const),
   ];
   return found.map(([how, from]): Import => {
@@ -68,7 +73,11 @@ const LAWS: Record<string, Law> = {
   'args.ts': { rooms: ['model', 'doctor.ts'], node: (what) => /^node:(path|util)$/.test(what), packages: nothing },
   'progress.ts': { rooms: ['model', 'doctor.ts', 'render'], node: nothing, packages: (what, how) => what === 'ora' && how !== 'now' },
   'quick-start.ts': { rooms: [], node: (what) => /^node:(fs|path|module|os|v8|vm|zlib)$/.test(what), packages: nothing },
-  'cli.ts': { rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'render', 'runbook', 'recording'], node: anything, packages: nothing },
+  'cli.ts': {
+    rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'render', 'runbook', 'recording'],
+    node: anything,
+    packages: nothing,
+  },
   'index.ts': { rooms: ['model', 'doctor.ts'], node: (what) => what === 'node:url', packages: nothing },
 };
 
@@ -104,22 +113,39 @@ test('checks do not know each other: only the list imports them', () => {
 
 test('nobody imports the command line', () => expect(IMPORTS.filter(({ what }) => what === 'cli.ts')).toEqual([]));
 
-test('only gatherers hold the vault', () => expect(IMPORTS.filter(({ file, what }) => what === 'gather/vault.ts' && !file.startsWith('gather/'))).toEqual([]));
+test('only gatherers hold the vault', () =>
+  expect(IMPORTS.filter(({ file, what }) => what === 'gather/vault.ts' && !file.startsWith('gather/'))).toEqual([]));
 
 /** They hold programs that run inside containers. */
 const INSIDE = new Set(['gather/reach-programs.ts', 'gather/tunnel.ts']);
 
 describe('words that belong in one place', () => {
-  const uses = (pattern: RegExp, but: (file: string) => boolean) => FILES.map((path) => ({ file: relative(SRC, path), found: pattern.exec(code(path))?.[0] })).filter(({ file, found }) => found && !but(file));
+  const uses = (pattern: RegExp, but: (file: string) => boolean) =>
+    FILES.map((path) => ({ file: relative(SRC, path), found: pattern.exec(code(path))?.[0] })).filter(
+      ({ file, found }) => found && !but(file),
+    );
   test('the console and the streams of the process: the command line and its progress', () => {
-    expect(uses(/\bconsole\.\w+\(|\bprocess\.(stdout|stderr|stdin|exit|argv)\b/, (file) => ['cli.ts', 'progress.ts'].includes(file) || INSIDE.has(file))).toEqual([]);
+    expect(
+      uses(
+        /\bconsole\.\w+\(|\bprocess\.(stdout|stderr|stdin|exit|argv)\b/,
+        (file) => ['cli.ts', 'progress.ts'].includes(file) || INSIDE.has(file),
+      ),
+    ).toEqual([]);
   });
   test('the clock: not in pure rooms', () => {
-    expect(uses(/\bDate\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|setTimeout\(/, (file) => !/^(model|checks|explain|render|runbook)\//.test(file))).toEqual([]);
+    expect(
+      uses(
+        /\bDate\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|setTimeout\(/,
+        (file) => !/^(model|checks|explain|render|runbook)\//.test(file),
+      ),
+    ).toEqual([]);
   });
   test('a secret is turned back only where a client is configured', () => {
     expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|vault)/.test(file))).toEqual([]);
   });
   test('no class but an error', () => expect(uses(/\bclass \w+(?! extends \w*Error\b)\b/, () => false)).toEqual([]));
-  test('no file of odds and ends', () => expect(FILES.map((path) => relative(SRC, path)).filter((file) => /(utils?|helpers?|common|misc)\.ts$/.test(file) || /[A-Z_]/.test(file))).toEqual([]));
+  test('no file of odds and ends', () =>
+    expect(
+      FILES.map((path) => relative(SRC, path)).filter((file) => /(utils?|helpers?|common|misc)\.ts$/.test(file) || /[A-Z_]/.test(file)),
+    ).toEqual([]));
 });

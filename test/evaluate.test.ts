@@ -5,7 +5,14 @@ import type { Fact, FactSource } from '../src/model/facts.ts';
 import { instancesOf, select } from '../src/model/selection.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './checks/make.ts';
 
-const spec = (parts: Partial<FindingSpec> = {}): FindingSpec => ({ severity: 'fail', layer: 'app', kind: 'cause', means: 'm', proof: 'p', ...parts });
+const spec = (parts: Partial<FindingSpec> = {}): FindingSpec => ({
+  severity: 'fail',
+  layer: 'app',
+  kind: 'cause',
+  means: 'm',
+  proof: 'p',
+  ...parts,
+});
 const finding = (reason: string) => ({ reason, message: `${reason}.`, evidence: [] });
 
 /** A check that says what a case wants, by service. */
@@ -25,9 +32,20 @@ const says = (id: string, after: string[], verdicts: Record<string, Verdict | ((
   });
 
 const stackSays = (id: string, after: string[], verdict: Verdict = { findings: [] }): Check =>
-  defineStackCheck({ id, title: id, question: id, needs: ['containers'], after, findings: { blocked: spec({ blocks: true, layer: 'engine' }), bad: spec() }, evaluate: () => verdict });
+  defineStackCheck({
+    id,
+    title: id,
+    question: id,
+    needs: ['containers'],
+    after,
+    findings: { blocked: spec({ blocks: true, layer: 'engine' }), bad: spec() },
+    evaluate: () => verdict,
+  });
 
-const stack = makeStack({ services: [makeService({ name: 'api' }), makeService({ name: 'db' })], connections: [makeConnection({ from: 'api', to: 'db' })] });
+const stack = makeStack({
+  services: [makeService({ name: 'api' }), makeService({ name: 'db' })],
+  connections: [makeConnection({ from: 'api', to: 'db' })],
+});
 
 const sourceOf = (facts: Record<string, Fact<unknown>> = {}, asked: string[] = []): FactSource => ({
   startedAt: NOW,
@@ -49,11 +67,20 @@ const run = async (checks: Check[], selectors: string[] = [], source = sourceOf(
 };
 
 const brief = (outcomes: Outcome[]): Record<string, string> =>
-  Object.fromEntries(outcomes.map((each) => [each.id, [each.status, each.findings.map((one) => one.reason).join('+'), each.blockedBy && `← ${each.blockedBy}`].filter(Boolean).join(' ')]));
+  Object.fromEntries(
+    outcomes.map((each) => [
+      each.id,
+      [each.status, each.findings.map((one) => one.reason).join('+'), each.blockedBy && `← ${each.blockedBy}`].filter(Boolean).join(' '),
+    ]),
+  );
 
 describe('what stands in the way', () => {
   test('blocks what stands on it, of the same service alone, down to the last', async () => {
-    const outcomes = await run([says('container', [], { db: { findings: [finding('blocked')] } }), says('postgres', ['container']), says('schema', ['postgres'])]);
+    const outcomes = await run([
+      says('container', [], { db: { findings: [finding('blocked')] } }),
+      says('postgres', ['container']),
+      says('schema', ['postgres']),
+    ]);
     expect(brief(outcomes)).toEqual({
       'api/container': 'pass',
       'db/container': 'fail blocked',
@@ -85,16 +112,26 @@ describe('what stands in the way', () => {
   });
 
   test('a finding may block where its kind does not', async () => {
-    const outcomes = await run([says('container', [], { db: { findings: [{ ...finding('bad'), blocks: true }] } }), says('postgres', ['container'])]);
+    const outcomes = await run([
+      says('container', [], { db: { findings: [{ ...finding('bad'), blocks: true }] } }),
+      says('postgres', ['container']),
+    ]);
     expect(brief(outcomes)['db/postgres']).toBe('blocked ← db/container');
   });
 
   test('two checks of one id: the one of the stack stands before those of the services', async () => {
-    expect(brief(await run([stackSays('compose', [], { findings: [finding('blocked')] }), says('compose', ['compose'])]))).toEqual({ compose: 'fail blocked', 'api/compose': 'blocked ← compose', 'db/compose': 'blocked ← compose' });
+    expect(brief(await run([stackSays('compose', [], { findings: [finding('blocked')] }), says('compose', ['compose'])]))).toEqual({
+      compose: 'fail blocked',
+      'api/compose': 'blocked ← compose',
+      'db/compose': 'blocked ← compose',
+    });
   });
 
   test('what could not be seen because its peer does not run is blocked by the peer', async () => {
-    const peering = defineCheck({ ...(says('queue', ['container'], { api: { cannotLook: 'db tells nothing' } }) as ReturnType<typeof defineCheck>), peerNeeds: ['inside'] });
+    const peering = defineCheck({
+      ...(says('queue', ['container'], { api: { cannotLook: 'db tells nothing' } }) as ReturnType<typeof defineCheck>),
+      peerNeeds: ['inside'],
+    });
     const outcomes = await run([says('container', [], { db: { findings: [finding('blocked')] } }), peering as Check]);
     expect(brief(outcomes)['api/queue']).toBe('blocked ← db/container');
   });
@@ -103,7 +140,8 @@ describe('what stands in the way', () => {
 describe('what could not be seen', () => {
   const unseen: Verdict = { cannotLook: 'it does not say' };
   /** Like `says`, with facts of its own and of those that it connects to. */
-  const uses = (check: Check, needs: string[], peerNeeds?: string[]): Check => ({ ...check, needs, ...(peerNeeds && { peerNeeds }) }) as Check;
+  const uses = (check: Check, needs: string[], peerNeeds?: string[]): Check =>
+    ({ ...check, needs, ...(peerNeeds && { peerNeeds }) }) as Check;
   const store = (verdict: Verdict) => uses(says('store', [], { db: verdict }), ['redis']);
   const queue = (after: string[] = []) => uses(says('queue', after, { api: unseen }), ['logs'], ['redis']);
   const runWith = async (checks: Check[], services = stack.services, source = sourceOf()) => {
@@ -121,7 +159,9 @@ describe('what could not be seen', () => {
   ] as [string, Verdict, string][])('where the check of the same fact at the peer says %s', async (_, verdict, expected) => {
     const outcomes = await run([store(verdict), queue()]);
     expect(brief(outcomes)['api/queue']).toBe(expected);
-    expect(outcomes.find(({ id }) => id === 'api/queue')?.reason).toBe(expected === 'error' ? 'it does not say' : 'not asked: db/store fails');
+    expect(outcomes.find(({ id }) => id === 'api/queue')?.reason).toBe(
+      expected === 'error' ? 'it does not say' : 'not asked: db/store fails',
+    );
   });
 
   test('a failing check of another fact at the peer is no reason', async () => {
@@ -141,7 +181,11 @@ describe('what could not be seen', () => {
   });
 
   test('a peer that does not run is named before its check of the fact', async () => {
-    const outcomes = await run([says('container', [], { db: { findings: [finding('blocked')] } }), store({ findings: [finding('bad')] }), queue()]);
+    const outcomes = await run([
+      says('container', [], { db: { findings: [finding('blocked')] } }),
+      store({ findings: [finding('bad')] }),
+      queue(),
+    ]);
     expect(brief(outcomes)['api/queue']).toBe('blocked ← db/container');
   });
 
@@ -151,7 +195,10 @@ describe('what could not be seen', () => {
   });
 
   test('two that could not look because of one another do not wait for ever', async () => {
-    const both = makeStack({ ...stack, connections: [makeConnection({ from: 'api', to: 'db' }), makeConnection({ from: 'db', to: 'api' })] });
+    const both = makeStack({
+      ...stack,
+      connections: [makeConnection({ from: 'api', to: 'db' }), makeConnection({ from: 'db', to: 'api' })],
+    });
     const mutual = uses(says('queue', [], { api: unseen, db: unseen }), ['logs'], ['logs']);
     const all = instancesOf(both, [mutual]);
     expect(brief(await evaluate(all, all, both, sourceOf(), () => {}))).toEqual({ 'api/queue': 'error', 'db/queue': 'error' });
@@ -176,7 +223,10 @@ describe('what could not be seen', () => {
   test('where the containers themselves could not be looked at, that is an error: nobody knows whether it runs', async () => {
     const unknown = [makeService({ name: 'api', containers: [] })];
     const source = sourceOf({ containers: gap('the engine did not answer within 5 s') });
-    expect(brief(await runWith([says('container', [], { api: unseen }), says('x', [], { api: unseen })], unknown, source))).toEqual({ 'api/container': 'error', 'api/x': 'error' });
+    expect(brief(await runWith([says('container', [], { api: unseen }), says('x', [], { api: unseen })], unknown, source))).toEqual({
+      'api/container': 'error',
+      'api/x': 'error',
+    });
   });
 });
 
@@ -189,7 +239,11 @@ describe('what a check says', () => {
         },
       }),
     ]);
-    expect(outcomes.find((each) => each.id === 'db/broken')).toMatchObject({ status: 'error', findings: [], reason: 'internal error in check broken: x is not a function' });
+    expect(outcomes.find((each) => each.id === 'db/broken')).toMatchObject({
+      status: 'error',
+      findings: [],
+      reason: 'internal error in check broken: x is not a function',
+    });
     expect(outcomes.find((each) => each.id === 'api/broken')?.status).toBe('pass');
   });
 
@@ -200,19 +254,34 @@ describe('what a check says', () => {
 
   test('a finding that was never declared is an error, not a fault', async () => {
     const [outcome] = await run([says('x', [], { api: { findings: [finding('invented')] } })], ['api/x']);
-    expect(outcome).toMatchObject({ status: 'error', findings: [], reason: 'internal error in check x: it found "invented", which it does not declare' });
+    expect(outcome).toMatchObject({
+      status: 'error',
+      findings: [],
+      reason: 'internal error in check x: it found "invented", which it does not declare',
+    });
   });
 
   test('a gap is handed to the check, which judges', async () => {
     const seen: Fact<unknown>[] = [];
-    const check = defineCheck({ id: 'x', title: '', question: '', needs: ['logs'], after: [], appliesTo: () => true, findings: {}, evaluate: ({ facts }) => (seen.push(facts.logs), { cannotLook: 'it said so' }) });
+    const check = defineCheck({
+      id: 'x',
+      title: '',
+      question: '',
+      needs: ['logs'],
+      after: [],
+      appliesTo: () => true,
+      findings: {},
+      evaluate: ({ facts }) => (seen.push(facts.logs), { cannotLook: 'it said so' }),
+    });
     const outcomes = await run([check], ['api'], sourceOf({ 'logs:api': gap('driver none') }));
     expect(seen).toEqual([gap('driver none')]);
     expect(outcomes[0]).toMatchObject({ status: 'error', reason: 'it said so' });
   });
 
   test('failing findings come first, then those nearer the ground', async () => {
-    expect(brief(await run([says('x', [], { api: { findings: [finding('odd'), finding('bad'), finding('deep')] } })], ['api']))).toEqual({ 'api/x': 'fail deep+bad+odd' });
+    expect(brief(await run([says('x', [], { api: { findings: [finding('odd'), finding('bad'), finding('deep')] } })], ['api']))).toEqual({
+      'api/x': 'fail deep+bad+odd',
+    });
   });
 
   test('warnings alone warn', async () => {
@@ -238,7 +307,10 @@ describe('what was selected', () => {
   });
 
   test('brings a failing prerequisite with it, though nobody selected that', async () => {
-    expect(brief(await run(checks({ findings: [finding('blocked')] }), ['db/postgres']))).toEqual({ 'db/container': 'fail blocked', 'db/postgres': 'blocked ← db/container' });
+    expect(brief(await run(checks({ findings: [finding('blocked')] }), ['db/postgres']))).toEqual({
+      'db/container': 'fail blocked',
+      'db/postgres': 'blocked ← db/container',
+    });
   });
 
   test('does not bring one that is well', async () => {
@@ -249,15 +321,29 @@ describe('what was selected', () => {
 test('each is told once, when it is done; order is that of the registry all the same', async () => {
   const told: string[] = [];
   const all = instancesOf(stack, [says('a', []), says('b', [])]);
-  const outcomes = await evaluate(all, all, stack, { ...sourceOf(), fact: async (name, service) => (await new Promise((done) => setTimeout(done, service?.name === 'api' ? 20 : 1)), fact(name)) }, (outcome) => told.push(outcome.id));
+  const outcomes = await evaluate(
+    all,
+    all,
+    stack,
+    {
+      ...sourceOf(),
+      fact: async (name, service) => (await new Promise((done) => setTimeout(done, service?.name === 'api' ? 20 : 1)), fact(name)),
+    },
+    (outcome) => told.push(outcome.id),
+  );
   expect(told.toSorted()).toEqual(['api/a', 'api/b', 'db/a', 'db/b']);
   expect(told[0]).toMatch(/^db/);
   expect(outcomes.map((each) => each.id)).toEqual(['api/a', 'db/a', 'api/b', 'db/b']);
 });
 
 test('located findings carry the spec of their own check, also where two share an id', async () => {
-  const checks = [stackSays('compose', [], { findings: [finding('bad')] }), says('compose', [], { api: { findings: [{ ...finding('odd'), severity: 'fail' }] } })];
-  expect(locate(await run(checks), checks).map(({ id, service, code, severity, spec: { layer } }) => [id, service, code, severity, layer])).toEqual([
+  const checks = [
+    stackSays('compose', [], { findings: [finding('bad')] }),
+    says('compose', [], { api: { findings: [{ ...finding('odd'), severity: 'fail' }] } }),
+  ];
+  expect(
+    locate(await run(checks), checks).map(({ id, service, code, severity, spec: { layer } }) => [id, service, code, severity, layer]),
+  ).toEqual([
     ['compose', null, 'compose/bad', 'fail', 'app'],
     ['api/compose', 'api', 'compose/odd', 'fail', 'app'],
   ]);

@@ -36,7 +36,8 @@ describe('npm pack', () => {
   });
 
   test('the library is imported by its name', () => {
-    const script = "import { runDoctor, defineCheck, UsageError } from 'stack-doctor'; console.log(typeof runDoctor, typeof defineCheck, typeof UsageError)";
+    const script =
+      "import { runDoctor, defineCheck, UsageError } from 'stack-doctor'; console.log(typeof runDoctor, typeof defineCheck, typeof UsageError)";
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, encoding: 'utf8' });
     expect(said.trim()).toBe('function function function');
   });

@@ -32,7 +32,8 @@ describe('the registry', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  test('codes of two checks of one id do not meet', () => expect(codes).toHaveLength(checks.flatMap((check) => Object.keys(check.findings)).length));
+  test('codes of two checks of one id do not meet', () =>
+    expect(codes).toHaveLength(checks.flatMap((check) => Object.keys(check.findings)).length));
 
   test('what stands on another comes after it, so that nothing waits in a circle', () => {
     for (const [place, check] of checks.entries()) {
@@ -83,7 +84,15 @@ describe.each(named)('$name', ({ check }) => {
 
 describe('the runbook', () => {
   const anchors = [...text('RUNBOOK.md').matchAll(/<!--\s*doctor:\s*([^>]*?)\s*-->/g)].flatMap(([, list]) => list!.split(/[\s,]+/));
-  test('has a section for every code', () => expect(codes.filter((code) => !anchors.includes(code) && !anchors.includes(`${code.split('/')[0]}/*`) && !anchors.includes(code.split('/')[0]!))).toEqual([]));
-  test('has none for a code that nobody finds', () => expect(anchors.filter((anchor) => !codes.includes(anchor) && !checks.some((check) => anchor === check.id || anchor === `${check.id}/*`))).toEqual([]));
+  test('has a section for every code', () =>
+    expect(
+      codes.filter(
+        (code) => !anchors.includes(code) && !anchors.includes(`${code.split('/')[0]}/*`) && !anchors.includes(code.split('/')[0]!),
+      ),
+    ).toEqual([]));
+  test('has none for a code that nobody finds', () =>
+    expect(
+      anchors.filter((anchor) => !codes.includes(anchor) && !checks.some((check) => anchor === check.id || anchor === `${check.id}/*`)),
+    ).toEqual([]));
   test('has one for each', () => expect(anchors.filter((anchor, index) => anchors.indexOf(anchor) !== index)).toEqual([]));
 });

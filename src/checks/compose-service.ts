@@ -94,7 +94,8 @@ const softened = (finding: Finding, service: Service, project: ProjectFact): Fin
   if (!finding.reason.endsWith('-drift')) return [finding];
   if ((service.role === 'build-only' || service.role === 'one-shot') && !service.containers.some(isRunning)) return [];
   const warned = (why: string): Finding[] => [{ ...finding, severity: 'warn', message: `${finding.message} (${why})` }];
-  if (!service.containers.every((container) => madeOfTheseFiles(container, project))) return warned('it was made from other files or flags than were read now');
+  if (!service.containers.every((container) => madeOfTheseFiles(container, project)))
+    return warned('it was made from other files or flags than were read now');
   // That an image was built again, or pulled, is no edit of a file: such a finding brings its own severity.
   const differs = service.containers.find(({ name }) => name === finding.values?.['container']);
   if (finding.severity === undefined && differs && !isEditedSince(differs, project)) {
@@ -184,12 +185,7 @@ const isUnresolved = (value: string, project: ProjectFact): boolean => project.l
 const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text);
 
 /** An image that was only pulled again, by whomever, harms nobody; one that was built again may be the cure that has not arrived. */
-const imageDrift = (
-  container: Container,
-  spec: ServiceSpec,
-  stack: Stack,
-  images: readonly ImageFact[],
-): Finding | null => {
+const imageDrift = (container: Container, spec: ServiceSpec, stack: Stack, images: readonly ImageFact[]): Finding | null => {
   const values = { container: container.name, image: container.image };
   if (spec.image !== null && !isPinned(container.image) && fullRef(spec.image) !== fullRef(container.image)) {
     return {
@@ -204,7 +200,8 @@ const imageDrift = (
   }
   const now = images.find((each) => each.ref === container.image);
   if (!now?.id || isPinned(container.image) || (spec.image !== null && isPinned(spec.image)) || now.id === container.imageId) return null;
-  const built = !now.pulled || stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
+  const built =
+    !now.pulled || stack.services.some((each) => each.spec?.build && each.containers.some((other) => other.image === container.image));
   const since = now.taggedAt ?? now.createdAt;
   const newer = since !== null && Date.parse(since) > Date.parse(container.createdAt);
   return {

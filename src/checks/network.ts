@@ -285,9 +285,7 @@ const localhost: Judge = (connection, scene) => {
 const failsUnexplained = (connection: Connection, { client, log, service, stack }: Scene): boolean => {
   const known = knownErrorIn(log, service.role);
   return (
-    keepsFailing(client) &&
-    byRole(connection, stack) !== null &&
-    (known === null || known.blame === 'name' || known.blame === 'connection')
+    keepsFailing(client) && byRole(connection, stack) !== null && (known === null || known.blame === 'name' || known.blame === 'connection')
   );
 };
 

@@ -173,7 +173,12 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
   const file = / in (\/[^\s:]+:\d+)/.exec(line)?.[1];
   const host = NAME_UNKNOWN.exec(line)?.[1];
   if (host === undefined) {
-    return { reason: 'config-invalid', message: `${service.name} ended at its start, its configuration is not valid: ${said}`, evidence, values: file ? { file } : {} };
+    return {
+      reason: 'config-invalid',
+      message: `${service.name} ended at its start, its configuration is not valid: ${said}`,
+      evidence,
+      values: file ? { file } : {},
+    };
   }
   if (nameTable(stack.services).has(host)) return null;
   return {
@@ -435,7 +440,8 @@ const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble =>
       reason: 'gateway-timeout',
       message: `${to} does not answer ${service.name} in time${status === null ? '' : ', which answers 504'}`,
     };
-  if (status === 502) return { ...base, ...early, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to)}` };
+  if (status === 502)
+    return { ...base, ...early, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to)}` };
   const own = /<center>(nginx|openresty)/i.test(http.answer!.body);
   return {
     ...base,

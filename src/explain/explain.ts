@@ -35,7 +35,9 @@ export const explain = (found: readonly Located[], outcomes: readonly Outcome[],
     const cause = candidates(effect, scene).find((each) => !leadsTo(each, effect, causes));
     if (cause) causes.set(keyOf(effect), cause);
   }
-  const roots = failing.filter((each) => !causes.has(keyOf(each))).map((located) => ({ located, explains: explainedBy(located, failing, causes, outcomes) }));
+  const roots = failing
+    .filter((each) => !causes.has(keyOf(each)))
+    .map((located) => ({ located, explains: explainedBy(located, failing, causes, outcomes) }));
   return { roots: roots.toSorted(byLikelihood), causes };
 };
 
@@ -71,7 +73,9 @@ const distances = (stack: Stack, service: string, counts: (kind: string) => bool
   const found = new Map<string, number>();
   let frontier = [service];
   for (let step = 1; frontier.length > 0; step++) {
-    const next = new Set(frontier.flatMap((each) => connectionsFrom(stack, each).flatMap(({ kind, to }) => (to !== null && counts(kind) ? [to] : []))));
+    const next = new Set(
+      frontier.flatMap((each) => connectionsFrom(stack, each).flatMap(({ kind, to }) => (to !== null && counts(kind) ? [to] : []))),
+    );
     frontier = [...next].filter((each) => each !== service && !found.has(each));
     for (const each of frontier) found.set(each, step);
   }
@@ -96,7 +100,9 @@ const candidates = (effect: Located, scene: Scene): Located[] => {
   if (suspects && pointsElsewhere(effect)) {
     return here.filter((each) => isGround(each) || each.check === effect.check).toSorted((a, b) => byNearness(a, b, scene));
   }
-  const strong = here.filter((each) => !isDrift(each)).toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)) || byNearness(a, b, scene));
+  const strong = here
+    .filter((each) => !isDrift(each))
+    .toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)) || byNearness(a, b, scene));
   if (strong.length > 0) return strong;
   return [...upstream(effect, others, scene), ...here];
 };
@@ -107,11 +113,14 @@ const upstream = (effect: Located, others: readonly Located[], scene: Scene): Lo
   const far = (distance: Map<string, number> | undefined, each: Located) => distance?.get(each.service ?? '') ?? LAYERS.length * 1_000;
   return others
     .filter((each) => each.service !== null && each.service !== effect.service && !isDrift(each) && reach?.any.has(each.service))
-    .toSorted((a, b) => far(reach?.spoken, a) - far(reach?.spoken, b) || far(reach?.any, a) - far(reach?.any, b) || byNearness(a, b, scene));
+    .toSorted(
+      (a, b) => far(reach?.spoken, a) - far(reach?.spoken, b) || far(reach?.any, a) - far(reach?.any, b) || byNearness(a, b, scene),
+    );
 };
 
 const pointsElsewhere = ({ finding, service }: Located): boolean =>
-  (finding.suspects ?? []).length === 0 || finding.suspects!.some((suspect) => suspect.service !== undefined && suspect.service !== service);
+  (finding.suspects ?? []).length === 0 ||
+  finding.suspects!.some((suspect) => suspect.service !== undefined && suspect.service !== service);
 
 /** That the container is not as the files say harms nobody by itself: it explains only what nothing else does. */
 const isDrift = ({ code }: Located): boolean => /^compose\/(env|image|mount|config)-drift$/.test(code);
@@ -123,11 +132,17 @@ const isOfFolder = (candidate: Located, effect: Located, { folders, ranks }: Sce
   const { hostPath } = candidate.finding.values ?? {};
   if (!hostPath || !FOLDER_FAULT.test(candidate.code) || candidate.id === effect.id) return false;
   if (effect.spec.kind === 'cause') {
-    return effect.code === candidate.code && effect.finding.values?.['hostPath'] === hostPath && (ranks.get(candidate.id) ?? 0) < (ranks.get(effect.id) ?? 0);
+    return (
+      effect.code === candidate.code &&
+      effect.finding.values?.['hostPath'] === hostPath &&
+      (ranks.get(candidate.id) ?? 0) < (ranks.get(effect.id) ?? 0)
+    );
   }
   if (effect.check !== 'http-health' && effect.check !== 'proxy') return false;
   const services = [effect.service, ...(effect.finding.suspects ?? []).map((suspect) => suspect.service)];
-  return services.some((service) => service && service !== candidate.service && folders.get(service)?.some((source) => overlaps(source, hostPath)));
+  return services.some(
+    (service) => service && service !== candidate.service && folders.get(service)?.some((source) => overlaps(source, hostPath)),
+  );
 };
 
 const overlaps = (a: string, b: string): boolean => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
@@ -139,13 +154,17 @@ const AT_HOME_ONLY = /^static-files\//;
 
 const isNoMatterTo = (effect: Located, candidate: Located): boolean => {
   const elsewhere = candidate.service !== effect.service;
-  return (ON_HOST_ONLY.test(candidate.code) && (elsewhere || effect.check === 'container')) || (AT_HOME_ONLY.test(candidate.code) && elsewhere);
+  return (
+    (ON_HOST_ONLY.test(candidate.code) && (elsewhere || effect.check === 'container')) || (AT_HOME_ONLY.test(candidate.code) && elsewhere)
+  );
 };
 
 const matches = (suspect: Suspect, located: Located, effect: Located): boolean =>
   (suspect.service === undefined || suspect.service === located.service) &&
   (suspect.check === undefined || suspect.check === located.check) &&
-  (suspect.code === undefined || suspect.code === located.code || (suspect.code.endsWith('/*') && located.code.startsWith(suspect.code.slice(0, -1)))) &&
+  (suspect.code === undefined ||
+    suspect.code === located.code ||
+    (suspect.code.endsWith('/*') && located.code.startsWith(suspect.code.slice(0, -1)))) &&
   // Two findings of one kind do not explain each other.
   (located.id !== effect.id || located.code !== effect.code);
 
@@ -183,7 +202,11 @@ const explainedBy = (root: Located, failing: readonly Located[], causes: Map<str
   const ids = new Set(effects.map((each) => each.id));
   const blockers = new Set(effects.filter(blocks).map((each) => each.id));
   return outcomes
-    .filter((outcome) => outcome.id !== root.id && (ids.has(outcome.id) || (outcome.status === 'blocked' && outcome.blockedBy !== null && blockers.has(outcome.blockedBy))))
+    .filter(
+      (outcome) =>
+        outcome.id !== root.id &&
+        (ids.has(outcome.id) || (outcome.status === 'blocked' && outcome.blockedBy !== null && blockers.has(outcome.blockedBy))),
+    )
     .map((outcome) => outcome.id);
 };
 

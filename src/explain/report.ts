@@ -55,7 +55,9 @@ export const reportOf = (told: Told): Report => {
 const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
   const remedy = told.remedyFor(root);
   const twins = told.found.filter((each) => each.code === root.code && told.explanation.causes.get(keyOf(each)) === root);
-  const sharers = root.code.endsWith('/stale-mount') ? alsoMounting(root, told.stack).map(({ name }): Located => ({ ...root, service: name })) : [];
+  const sharers = root.code.endsWith('/stale-mount')
+    ? alsoMounting(root, told.stack).map(({ name }): Located => ({ ...root, service: name }))
+    : [];
   const known = new Set(remedy?.steps.map(({ command }) => command));
   const more = [...twins, ...sharers]
     .flatMap((twin) => told.remedyFor(twin)?.steps ?? [])
@@ -65,7 +67,8 @@ const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
 
 const alsoMounting = (root: Located, stack: Stack): Service[] => {
   const hostPath = root.finding.values?.['hostPath'];
-  const mounts = (service: Service) => running(service).some((each) => each.mounts.some(({ type, source }) => type === 'bind' && source === hostPath));
+  const mounts = (service: Service) =>
+    running(service).some((each) => each.mounts.some(({ type, source }) => type === 'bind' && source === hostPath));
   return hostPath === undefined ? [] : stack.services.filter((service) => service.name !== root.service && mounts(service));
 };
 

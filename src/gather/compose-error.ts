@@ -12,7 +12,8 @@ export const composeError = async (stderr: string, place: ProjectPlace): Promise
   const base = { variable: null, message: message.replaceAll(`${place.workingDir}/`, '') };
 
   const required = /required variable (\S+) is missing a value/.exec(message)?.[1];
-  if (required) return { ...base, kind: 'required-variable', variable: required, ...(await lineOf(new RegExp(`\\$\\{${escape(required)}\\b`), place)) };
+  if (required)
+    return { ...base, kind: 'required-variable', variable: required, ...(await lineOf(new RegExp(`\\$\\{${escape(required)}\\b`), place)) };
 
   const envFile = /env file (.+?) not found/.exec(message)?.[1];
   if (envFile) {
@@ -23,7 +24,11 @@ export const composeError = async (stderr: string, place: ProjectPlace): Promise
   const told = /\bline (\d+)\b/.exec(message)?.[1];
   if (/(?:^|\s)yaml: |failed to parse .*\bline \d+|mapping key/.test(message)) {
     // The line of Compose's parser is where it gave up, and it does not name the file.
-    return { ...base, kind: 'syntax', ...((await brokenYaml(place)) ?? { file: shownFile(message, place), line: told ? Number(told) : null }) };
+    return {
+      ...base,
+      kind: 'syntax',
+      ...((await brokenYaml(place)) ?? { file: shownFile(message, place), line: told ? Number(told) : null }),
+    };
   }
   return { ...base, kind: SCHEMA.test(message) ? 'schema' : 'other', ...(await placeOf(message, place)) };
 };
@@ -58,7 +63,9 @@ const placeOf = async (message: string, place: ProjectPlace): Promise<Place> => 
 /** `services.web.ports`, `services[web].healthcheck.interval`, and a key that is not allowed there. */
 const pathIn = (message: string): string[] | null => {
   const key = /additional propert(?:y|ies) '([^']+)'/i.exec(message)?.[1];
-  const path = (/\b(services|networks|volumes|secrets|configs)((?:\.[\w-]+|\[[\w.-]+\])+)/.exec(message)?.[0] ?? '').split(/[.[\]]+/).filter(Boolean);
+  const path = (/\b(services|networks|volumes|secrets|configs)((?:\.[\w-]+|\[[\w.-]+\])+)/.exec(message)?.[0] ?? '')
+    .split(/[.[\]]+/)
+    .filter(Boolean);
   return key ? [...path, key] : path.length > 0 ? path : null;
 };
 

@@ -30,13 +30,21 @@ const OVERRIDE_FILES = ['compose.override.yml', 'compose.override.yaml', 'docker
 export const findProject = async (options: ProjectOptions): Promise<ProjectPlace> => {
   const at = (path: string) => resolve(options.cwd, path);
   const named = options.files.map(at);
-  const envFiles = [...options.envFiles, ...(options.envFiles.length > 0 ? [] : (options.env['COMPOSE_ENV_FILES'] ?? '').split(',').filter(Boolean))].map(at);
+  const envFiles = [
+    ...options.envFiles,
+    ...(options.envFiles.length > 0 ? [] : (options.env['COMPOSE_ENV_FILES'] ?? '').split(',').filter(Boolean)),
+  ].map(at);
   // Compose reads the .env of the current folder first, then that of the project's.
   const start = options.projectDirectory ? at(options.projectDirectory) : named[0] ? dirname(named[0]) : options.cwd;
   const nearby = await readDotEnv(envFiles.length > 0 ? envFiles : [join(start, '.env')]);
   const fromSettings = options.env['COMPOSE_FILE'] || nearby['COMPOSE_FILE'];
 
-  const files = named.length > 0 ? named : fromSettings ? splitList(fromSettings, options.env['COMPOSE_PATH_SEPARATOR'] || nearby['COMPOSE_PATH_SEPARATOR']).map(at) : await searchUpwards(start);
+  const files =
+    named.length > 0
+      ? named
+      : fromSettings
+        ? splitList(fromSettings, options.env['COMPOSE_PATH_SEPARATOR'] || nearby['COMPOSE_PATH_SEPARATOR']).map(at)
+        : await searchUpwards(start);
   const workingDir = options.projectDirectory ? at(options.projectDirectory) : files[0] ? dirname(files[0]) : options.cwd;
   const own = envFiles.length > 0 || workingDir === start ? {} : await readDotEnv([join(workingDir, '.env')]);
   const variables: Variables = { ...own, ...nearby, ...options.env };
@@ -53,13 +61,19 @@ export const findProject = async (options: ProjectOptions): Promise<ProjectPlace
     name: normalise(givenName ?? (await nameInFiles(files, variables)) ?? basename(workingDir)),
     workingDir,
     files,
-    profiles: (options.profiles.length > 0 ? options.profiles : (setting('COMPOSE_PROFILES') ?? '').split(',')).map((each) => each.trim()).filter(Boolean),
+    profiles: (options.profiles.length > 0 ? options.profiles : (setting('COMPOSE_PROFILES') ?? '').split(','))
+      .map((each) => each.trim())
+      .filter(Boolean),
     // Compose is called with the project's folder as its own, and would not see the nearer file.
-    envFiles: envFiles.length > 0 || workingDir === start || Object.keys(nearby).length === 0 ? envFiles : await existing([join(workingDir, '.env'), join(start, '.env')]),
+    envFiles:
+      envFiles.length > 0 || workingDir === start || Object.keys(nearby).length === 0
+        ? envFiles
+        : await existing([join(workingDir, '.env'), join(start, '.env')]),
   };
 };
 
-const splitList = (list: string, separator: string | undefined): string[] => list.split(separator || (process.platform === 'win32' ? ';' : ':')).filter(Boolean);
+const splitList = (list: string, separator: string | undefined): string[] =>
+  list.split(separator || (process.platform === 'win32' ? ';' : ':')).filter(Boolean);
 
 const searchUpwards = async (from: string): Promise<string[]> => {
   const folder = resolve(from);
@@ -92,14 +106,32 @@ export type Variables = Record<string, string | undefined>;
 export const readDotEnv = async (files: string[]): Promise<Record<string, string>> => {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
   const lines = texts.flatMap((text) => [...text.matchAll(/^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$/gm)]);
-  return Object.fromEntries(lines.map(([, key, value]) => [key!, /^(['"])(.*?)\1(?:\s|$)/.exec(value!)?.[2] ?? value!.replace(/(^|\s)#.*$/, '').trim()]));
+  return Object.fromEntries(
+    lines.map(([, key, value]) => [key!, /^(['"])(.*?)\1(?:\s|$)/.exec(value!)?.[2] ?? value!.replace(/(^|\s)#.*$/, '').trim()]),
+  );
+};
+
+/** Compose files may be JSON, which YAML contains. */
+const nameInJson = (text: string): string | undefined => {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    const { name } = JSON.parse(text) as { name?: unknown };
+    return typeof name === 'string' ? name : undefined;
+  } catch {
+    return undefined;
+  }
 };
 
 /** A top-level `name:` of the last file that has one. */
 const nameInFiles = async (files: string[], variables: Variables): Promise<string | null> => {
   for (const file of files.toReversed()) {
     const text = await readFile(file, 'utf8').catch(() => '');
-    const name = /^name:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^"'\s#]+))/m.exec(text)?.slice(1).find((each) => each !== undefined);
+    const name =
+      nameInJson(text) ??
+      /^name:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^"'\s#]+))/m
+        .exec(text)
+        ?.slice(1)
+        .find((each) => each !== undefined);
     if (name) return interpolate(name, variables).text;
   }
   return null;
@@ -126,17 +158,20 @@ export const interpolate = (text: string, variables: Variables, depth = 0): Inte
     return inner.text;
   };
   // A default may hold a variable with a default.
-  const found = text.replace(/\$\$|\$\{(\w+)(?:(:?[-?+])((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*))?\}|\$([A-Za-z_]\w*)/g, (all, name?: string, operator?: string, word = '', bare?: string) => {
-    if (all === '$$') return '$';
-    const variable = (name ?? bare)!;
-    const value = variables[variable];
-    const isGiven = operator?.startsWith(':') ? Boolean(value) : value !== undefined;
-    if (operator?.endsWith('-')) return isGiven ? value! : nested(word);
-    if (operator?.endsWith('+')) return isGiven ? nested(word) : '';
-    if (operator && !isGiven) required.push({ variable, message: word });
-    else if (value === undefined) unset.push(variable);
-    return value ?? '';
-  });
+  const found = text.replace(
+    /\$\$|\$\{(\w+)(?:(:?[-?+])((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*))?\}|\$([A-Za-z_]\w*)/g,
+    (all, name?: string, operator?: string, word = '', bare?: string) => {
+      if (all === '$$') return '$';
+      const variable = (name ?? bare)!;
+      const value = variables[variable];
+      const isGiven = operator?.startsWith(':') ? Boolean(value) : value !== undefined;
+      if (operator?.endsWith('-')) return isGiven ? value! : nested(word);
+      if (operator?.endsWith('+')) return isGiven ? nested(word) : '';
+      if (operator && !isGiven) required.push({ variable, message: word });
+      else if (value === undefined) unset.push(variable);
+      return value ?? '';
+    },
+  );
   return { text: found, unset, required };
 };
 

@@ -20,7 +20,14 @@ export interface ConfigService {
   networks?: Record<string, unknown> | null;
   network_mode?: string;
   depends_on?: Record<string, { condition?: string }>;
-  healthcheck?: { test?: string[] | string; interval?: string; timeout?: string; retries?: number; start_period?: string; disable?: boolean };
+  healthcheck?: {
+    test?: string[] | string;
+    interval?: string;
+    timeout?: string;
+    retries?: number;
+    start_period?: string;
+    disable?: boolean;
+  };
   profiles?: string[];
   deploy?: { replicas?: number; mode?: string };
   scale?: number;
@@ -28,7 +35,13 @@ export interface ConfigService {
   container_name?: string;
 }
 
-export const specFromConfig = (name: string, service: ConfigService, model: ConfigModel, activeProfiles: string[], vault: Vault): ServiceSpec => {
+export const specFromConfig = (
+  name: string,
+  service: ConfigService,
+  model: ConfigModel,
+  activeProfiles: string[],
+  vault: Vault,
+): ServiceSpec => {
   const profiles = service.profiles ?? [];
   return {
     name,

@@ -39,23 +39,44 @@ export const readPlainly = async (
       merged = mergeFiles(merged, value);
     } catch (error) {
       const line = (error as { linePos?: { line: number }[] }).linePos?.[0]?.line ?? null;
-      return { ...nothing, error: { kind: 'syntax', file: shown, line, message: (error as Error).message.split('\n')[0]!, variable: null } };
+      return {
+        ...nothing,
+        error: { kind: 'syntax', file: shown, line, message: (error as Error).message.split('\n')[0]!, variable: null },
+      };
     }
   }
   const places = await placesOf([...unset], place);
   const model = await normalise(merged, place);
   if ('missing' in model) {
     const file = shownPath(place.files[0] ?? '', place.workingDir);
-    return { ...nothing, error: { kind: 'env-file-missing', file, line: null, message: `env file ${shownPath(model.missing, place.workingDir)} not found`, variable: null } };
+    return {
+      ...nothing,
+      error: {
+        kind: 'env-file-missing',
+        file,
+        line: null,
+        message: `env file ${shownPath(model.missing, place.workingDir)} not found`,
+        variable: null,
+      },
+    };
   }
   const specs = Object.entries(model.services ?? {}).map(([name, service]) => specFromConfig(name, service, model, place.profiles, vault));
-  return { ...nothing, services: specs.toSorted((a, b) => (a.name < b.name ? -1 : 1)), unsetVariables: places.lines, blanks: places.blanks };
+  return {
+    ...nothing,
+    services: specs.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    unsetVariables: places.lines,
+    blanks: places.blanks,
+  };
 };
 
 const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Variables are filled into values, not into keys. */
-const filled = (read: Plain, variables: Variables, unset: Set<string>): { value: Plain; required: { variable: string; message: string } | null } => {
+const filled = (
+  read: Plain,
+  variables: Variables,
+  unset: Set<string>,
+): { value: Plain; required: { variable: string; message: string } | null } => {
   let required: { variable: string; message: string } | null = null;
   const fill = (value: unknown): unknown => {
     if (typeof value === 'string') {
@@ -75,7 +96,12 @@ const mergeFiles = (base: Plain, over: Plain): Plain => {
   const merged: Plain = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const old = merged[key];
-    merged[key] = key === 'services' && isPlain(old) && isPlain(value) ? mergeServices(old, value) : isPlain(old) && isPlain(value) ? { ...old, ...value } : value;
+    merged[key] =
+      key === 'services' && isPlain(old) && isPlain(value)
+        ? mergeServices(old, value)
+        : isPlain(old) && isPlain(value)
+          ? { ...old, ...value }
+          : value;
   }
   return merged;
 };
@@ -96,7 +122,8 @@ const mergeService = (base: Plain, over: Plain): Plain => {
   for (const [key, value] of Object.entries(over)) {
     const old = merged[key];
     if (MAPS.has(key)) merged[key] = { ...asMap(old), ...asMap(value) };
-    else if (key === 'volumes') merged[key] = [...new Map([...asList(old), ...asList(value)].map((each) => [targetOf(each), each])).values()];
+    else if (key === 'volumes')
+      merged[key] = [...new Map([...asList(old), ...asList(value)].map((each) => [targetOf(each), each])).values()];
     else if (LISTS.has(key)) merged[key] = [...asList(old), ...asList(value)];
     else merged[key] = value;
   }
@@ -110,7 +137,14 @@ const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel |
     Object.fromEntries(
       Object.entries(isPlain(raw[kind]) ? raw[kind] : {}).map(([key, value]) => [
         key,
-        { name: isPlain(value) && typeof value['name'] === 'string' ? value['name'] : isPlain(value) && value['external'] ? key : `${place.name}_${key}` },
+        {
+          name:
+            isPlain(value) && typeof value['name'] === 'string'
+              ? value['name']
+              : isPlain(value) && value['external']
+                ? key
+                : `${place.name}_${key}`,
+        },
       ]),
     );
   const services: Record<string, ConfigService> = {};
@@ -130,10 +164,15 @@ const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel |
 
 const envFilesOf = async (value: unknown, base: string): Promise<{ values: Record<string, string> } | { missing: string }> => {
   const entries = (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map((each) =>
-    isPlain(each) ? { path: resolve(base, String(each['path'])), required: each['required'] !== false } : { path: resolve(base, String(each)), required: true },
+    isPlain(each)
+      ? { path: resolve(base, String(each['path'])), required: each['required'] !== false }
+      : { path: resolve(base, String(each)), required: true },
   );
   for (const { path, required } of entries) {
-    const isThere = await readFile(path).then(() => true, () => false);
+    const isThere = await readFile(path).then(
+      () => true,
+      () => false,
+    );
     if (!isThere && required) return { missing: path };
   }
   return { values: await readDotEnv(entries.map(({ path }) => path)) };
@@ -150,7 +189,9 @@ const serviceOf = (raw: Plain, base: string): ConfigService => {
     ...(raw as ConfigService),
     command: list('command'),
     entrypoint: list('entrypoint'),
-    ...(build !== undefined && { build: { ...(isPlain(build) ? build : {}), context: resolve(base, typeof context === 'string' ? context : '.') } }),
+    ...(build !== undefined && {
+      build: { ...(isPlain(build) ? build : {}), context: resolve(base, typeof context === 'string' ? context : '.') },
+    }),
     environment: asMap(raw['environment']) as Record<string, string>,
     ports: asList(raw['ports']).flatMap(portsOf),
     volumes: asList(raw['volumes']).map((each) => volumeOf(each, base)),
@@ -198,5 +239,10 @@ const volumeOf = (volume: unknown, base: string): NonNullable<ConfigService['vol
   const [first = '', second, mode] = String(volume).split(':');
   if (second === undefined) return { type: 'volume', target: first };
   const bind = /^[./~]/.test(first);
-  return { type: bind ? 'bind' : 'volume', source: bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first, target: second, read_only: /\bro\b/.test(mode ?? '') };
+  return {
+    type: bind ? 'bind' : 'volume',
+    source: bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first,
+    target: second,
+    read_only: /\bro\b/.test(mode ?? ''),
+  };
 };

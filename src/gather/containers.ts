@@ -31,7 +31,9 @@ export const gatherContainers = async (engine: EngineClient, project: string, va
   for (const each of raw) vault.allowWords([...publicWords(each)]);
   // Then every secret: the command or the probe of one container may hold the password that another one names.
   for (const each of raw) for (const [key, value] of Object.entries(splitEnv(each.Config.Env))) vault.maskEnv(key, value);
-  return raw.map((each) => containerFrom(each, vault)).toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
+  return raw
+    .map((each) => containerFrom(each, vault))
+    .toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
 };
 
 /** Docker restarted it, and it has only just begun: a longer look tells a crash loop from a service that has recovered. */
@@ -98,7 +100,17 @@ interface RawContainer {
   Mounts?: { Type: string; Name?: string; Source?: string; Destination: string; RW?: boolean }[] | null;
   NetworkSettings: {
     Ports?: RawPorts | null;
-    Networks?: Record<string, { NetworkID?: string; IPAddress?: string; GlobalIPv6Address?: string; Gateway?: string; Aliases?: string[] | null; DNSNames?: string[] | null }> | null;
+    Networks?: Record<
+      string,
+      {
+        NetworkID?: string;
+        IPAddress?: string;
+        GlobalIPv6Address?: string;
+        Gateway?: string;
+        Aliases?: string[] | null;
+        DNSNames?: string[] | null;
+      }
+    > | null;
   };
 }
 
@@ -203,7 +215,9 @@ const portsFrom = (ports: RawPorts | null | undefined): PortMapping[] => {
   return all.filter(
     (mapping) =>
       mapping.hostIp !== '::' ||
-      !all.some((other) => other.hostIp === '0.0.0.0' && other.hostPort === mapping.hostPort && other.containerPort === mapping.containerPort),
+      !all.some(
+        (other) => other.hostIp === '0.0.0.0' && other.hostPort === mapping.hostPort && other.containerPort === mapping.containerPort,
+      ),
   );
 };
 

@@ -15,7 +15,10 @@ const MOST_HOPS = 5;
 
 /** docker-modem's own `dial`, which the typings leave out. */
 interface Modem {
-  dial(options: Record<string, unknown>, done: (error: (Error & { statusCode?: number; code?: string; json?: unknown }) | null, data: unknown) => void): void;
+  dial(
+    options: Record<string, unknown>,
+    done: (error: (Error & { statusCode?: number; code?: string; json?: unknown }) | null, data: unknown) => void,
+  ): void;
 }
 
 /** Errors: every method rejects with `EngineError`. */
@@ -59,13 +62,28 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
         path: `/containers/${id}/exec`,
         method: 'POST',
         // A stale mount at the container's own working directory would make runc refuse every exec.
-        options: { Cmd: command, WorkingDir: '/', AttachStdin: stdin, AttachStdout: true, AttachStderr: true, Tty: false, ...(user && { User: user }) },
+        options: {
+          Cmd: command,
+          WorkingDir: '/',
+          AttachStdin: stdin,
+          AttachStdout: true,
+          AttachStderr: true,
+          Tty: false,
+          ...(user && { User: user }),
+        },
       },
       signal,
     );
     const socket = await dial<Duplex>(
       // With stdin the connection is taken over (`Upgrade: tcp`); what comes back is a raw socket.
-      { path: `/exec/${Id}/start`, method: 'POST', isStream: true, hijack: stdin, openStdin: stdin, options: { Detach: false, Tty: false } },
+      {
+        path: `/exec/${Id}/start`,
+        method: 'POST',
+        isStream: true,
+        hijack: stdin,
+        openStdin: stdin,
+        options: { Detach: false, Tty: false },
+      },
       signal,
     );
     open.add(socket);
@@ -148,12 +166,13 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       let at = wanted;
       // The archive of a link is the link.
       for (let hop = 0; hop < MOST_HOPS; hop++) {
-        const stream = await openStream({ path: `/containers/${id}/archive?`, method: 'GET', options: { _query: { path: at } } }, within).catch(
-          (error: EngineError) => {
-            if (error.status === 404) return null;
-            throw error;
-          },
-        );
+        const stream = await openStream(
+          { path: `/containers/${id}/archive?`, method: 'GET', options: { _query: { path: at } } },
+          within,
+        ).catch((error: EngineError) => {
+          if (error.status === 404) return null;
+          throw error;
+        });
         if (!stream) return null;
         const { files, link } = await untar(stream, at, maxBytes, within);
         if (link === null) return new Map([...files].map(([name, content]) => [wanted + name.slice(at.length), content]));
@@ -177,7 +196,9 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
 const keepAliveAgent = (address: EngineAddress): HttpAgent => {
   const options = { keepAlive: true, maxSockets: 16 };
   // The name of a TLS server: without one given, Node works it out for each request, of a plain connection too.
-  const agent = address.tls ? new HttpsAgent({ ...options, rejectUnauthorized: address.tls.verify }) : new HttpAgent({ ...options, servername: '' } as AgentOptions);
+  const agent = address.tls
+    ? new HttpsAgent({ ...options, rejectUnauthorized: address.tls.verify })
+    : new HttpAgent({ ...options, servername: '' } as AgentOptions);
   return Object.assign(agent, { [inspect.custom]: () => 'Agent' });
 };
 
@@ -196,17 +217,25 @@ const connectionOptions = (address: EngineAddress, agent: HttpAgent): Dockerode.
 
 /** With a short way to be printed, as the agent has. */
 const limit = (ms: number, signal: AbortSignal | undefined): AbortSignal =>
-  Object.assign(signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms), { [inspect.custom]: () => 'AbortSignal' });
+  Object.assign(signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms), {
+    [inspect.custom]: () => 'AbortSignal',
+  });
 
 const toEngineError = (error: Error & { statusCode?: number; code?: string; json?: unknown }, signal: AbortSignal): EngineError => {
   const said = (error.json as { message?: string } | null | undefined)?.message ?? error.message.replace(/^\(HTTP code \d+\) .*? - /, '');
   const timedOut = signal.aborted && (signal.reason as Error | undefined)?.name === 'TimeoutError';
-  return new EngineError(timedOut ? 'the engine did not answer in time' : said.trim(), error.statusCode ?? null, timedOut ? 'ETIMEDOUT' : (error.code ?? ''));
+  return new EngineError(
+    timedOut ? 'the engine did not answer in time' : said.trim(),
+    error.statusCode ?? null,
+    timedOut ? 'ETIMEDOUT' : (error.code ?? ''),
+  );
 };
 
 /** Docker wants `filters` as JSON; docker-modem would repeat an array as several parameters. */
 const encodeQuery = (query: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(query).map(([key, value]) => [key, value !== null && typeof value === 'object' ? JSON.stringify(value) : value]));
+  Object.fromEntries(
+    Object.entries(query).map(([key, value]) => [key, value !== null && typeof value === 'object' ? JSON.stringify(value) : value]),
+  );
 
 /** Seconds with nanoseconds, as the logs API takes them. */
 const unixTime = (iso: string): string => {
@@ -255,7 +284,12 @@ const demultiplexedDuplex = (socket: Duplex, onStderr: ((text: string) => void) 
 };
 
 /** Files by their paths; `link` is where the path itself leads, when it is a link and nothing else. */
-const untar = async (stream: Readable, path: string, maxBytes: number, signal: AbortSignal): Promise<{ files: Map<string, Buffer>; link: string | null }> => {
+const untar = async (
+  stream: Readable,
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<{ files: Map<string, Buffer>; link: string | null }> => {
   const { extract } = await import('tar-stream');
   const unpack = extract();
   const stop = () => stream.destroy(new EngineError('the engine did not answer in time', null, 'ETIMEDOUT'));

@@ -25,7 +25,8 @@ const DEFAULT_SOCKET = process.platform === 'win32' ? 'npipe:////./pipe/docker_e
 /** `--context` beats `DOCKER_HOST`, which beats `DOCKER_CONTEXT`, which beats the context in use. */
 export const findEngine = async (context: string | null, env: Environment): Promise<EngineAddress> => {
   // Of the name `default`, docker means what it would use without contexts.
-  if ((!context || context === 'default') && env['DOCKER_HOST']) return addressOf(env['DOCKER_HOST'], 'DOCKER_HOST', await tlsFromEnvironment(env));
+  if ((!context || context === 'default') && env['DOCKER_HOST'])
+    return addressOf(env['DOCKER_HOST'], 'DOCKER_HOST', await tlsFromEnvironment(env));
   const name = context ?? (env['DOCKER_CONTEXT'] || (await currentContext(env)));
   if (!name || name === 'default') return addressOf(DEFAULT_SOCKET, 'default socket', null);
   return contextNamed(name, env);
@@ -37,9 +38,7 @@ export const otherEngines = async (used: EngineAddress, env: Environment): Promi
   const metas = join(configFolder(env), 'contexts', 'meta');
   const folders = await readdir(metas).catch(() => []);
   const names = await Promise.all(folders.map((folder) => readJson<ContextMeta>(join(metas, folder, 'meta.json'))));
-  const contexts = await Promise.all(
-    names.flatMap((meta) => (meta?.Name ? [contextNamed(meta.Name, env).catch(() => null)] : [])),
-  );
+  const contexts = await Promise.all(names.flatMap((meta) => (meta?.Name ? [contextNamed(meta.Name, env).catch(() => null)] : [])));
   const all = [addressOf(DEFAULT_SOCKET, 'default socket', null), ...contexts.filter((each) => each !== null)];
   return all.filter((each, index) => each.host !== used.host && all.findIndex((other) => other.host === each.host) === index);
 };

@@ -17,9 +17,16 @@ export interface EngineClient {
   /** `GET` on the API, JSON. Rejects with `EngineError`. */
   get<T>(path: string, query?: Record<string, string | string[] | number | boolean>, signal?: AbortSignal): Promise<T>;
   /** Log lines since a time, demultiplexed; at most `maxBytes` (default 1 MiB) are read, the newest kept. */
-  logs(id: string, options: { tty: boolean; since?: string | null; tail?: number; signal?: AbortSignal; maxBytes?: number }): Promise<{ time: string | null; stream: 'stdout' | 'stderr'; text: string }[]>;
+  logs(
+    id: string,
+    options: { tty: boolean; since?: string | null; tail?: number; signal?: AbortSignal; maxBytes?: number },
+  ): Promise<{ time: string | null; stream: 'stdout' | 'stderr'; text: string }[]>;
   /** Runs a read-only command in a container. Output over `maxBytes` (default 1 MiB) is cut. Times out at `timeoutMs` (default 2 s). */
-  exec(id: string, command: string[], options?: { timeoutMs?: number; signal?: AbortSignal; maxBytes?: number; user?: string }): Promise<ExecResult>;
+  exec(
+    id: string,
+    command: string[],
+    options?: { timeoutMs?: number; signal?: AbortSignal; maxBytes?: number; user?: string },
+  ): Promise<ExecResult>;
   /** A two-way stream to a command in a container: what is written goes to its stdin, what is read is its stdout. stderr text is passed on. Destroy it to end. */
   execStream(id: string, command: string[], options?: { signal?: AbortSignal; onStderr?: (text: string) => void }): Promise<Duplex>;
   /** A file from inside a container by the archive API (sees mounts afresh, never a stale one); at most `maxBytes`. `null` when there is none. */

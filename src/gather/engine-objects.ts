@@ -18,7 +18,9 @@ export const gatherNetworks = async (engine: EngineClient, containers: Container
   const own = new Set(containers.flatMap((container) => container.networks.map((each) => each.networkId)));
   const list = await engine.get<RawNetwork[]>('/networks', {}, signal);
   const raw = await Promise.all(
-    list.map(async (network) => (own.has(network.Id) ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network) : network)),
+    list.map(async (network) =>
+      own.has(network.Id) ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network) : network,
+    ),
   );
   return raw
     .map((network) => ({
@@ -36,7 +38,11 @@ export const gatherNetworks = async (engine: EngineClient, containers: Container
 };
 
 export const gatherVolumes = async (engine: EngineClient, signal: AbortSignal): Promise<VolumeFact[]> => {
-  const raw = await engine.get<{ Volumes: { Name: string; CreatedAt?: string; Labels?: Record<string, string> | null }[] | null }>('/volumes', {}, signal);
+  const raw = await engine.get<{ Volumes: { Name: string; CreatedAt?: string; Labels?: Record<string, string> | null }[] | null }>(
+    '/volumes',
+    {},
+    signal,
+  );
   return (raw.Volumes ?? [])
     .map((volume) => ({
       name: volume.Name,
@@ -54,11 +60,14 @@ export const gatherImages = async (engine: EngineClient, containers: Container[]
   return Promise.all(
     refs.map(async (ref) => {
       const raw = await engine
-        .get<{ Id: string; Created?: string; RepoDigests?: string[] | null; Metadata?: { LastTagTime?: string }; Architecture?: string; Config?: { ExposedPorts?: object | null; Volumes?: object | null } | null }>(
-          `/images/${encodeURIComponent(ref)}/json`,
-          {},
-          signal,
-        )
+        .get<{
+          Id: string;
+          Created?: string;
+          RepoDigests?: string[] | null;
+          Metadata?: { LastTagTime?: string };
+          Architecture?: string;
+          Config?: { ExposedPorts?: object | null; Volumes?: object | null } | null;
+        }>(`/images/${encodeURIComponent(ref)}/json`, {}, signal)
         .catch((error: unknown) => {
           if (error instanceof EngineError && error.status === 404) return null;
           throw error;

@@ -7,7 +7,7 @@ import { couldBeHttp, healthcheckUrl, httpPorts, isTlsPort, usualFirst } from '.
 import { isBelowProtocol } from './trial.ts';
 import { byAddress, byPublishedPort, fromInside, type Vantage } from './vantage.ts';
 
-export { askHttp, type HttpQuestion } from './ask-http.ts';
+export { askHttp } from './ask-http.ts';
 
 const GUESSES = ['/health', '/healthz', '/api/health', '/'];
 

@@ -76,8 +76,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     networks: async () => gatherNetworks(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
     volumes: () => gatherVolumes(engine, signal),
     images: async () => gatherImages(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
-    portOwners: async () =>
-      gatherPortOwners(engine, (await value<Container[]>(fact('containers'))) ?? [], vault, signal),
+    portOwners: async () => gatherPortOwners(engine, (await value<Container[]>(fact('containers'))) ?? [], vault, signal),
   };
 
   /** With the files and env files that the running containers were started with, unless the user names others. */
@@ -111,12 +110,18 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
   let fullStack: Promise<Stack> | null = null;
   const stack = () =>
     (fullStack ??= (async () => {
-      const [known, containers, project] = await Promise.all([early(), value<Container[]>(fact('containers')), value<ProjectFact>(fact('project'))]);
+      const [known, containers, project] = await Promise.all([
+        early(),
+        value<Container[]>(fact('containers')),
+        value<ProjectFact>(fact('project')),
+      ]);
       const { readUpstreams } = await import('./gatherers.ts');
       const nginx = known.services.filter((service) => service.role === 'nginx');
       const proxies = await Promise.all(
         // Only read: the requests of the nginx fact may wait for an upstream that hangs.
-        nginx.map(async (service) => [service.name, { upstreams: await readUpstreams(service, gathering(known)).catch(() => []) }] as const),
+        nginx.map(
+          async (service) => [service.name, { upstreams: await readUpstreams(service, gathering(known)).catch(() => []) }] as const,
+        ),
       );
       return assembleStack({
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
@@ -141,11 +146,20 @@ const startedWith = async (place: ProjectPlace, containers: Container[]): Promis
   const newest = containers.filter((each) => !each.oneOff).toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
   if (!newest || newest.compose.configFiles.length === 0) return null;
   const { configFiles, environmentFiles, workingDir } = newest.compose;
-  const same = sameList(configFiles, place.files) && (environmentFiles.length === 0 || place.envFiles.length > 0 || sameList(environmentFiles, [`${workingDir}/.env`]));
+  const same =
+    sameList(configFiles, place.files) &&
+    (environmentFiles.length === 0 || place.envFiles.length > 0 || sameList(environmentFiles, [`${workingDir}/.env`]));
   // Another folder's project of the same name is a collision, not ours to load.
   if (same || (place.files.length > 0 && workingDir !== place.workingDir)) return null;
   const { access } = await import('node:fs/promises');
-  const readable = await Promise.all([...configFiles, ...environmentFiles].map((file) => access(file).then(() => true, () => false)));
+  const readable = await Promise.all(
+    [...configFiles, ...environmentFiles].map((file) =>
+      access(file).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
   if (!readable.every(Boolean)) return null;
   return { ...place, workingDir, files: configFiles, envFiles: place.envFiles.length > 0 ? place.envFiles : environmentFiles };
 };

@@ -37,8 +37,7 @@ export const readLog = async (
 
 const TROUBLE = ['restarting', 'dead', 'exited', 'created', 'paused', 'removing', 'running'];
 
-const mostTelling = (service: Service): Container | undefined =>
-  service.containers.toSorted((a, b) => rank(a) - rank(b))[0];
+const mostTelling = (service: Service): Container | undefined => service.containers.toSorted((a, b) => rank(a) - rank(b))[0];
 
 const rank = (container: Container): number =>
   TROUBLE.indexOf(container.state.status) - (container.state.status === 'running' && container.health?.status === 'unhealthy' ? 0.5 : 0);

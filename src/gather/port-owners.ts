@@ -8,18 +8,34 @@ import type { Vault } from './vault.ts';
 /** Engine 20 to 28 word it differently: the owner may be a process (`address already in use`) or a container (`already allocated`). */
 export const PORT_TAKEN = /port is already allocated|address already in use|ports are not available/i;
 
-export const gatherPortOwners = async (engine: EngineClient, containers: Container[], vault: Vault, signal: AbortSignal): Promise<PortOwner[]> => {
+export const gatherPortOwners = async (
+  engine: EngineClient,
+  containers: Container[],
+  vault: Vault,
+  signal: AbortSignal,
+): Promise<PortOwner[]> => {
   const wanted = containers
     .filter((container) => container.state.status !== 'running' && PORT_TAKEN.test(container.state.error))
-    .flatMap((container) => container.portBindings.filter((binding) => binding.hostPort > 0 && container.state.error.includes(`:${binding.hostPort}`)));
+    .flatMap((container) =>
+      container.portBindings.filter((binding) => binding.hostPort > 0 && container.state.error.includes(`:${binding.hostPort}`)),
+    );
   if (wanted.length === 0) return [];
-  const rows = await engine.get<{ Names: string[]; Labels?: Record<string, string>; Ports?: { IP?: string; PublicPort?: number }[] }[]>('/containers/json', {}, signal);
+  const rows = await engine.get<{ Names: string[]; Labels?: Record<string, string>; Ports?: { IP?: string; PublicPort?: number }[] }[]>(
+    '/containers/json',
+    {},
+    signal,
+  );
   return Promise.all(
     wanted.map(async (binding): Promise<PortOwner> => {
       const base = { port: binding.hostPort, hostIp: binding.hostIp, container: null, project: null, pid: null, command: null };
       const row = rows.find((each) => each.Ports?.some((port) => port.PublicPort === binding.hostPort));
       if (row) {
-        return { ...base, kind: 'container', container: (row.Names[0] ?? '').replace(/^\//, ''), project: row.Labels?.['com.docker.compose.project'] ?? null };
+        return {
+          ...base,
+          kind: 'container',
+          container: (row.Names[0] ?? '').replace(/^\//, ''),
+          project: row.Labels?.['com.docker.compose.project'] ?? null,
+        };
       }
       const inodes = await listenersOn(binding.hostPort);
       if (inodes === null) return { ...base, kind: 'unknown' };

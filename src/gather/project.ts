@@ -81,14 +81,29 @@ const runConfig = async (
   const files = place.files.flatMap((file) => ['-f', file]);
   const envFiles = place.envFiles.flatMap((file) => ['--env-file', file]);
   // `*` asks for the services of every profile: whether one is active is judged here, and said.
-  const args = [...first, '-p', place.name, '--project-directory', place.workingDir, ...files, ...envFiles, '--profile', '*', 'config', '--format', 'json'];
+  const args = [
+    ...first,
+    '-p',
+    place.name,
+    '--project-directory',
+    place.workingDir,
+    ...files,
+    ...envFiles,
+    '--profile',
+    '*',
+    'config',
+    '--format',
+    'json',
+  ];
   return new Promise((resolve, reject) => {
     const options = { cwd: place.workingDir, env, maxBuffer: CONFIG_BYTES, timeout: CONFIG_MS, signal, killSignal: 'SIGKILL' as const };
     execFile(program!, args, options, (error, stdout, stderr) => {
       const failed = error as (Error & { code?: string | number; killed?: boolean }) | null;
       if (failed?.code === 'ENOENT' || isUnknownCommand(stderr)) return resolve(null);
       if (failed && (failed.killed || failed.name === 'AbortError' || typeof failed.code !== 'number')) {
-        return reject(new CannotLook(`\`docker compose config\` did not end within ${CONFIG_MS / 1000} s`, { timedOut: true, cause: failed }));
+        return reject(
+          new CannotLook(`\`docker compose config\` did not end within ${CONFIG_MS / 1000} s`, { timedOut: true, cause: failed }),
+        );
       }
       resolve({ code: (failed?.code as number | undefined) ?? 0, stdout, stderr });
     }).stdin?.end();

@@ -25,9 +25,10 @@ export const gatherReach: ServiceGatherer<'reach'> = async (service, given) => {
   const left = wanted.filter((_, index) => shown[index] === null);
   // A name whose containers are all down tells nothing new; it is tried only where a command runs anyway.
   // Postgres as the first process adopts what an exec leaves behind, and takes its end for a crash of its own.
-  const tried = left.some((target) => !isDown(target.to)) && service.role !== 'postgres'
-    ? await tryInside(left, client, given)
-    : left.map((target) => notTried(target, client));
+  const tried =
+    left.some((target) => !isDown(target.to)) && service.role !== 'postgres'
+      ? await tryInside(left, client, given)
+      : left.map((target) => notTried(target, client));
   const found = wanted.map((target, index) => shown[index] ?? tried[left.indexOf(target)]);
   return { container: client.name, targets: found.filter((target) => target !== undefined) };
 };

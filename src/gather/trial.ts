@@ -84,7 +84,8 @@ export const tryOut = async (limits: Limits, work: (at: Progress, limit: AbortSi
 
 /** A mistake of the program is no answer of the server. What Node says of the world has a code. */
 const isOurBug = (error: unknown): boolean =>
-  (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) && (error as NodeJS.ErrnoException).code === undefined;
+  (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) &&
+  (error as NodeJS.ErrnoException).code === undefined;
 
 const done = (ms: number): Trial => ({ layer: 'done', outcome: 'ok', code: '', text: '', ms });
 

@@ -38,14 +38,19 @@ const read = (text: string): unknown => {
   }
 };
 
-const entries = (value: unknown): [string, unknown][] => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : []);
+const entries = (value: unknown): [string, unknown][] =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
 
 const blanksOf = (document: unknown, variables: string[]): Places['blanks'] => {
   const services = entries(document).find(([key]) => key === 'services')?.[1];
   return entries(services).flatMap(([service, spec]) => {
     const environment = entries(spec).find(([key]) => key === 'environment')?.[1];
-    const pairs = Array.isArray(environment) ? environment.map((entry) => split(String(entry))) : entries(environment).map(([key, value]) => [key, String(value)] as const);
-    return pairs.flatMap(([key, value]) => variables.filter((variable) => useOf(variable).test(value)).map((variable) => ({ variable, service, key })));
+    const pairs = Array.isArray(environment)
+      ? environment.map((entry) => split(String(entry)))
+      : entries(environment).map(([key, value]) => [key, String(value)] as const);
+    return pairs.flatMap(([key, value]) =>
+      variables.filter((variable) => useOf(variable).test(value)).map((variable) => ({ variable, service, key })),
+    );
   });
 };
 

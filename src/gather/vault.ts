@@ -41,7 +41,8 @@ const SHELL_FLAGS = [
   /(\bcurl\b[^;&|]{0,500}?\s(?:-u|--user)\s{0,4}["']?[^\s"':]*:)([^\s"';&|]+)/g,
 ];
 
-const isSecretFlag = (flag: string): boolean => /^-/.test(flag) && (/^--?(requirepass|masterauth)$/.test(flag) || isSecretName(flag.replace(/^-+/, '')));
+const isSecretFlag = (flag: string): boolean =>
+  /^-/.test(flag) && (/^--?(requirepass|masterauth)$/.test(flag) || isSecretName(flag.replace(/^-+/, '')));
 
 /** Flags whose next word is a secret for one program alone. */
 const FLAGS_OF: [RegExp, RegExp][] = [
@@ -128,10 +129,16 @@ export const createVault = (): Vault => {
     });
   };
 
+  /** Several URLs in one value. What looks like another one before the first `@` stands in a password. */
+  const isList = (rest: string): boolean => {
+    const next = rest.search(/[,;|\s][a-z][a-z0-9+.-]{0,20}:\/\//i);
+    return next >= 0 && (rest.slice(0, next).includes('@') || !rest.slice(next).includes('@'));
+  };
+
   /** A value that is one URL is a URL to its end, whatever stands in its password. */
   const maskValue = (value: string): string => {
     const whole = /^(\s*(?:[a-z][a-z0-9+.-]*:){0,3}([a-z][a-z0-9+.-]*):\/\/)(.*)$/is.exec(value);
-    if (whole && !/[,;|\s][a-z][a-z0-9+.-]{0,20}:\/\//i.test(whole[3]!)) return maskParameters(whole[1]! + maskUrl(whole[2]!, whole[3]!, keep), keep);
+    if (whole && !isList(whole[3]!)) return maskParameters(whole[1]! + maskUrl(whole[2]!, whole[3]!, keep), keep);
     const dsn = GO_DSN.exec(value);
     if (dsn) return `${dsn[1]}:${keep(dsn[2]!)}@${value.slice(dsn[0].length)}`;
     return maskParameters(maskUrls(value, keep), keep);
@@ -201,7 +208,12 @@ const userinfoEnd = (scheme: string, rest: string): number => {
 
 /** The secret as it may stand in a log: itself, encoded for a URL, quoted for JSON; a key of many lines, line by line. */
 const formsOf = (secret: string): string[] => {
-  const lines = secret.includes('\n') ? secret.split('\n').map((line) => line.trim()).filter((line) => line.length >= 16) : [];
+  const lines = secret.includes('\n')
+    ? secret
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => line.length >= 16)
+    : [];
   return [...new Set([secret, safeEncode(secret), JSON.stringify(secret).slice(1, -1), ...lines])];
 };
 
@@ -217,7 +229,9 @@ const AT_ONCE = 200;
 const findersOf = (forms: string[]): Finder[] => {
   const sorted = forms.toSorted((a, b) => b.length - a.length);
   const short = sorted.filter((form) => form.length <= LONG).map(pattern);
-  const groups = Array.from({ length: Math.ceil(short.length / AT_ONCE) }, (_, index) => short.slice(index * AT_ONCE, (index + 1) * AT_ONCE));
+  const groups = Array.from({ length: Math.ceil(short.length / AT_ONCE) }, (_, index) =>
+    short.slice(index * AT_ONCE, (index + 1) * AT_ONCE),
+  );
   return [...sorted.filter((form) => form.length > LONG), ...groups.map((group) => new RegExp([MARK.source, ...group].join('|'), 'g'))];
 };
 

@@ -37,12 +37,15 @@ const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]):
 
 /** What nothing else tells, its clients do: one that is asked over HTTP answers HTTP. */
 const asAskedOf = (service: Service, connections: Connection[]): Service => {
-  const asked = service.role === 'unknown' && connections.find(({ to, from, kind }) => to === service.name && from !== service.name && kind === 'http');
+  const asked =
+    service.role === 'unknown' && connections.find(({ to, from, kind }) => to === service.name && from !== service.name && kind === 'http');
   return asked ? { ...service, role: 'http', roleReason: `${asked.from} asks it over HTTP (${asked.source})` } : service;
 };
 
 const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]): DependencyCondition[] =>
-  [...specs.map((spec) => spec.dependsOn[name]), ...containers.map((container) => container.compose.dependsOn[name])].filter((each) => each !== undefined);
+  [...specs.map((spec) => spec.dependsOn[name]), ...containers.map((container) => container.compose.dependsOn[name])].filter(
+    (each) => each !== undefined,
+  );
 
 const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] => {
   const names = nameTable(services);

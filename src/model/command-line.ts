@@ -2,7 +2,9 @@
 
 /** Quotes hold together; what a shell would expand is left as written. */
 export const shellWords = (line: string): string[] =>
-  [...line.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)].map(([word]) => word.replace(/^(["'])(.*)\1$/s, '$2').replace(/\\(.)/gs, '$1'));
+  [...line.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)].map(([word]) =>
+    word.replace(/^(["'])(.*)\1$/s, '$2').replace(/\\(.)/gs, '$1'),
+  );
 
 const nameOf = (path: string): string => path.replace(/^.*[\\/]/, '');
 
@@ -22,7 +24,7 @@ const WRAPPERS: Record<string, RegExp | null> = {
   gosu: null,
   'su-exec': null,
   npx: /^(-p|--package|-c)$/,
-  'pnpx': null,
+  pnpx: null,
   bunx: null,
   'newrelic-admin': null,
   'ddtrace-run': null,
@@ -42,7 +44,8 @@ const WRAPPER_WORDS = /^(run|exec|run-program|auto-restart|tool|--)$/;
 const RUNNERS = /^(uv|poetry|pipenv|pdm|hatch|rye|conda|bundle|dotenv|doppler|mise|asdf|newrelic-admin|watchmedo)$/;
 
 /** Scripts that prepare, and then run what they are given. */
-const isEntrypoint = (word: string): boolean => /(^|[-_/.])(entry-?point|docker-start|wait-for(-it)?|wait|start-?up|init)(\.\w+)?$/i.test(word) || nameOf(word) === 'dockerize';
+const isEntrypoint = (word: string): boolean =>
+  /(^|[-_/.])(entry-?point|docker-start|wait-for(-it)?|wait|start-?up|init)(\.\w+)?$/i.test(word) || nameOf(word) === 'dockerize';
 
 export const commandsOf = (words: readonly string[]): string[][] => {
   const known = words.length === 1 && /\s/.test(words[0]!) ? shellWords(words[0]!) : [...words];
@@ -76,15 +79,25 @@ const simple = (words: readonly string[], depth: number): string[][] => {
 const wrapped = (words: readonly string[], name: string): string[] | null => {
   // `python -m uvicorn`, `python3.12 -m celery`, but not `python -m http.server`.
   const module = /^python[\d.]*$/.test(name) ? words.findIndex((word, index) => index > 0 && word === '-m') : -1;
-  if (module > 0 && /^(uvicorn|gunicorn|hypercorn|granian|daphne|flask|celery|taskiq|rq|arq|dramatiq|alembic|pytest|fastapi|streamlit)$/.test(words[module + 1] ?? '')) {
+  if (
+    module > 0 &&
+    /^(uvicorn|gunicorn|hypercorn|granian|daphne|flask|celery|taskiq|rq|arq|dramatiq|alembic|pytest|fastapi|streamlit)$/.test(
+      words[module + 1] ?? '',
+    )
+  ) {
     return words.slice(module + 1);
   }
   if (RUNNERS.test(name) || /^(npm|pnpm|yarn|bun)$/.test(name)) {
-    const at = words.findIndex((word, index) => index > 0 && (word === 'run' || word === 'exec' || word === 'run-program' || word === 'auto-restart'));
+    const at = words.findIndex(
+      (word, index) => index > 0 && (word === 'run' || word === 'exec' || word === 'run-program' || word === 'auto-restart'),
+    );
     // Of a package manager `run` names a script, `exec` a program; `yarn vite` is `yarn exec vite`.
     if (/^(npm|pnpm|yarn|bun)$/.test(name) && words[at] !== 'exec') return null;
     if (at < 0) return name === 'bundle' || name === 'mise' ? words.slice(1) : null;
-    return skipFlags(words.slice(at + 1), (Object.hasOwn(WRAPPERS, name) ? WRAPPERS[name] : null) ?? /^(--directory|--project|--with|--extra|--group|-p|--python|-d)$/);
+    return skipFlags(
+      words.slice(at + 1),
+      (Object.hasOwn(WRAPPERS, name) ? WRAPPERS[name] : null) ?? /^(--directory|--project|--with|--extra|--group|-p|--python|-d)$/,
+    );
   }
   if (!Object.hasOwn(WRAPPERS, name)) return null;
   const inner = skipFlags(words.slice(1), WRAPPERS[name] ?? null);
@@ -110,5 +123,12 @@ const lines = (script: string): string[][] =>
   script
     .replace(/\\\n/g, ' ')
     .split(/&&|;|\n|(?<!\|)\|(?!\|)|(?<![&>])&(?![&>\d])/)
-    .map((line) => shellWords(line.split('||')[0]!.replace(/^[\s({]*(?:(?:do|then|else|if|while|until|!)\s+)*/, '').replace(/[\s)}]+$/, '')))
+    .map((line) =>
+      shellWords(
+        line
+          .split('||')[0]!
+          .replace(/^[\s({]*(?:(?:do|then|else|if|while|until|!)\s+)*/, '')
+          .replace(/[\s)}]+$/, ''),
+      ),
+    )
     .filter((words) => words.length > 0);

@@ -34,8 +34,7 @@ const speaks = (service: Service, { kind, source }: Connection): boolean => {
   return service.role !== 'nginx' || kind === 'http';
 };
 
-export const sortConnections = (connections: Connection[]): Connection[] =>
-  connections.toSorted((a, b) => compare(sortKey(a), sortKey(b)));
+export const sortConnections = (connections: Connection[]): Connection[] => connections.toSorted((a, b) => compare(sortKey(a), sortKey(b)));
 
 const sortKey = (each: Connection): string => [each.from, each.to ?? '~', each.kind, each.source, each.host, each.port].join('\n');
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -47,7 +46,8 @@ export const nameTable = (services: Service[]): Map<string, string> => {
   const table = new Map<string, string>();
   for (const service of services) {
     for (const container of service.containers) {
-      for (const name of [container.name, ...container.networks.flatMap((each) => each.names)]) if (!table.has(name)) table.set(name, service.name);
+      for (const name of [container.name, ...container.networks.flatMap((each) => each.names)])
+        if (!table.has(name)) table.set(name, service.name);
     }
     if (service.spec?.containerName) table.set(service.spec.containerName, service.name);
   }
@@ -58,7 +58,14 @@ export const nameTable = (services: Service[]): Map<string, string> => {
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0)$/;
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-type Told = (service: Service, key: string, value: string, env: Record<string, string>, names: Map<string, string>, services: Service[]) => Connection[];
+type Told = (
+  service: Service,
+  key: string,
+  value: string,
+  env: Record<string, string>,
+  names: Map<string, string>,
+  services: Service[],
+) => Connection[];
 
 /** A variable says one thing: an address, or the host of a family of variables. */
 const fromVariable: Told = (...given) => {
@@ -73,7 +80,9 @@ const fromVariable: Told = (...given) => {
 
 /** Read by a browser, or a list of who may ask. */
 const isForBrowsers = (key: string): boolean =>
-  /(^|_)(CORS|ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(key);
+  /(^|_)(CORS|ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(
+    key,
+  );
 
 /** JDBC URLs come without credentials, which stand beside them: `SPRING_DATASOURCE_URL`, `…_USERNAME`, `…_PASSWORD`. */
 const siblings = (parsed: Parsed, key: string, value: string, env: Record<string, string>): Partial<Parsed> => {
@@ -88,9 +97,22 @@ type Parsed = Omit<Connection, 'from' | 'to' | 'source'>;
 /** `host=db port=5432 user=app password=… dbname=app` (libpq), `Host=db;Username=app;…` (ADO), `app:…@tcp(db:3306)/app` (Go). */
 const parseWords = (value: string): Parsed | null => {
   const go = /^([^:@/\s]*)(?::(‹secret:[0-9a-f]{8}›))?@tcp\d?\(([\w.-]+)(?::(\d{1,5}))?\)\/([^?]*)/.exec(value);
-  if (go) return { ...NOTHING, kind: 'mysql', host: go[3]!, port: Number(go[4] ?? 3306), user: go[1] || null, password: go[2] ?? null, database: go[5] || null, url: value };
+  if (go)
+    return {
+      ...NOTHING,
+      kind: 'mysql',
+      host: go[3]!,
+      port: Number(go[4] ?? 3306),
+      user: go[1] || null,
+      password: go[2] ?? null,
+      database: go[5] || null,
+      url: value,
+    };
   const words = new Map(
-    [...value.matchAll(/(?:^|[;\s])\s*([A-Za-z][\w ]{0,30}?)\s*=\s*('[^']*'|[^;\s]*)/g)].map(([, key, word]) => [key!.toLowerCase().replaceAll(' ', ''), word!.replace(/^'(.*)'$/, '$1')]),
+    [...value.matchAll(/(?:^|[;\s])\s*([A-Za-z][\w ]{0,30}?)\s*=\s*('[^']*'|[^;\s]*)/g)].map(([, key, word]) => [
+      key!.toLowerCase().replaceAll(' ', ''),
+      word!.replace(/^'(.*)'$/, '$1'),
+    ]),
   );
   const get = (...keys: string[]) => keys.map((key) => words.get(key)).find((each) => each !== undefined && each !== '') ?? null;
   const host = get('host');
@@ -99,7 +121,17 @@ const parseWords = (value: string): Parsed | null => {
   const port = Number(get('port') ?? 5432);
   if (!isPort(port)) return null;
   const tls = /^(require|verify-ca|verify-full)$/i.test(get('sslmode') ?? '');
-  return { ...NOTHING, kind: kindByPort(get('port')) ?? 'postgres', host, port, user: get('user', 'username', 'userid', 'uid'), password: get('password', 'pwd'), database: get('dbname', 'database'), tls, url: `${host}:${port}` };
+  return {
+    ...NOTHING,
+    kind: kindByPort(get('port')) ?? 'postgres',
+    host,
+    port,
+    user: get('user', 'username', 'userid', 'uid'),
+    password: get('password', 'pwd'),
+    database: get('dbname', 'database'),
+    tls,
+    url: `${host}:${port}`,
+  };
 };
 
 const NOTHING = { user: null, password: null, database: null, tls: false, malformed: null } as const;
@@ -138,7 +170,11 @@ export const parseUrl = (value: string): Omit<Connection, 'from' | 'to' | 'sourc
     database: databaseOf(kind[0], path, query),
     tls: secure || /[?&](sslmode=(require|verify-ca|verify-full)|ssl=(true|require))/.test(query ?? ''),
     url: value.replace(/‹raw:[^›]*›/g, ''),
-    malformed: raw ? `its password holds ${[...raw].map((each) => `"${each}"`).join(', ')} unescaped` : port && !isPort(Number(port)) ? `its port is ${port}` : null,
+    malformed: raw
+      ? `its password holds ${[...raw].map((each) => `"${each}"`).join(', ')} unescaped`
+      : port && !isPort(Number(port))
+        ? `its port is ${port}`
+        : null,
   };
 };
 
@@ -180,10 +216,14 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   const to = names.get(value) ?? null;
   if (to === service.name) return [];
   const get = (...ends: string[]) =>
-    ends.map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`]).find((each) => each !== undefined && each !== '' && !IS_NONE.test(each)) ?? null;
+    ends
+      .map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`])
+      .find((each) => each !== undefined && each !== '' && !IS_NONE.test(each)) ?? null;
   const kind =
     FAMILY_KINDS.find(([, pattern]) => pattern.test(prefix))?.[0] ??
-    FAMILY_KINDS.find(([, pattern]) => pattern.test(get('CONNECTION', 'ENGINE', 'DRIVER', 'DIALECT', 'ADAPTER', 'CLIENT', 'TYPE') ?? ''))?.[0] ??
+    FAMILY_KINDS.find(([, pattern]) =>
+      pattern.test(get('CONNECTION', 'ENGINE', 'DRIVER', 'DIALECT', 'ADAPTER', 'CLIENT', 'TYPE') ?? ''),
+    )?.[0] ??
     kindByPort(get('PORT')) ??
     kindByRole(services.find((each) => each.name === to));
   if (kind === null && (to === null || !get('PORT'))) return [];
@@ -206,7 +246,8 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   ];
 };
 
-const kindByRole = (target: Service | undefined): ConnectionKind | null => (target?.role === 'postgres' || target?.role === 'redis' ? target.role : null);
+const kindByRole = (target: Service | undefined): ConnectionKind | null =>
+  target?.role === 'postgres' || target?.role === 'redis' ? target.role : null;
 
 const kindByPort = (port: string | null): ConnectionKind | null =>
   (Object.entries(DEFAULT_PORTS) as [ConnectionKind, number][]).find(([, number]) => String(number) === port)?.[0] ?? null;

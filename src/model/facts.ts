@@ -36,13 +36,27 @@ export type StackFactName = keyof StackFacts;
 export type ServiceFactName = keyof ServiceFacts;
 export type FactName = keyof FactTypes;
 
-const STACK_FACTS: readonly string[] = ['engine', 'project', 'containers', 'networks', 'volumes', 'images', 'portOwners'] satisfies StackFactName[];
+const STACK_FACTS: readonly string[] = [
+  'engine',
+  'project',
+  'containers',
+  'networks',
+  'volumes',
+  'images',
+  'portOwners',
+] satisfies StackFactName[];
 
 /** Is this fact asked of the whole stack, rather than of each service? */
 export const isStackFact = (name: FactName): name is StackFactName => STACK_FACTS.includes(name);
 
 /** Protocols are spoken only to those who may speak them: a Redis command in the log of a web server is noise that we made. */
-const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = { postgres: ['postgres'], redis: ['redis'], http: ['http', 'nginx', 'unknown'], nginx: ['nginx'], webroot: ['nginx'] };
+const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
+  postgres: ['postgres'],
+  redis: ['redis'],
+  http: ['http', 'nginx', 'unknown'],
+  nginx: ['nginx'],
+  webroot: ['nginx'],
+};
 
 export const mayBeAsked = (name: ServiceFactName, role: Role): boolean => SPEAKERS[name]?.includes(role) ?? true;
 
@@ -78,7 +92,13 @@ export interface ProjectFact {
   changedAt: string | null;
   /** `null` when the files do not load; the containers are looked at all the same. */
   services: ServiceSpec[] | null;
-  error: (FileLine & { kind: 'syntax' | 'schema' | 'required-variable' | 'env-file-missing' | 'other'; message: string; variable: string | null }) | null;
+  error:
+    | (FileLine & {
+        kind: 'syntax' | 'schema' | 'required-variable' | 'env-file-missing' | 'other';
+        message: string;
+        variable: string | null;
+      })
+    | null;
   /** Variables that Compose replaced with a blank string. */
   unsetVariables: (FileLine & { variable: string })[];
   /** Services whose resolved environment has a blank in a place that an unset variable filled: variable → `service.KEY`. */
@@ -285,7 +305,14 @@ export interface RedisFact {
     /** CLIENT LIST, cut. `command` is the last one (`brpop`, `xreadgroup`, `subscribe`). */
     sessions: { address: string; database: number; command: string; idleSeconds: number; blocked: boolean; name: string }[];
     /** Keys of type list or stream, with lengths, that look like queues: length > 0 or someone waits on them. */
-    queues: { key: string; database: number; type: 'list' | 'stream'; length: number; lengthLater: number; groups: { name: string; consumers: number; pending: number; lag: number | null }[] }[];
+    queues: {
+      key: string;
+      database: number;
+      type: 'list' | 'stream';
+      length: number;
+      lengthLater: number;
+      groups: { name: string; consumers: number; pending: number; lag: number | null }[];
+    }[];
   } | null;
 }
 
@@ -349,7 +376,12 @@ export interface NginxFact {
   /** One request per proxied location, sent to nginx itself. */
   proxied: { location: string; upstream: string; http: HttpTry }[];
   /** Newest error lines about upstreams after the requests above. */
-  upstreamErrors: { time: string | null; text: string; upstream: string | null; kind: 'refused' | 'timeout-connecting' | 'timeout-reading' | 'unreachable' | 'not-found' | 'reset' | 'other' }[];
+  upstreamErrors: {
+    time: string | null;
+    text: string;
+    upstream: string | null;
+    kind: 'refused' | 'timeout-connecting' | 'timeout-reading' | 'unreachable' | 'not-found' | 'reset' | 'other';
+  }[];
 }
 
 export interface WebrootFact {
@@ -364,7 +396,14 @@ export interface Webroot {
   destination: string;
   /** Host folder that corresponds to `path`; `null` when the root lies in no bind mount. */
   hostPath: string | null;
-  host: { exists: boolean; files: number; newest: string | null; hasIndex: boolean; readableByAll: boolean; unreadable: string | null } | null;
+  host: {
+    exists: boolean;
+    files: number;
+    newest: string | null;
+    hasIndex: boolean;
+    readableByAll: boolean;
+    unreadable: string | null;
+  } | null;
   /** The folder as seen inside: number of entries, from exec or /proc/<pid>/root; `null` when not looked. */
   inside: { entries: number | null; inode: number | null } | null;
   hostInode: number | null;

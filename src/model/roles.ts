@@ -20,7 +20,9 @@ export const roleOf = (evidence: RoleEvidence): Judgement => {
     return { role: 'one-shot', reason: 'another service waits for it with service_completed_successfully' };
   }
   const container = evidence.containers[0];
-  const words = container ? [...container.entrypoint, ...container.command] : [...(evidence.spec?.entrypoint ?? []), ...(evidence.spec?.command ?? [])];
+  const words = container
+    ? [...container.entrypoint, ...container.command]
+    : [...(evidence.spec?.entrypoint ?? []), ...(evidence.spec?.command ?? [])];
   const commands = commandsOf(words).filter((command) => !SAYS_NOTHING.test(command[0]!));
   const main = mainOf(commands);
   const image = container?.image ?? evidence.spec?.image ?? '';
@@ -40,7 +42,8 @@ export const roleOf = (evidence: RoleEvidence): Judgement => {
 };
 
 /** Around the work of a script, not the work. */
-const SAYS_NOTHING = /^(echo|printf|set|exit|true|cd|export|trap|wait|done|fi|esac|return|test|\[|\[\[|:|tee|grep|sed|awk|rm|mkdir|touch|ulimit|umask|source|\.|\d+)$/;
+const SAYS_NOTHING =
+  /^(echo|printf|set|exit|true|cd|export|trap|wait|done|fi|esac|return|test|\[|\[\[|:|tee|grep|sed|awk|rm|mkdir|touch|ulimit|umask|source|\.|\d+)$/;
 
 /** The last of several is what stays (`migrate && serve`), but for the nap at the end of a loop. */
 const mainOf = (commands: readonly string[][]): string[] => {
@@ -67,7 +70,10 @@ const PROGRAMS: [Role, RegExp][] = [
     'http',
     /^(uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|uwsgi|puma|unicorn|thin|falcon|http-server|live-server|serve|caddy|traefik|httpd|httpd-foreground|apache2|apache2ctl|apache2-foreground|frankenphp|lighttpd|webpack-dev-server|json-server|postgrest|graphql-engine|flower|streamlit|jupyter|jupyter-lab|jupyter-notebook|catalina\.sh)$/i,
   ],
-  ['one-shot', /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysqldump|mongodump|mongorestore|redis-cli|valkey-cli|mc|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/],
+  [
+    'one-shot',
+    /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysqldump|mongodump|mongorestore|redis-cli|valkey-cli|mc|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/,
+  ],
   ['build-only', /^(tsc|esbuild|rollup|sass|tailwindcss|gulp|grunt)$/],
 ];
 
@@ -82,8 +88,16 @@ const SUBCOMMANDS: [name: RegExp, words: RegExp, Role | 'scheduler'][] = [
   [/^rqscheduler$/, /^/, 'scheduler'],
   [/^(flask)$/, /\brun\b/, 'http'],
   [/^(fastapi)$/, /^(dev|run)\b/, 'http'],
-  [/^(vite|nuxt|nuxi|next|astro|gatsby|remix|parcel|vitepress|docusaurus|eleventy|webpack|ng|vue-cli-service|react-scripts|svelte-kit|hugo|jekyll|mkdocs|vinxi|rsbuild|storybook)$/, /^(build|generate|compile|export|check)\b/, 'build-only'],
-  [/^(next|astro|nuxt|nuxi|gatsby|remix|vitepress|docusaurus|ng|vue-cli-service|react-scripts|svelte-kit|webpack|hugo|jekyll|mkdocs|strapi|directus|nest|vinxi|rsbuild|storybook)$/, /^(dev|start|serve|server|develop|preview)\b/, 'http'],
+  [
+    /^(vite|nuxt|nuxi|next|astro|gatsby|remix|parcel|vitepress|docusaurus|eleventy|webpack|ng|vue-cli-service|react-scripts|svelte-kit|hugo|jekyll|mkdocs|vinxi|rsbuild|storybook)$/,
+    /^(build|generate|compile|export|check)\b/,
+    'build-only',
+  ],
+  [
+    /^(next|astro|nuxt|nuxi|gatsby|remix|vitepress|docusaurus|ng|vue-cli-service|react-scripts|svelte-kit|webpack|hugo|jekyll|mkdocs|strapi|directus|nest|vinxi|rsbuild|storybook)$/,
+    /^(dev|start|serve|server|develop|preview)\b/,
+    'http',
+  ],
   [/^(vite|parcel|eleventy)$/, /^/, 'http'],
   [/^(webpack|hugo|jekyll|mkdocs)$/, /^/, 'build-only'],
   [/^(rails|bin\/rails)$/, /^(server|s)\b/, 'http'],
@@ -98,7 +112,11 @@ const SUBCOMMANDS: [name: RegExp, words: RegExp, Role | 'scheduler'][] = [
   [/^php\d?$/, /(^|\s)-S\s/, 'http'],
   [/^mix$/, /^phx\.server/, 'http'],
   [/^mix$/, /^ecto\.|^deps\./, 'one-shot'],
-  [/^(prisma|drizzle-kit|knex|sequelize|sequelize-cli|typeorm|mikro-orm|node-pg-migrate)$/, /^(migrate|migrations?|db|push|seed|up|db:|migrate:|migration:)/, 'one-shot'],
+  [
+    /^(prisma|drizzle-kit|knex|sequelize|sequelize-cli|typeorm|mikro-orm|node-pg-migrate)$/,
+    /^(migrate|migrations?|db|push|seed|up|db:|migrate:|migration:)/,
+    'one-shot',
+  ],
   [/^(python[\d.]*|manage\.py)$/, /(^|\/)?manage\.py (runserver|runserver_plus|testserver)|^runserver/, 'http'],
   [/^(python[\d.]*|manage\.py)$/, /manage\.py (rqworker|qcluster|process_tasks|run_huey|db_worker)/, 'worker'],
   [/^(python[\d.]*|manage\.py)$/, /manage\.py (migrate|loaddata|collectstatic|createsuperuser|seed)|^(migrate|collectstatic)/, 'one-shot'],
@@ -117,7 +135,10 @@ const byProgram = (main: readonly string[]): Judgement | null => {
   const [program, ...rest] = main;
   if (!program) return null;
   // `yarn vite build` and `pnpm vite` run the program of that name.
-  const [name, words] = /^(pnpm|yarn|bun)$/.test(program) && /^(vite|next|nuxt|astro|webpack|tsc)$/.test(rest[0] ?? '') ? [rest[0]!, rest.slice(1)] : [program, rest];
+  const [name, words] =
+    /^(pnpm|yarn|bun)$/.test(program) && /^(vite|next|nuxt|astro|webpack|tsc)$/.test(rest[0] ?? '')
+      ? [rest[0]!, rest.slice(1)]
+      : [program, rest];
   const line = words.join(' ');
   if (/^redis-server$|^redis-sentinel$/.test(name) && (name === 'redis-sentinel' || words.includes('--sentinel'))) {
     return { role: 'unknown', reason: `runs \`${shown(main)}\`: a sentinel holds no data` };
@@ -129,13 +150,17 @@ const byProgram = (main: readonly string[]): Judgement | null => {
 };
 
 const IMAGES: [Role, RegExp][] = [
-  ['postgres', /^(postgres|postgresql|postgis|timescaledb(-ha)?|pgvector|paradedb|supabase-postgres|citus|alloydbomni|spilo-\d+|postgresql-repmgr)$/],
+  [
+    'postgres',
+    /^(postgres|postgresql|postgis|timescaledb(-ha)?|pgvector|paradedb|supabase-postgres|citus|alloydbomni|spilo-\d+|postgresql-repmgr)$/,
+  ],
   ['redis', /^(redis|redis-stack(-server)?|valkey|keydb|dragonfly|rejson|redis-alpine)$/],
   ['nginx', /^(nginx|nginx-unprivileged|nginx-light|openresty)$/],
 ];
 
 /** Of one of these images, yet another program: a client, a shell, a timer. */
-const NO_SERVER = /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal)$|backup|dump|restore/;
+const NO_SERVER =
+  /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal)$|backup|dump|restore/;
 
 const imageName = (image: string): { name: string; path: string[] } => {
   const path = image
@@ -157,10 +182,12 @@ const byProbe = ({ spec, containers }: RoleEvidence): Judgement | null => {
   const probe = (containers[0]?.healthcheck ?? spec?.healthcheck)?.test.join(' ') ?? '';
   const web = /\bhttps?:\/\/(\[[^\]]+\]|[^/:\s"']+)/.exec(probe)?.[1];
   const own = [spec?.name, spec?.containerName, containers[0]?.service, containers[0]?.name];
-  if (web && (/^(localhost|127\.|0\.0\.0\.0|\[::1?\]|\$|host(name)?$)/i.test(web) || own.includes(web))) return { role: 'http', reason: 'its healthcheck asks over HTTP' };
+  if (web && (/^(localhost|127\.|0\.0\.0\.0|\[::1?\]|\$|host(name)?$)/i.test(web) || own.includes(web)))
+    return { role: 'http', reason: 'its healthcheck asks over HTTP' };
   const asked = /(?:\s-h|--host)[\s=]*([^\s"']+)/.exec(probe)?.[1];
   if (asked && !/^(localhost|127\.|\$)/.test(asked) && !own.includes(asked)) return null;
-  if (/\bpg_isready\b/.test(probe) && !/pgbouncer|pgpool|pgcat/.test(image)) return { role: 'postgres', reason: 'its healthcheck is pg_isready' };
+  if (/\bpg_isready\b/.test(probe) && !/pgbouncer|pgpool|pgcat/.test(image))
+    return { role: 'postgres', reason: 'its healthcheck is pg_isready' };
   return /\b(redis|valkey)-cli\b/.test(probe) ? { role: 'redis', reason: 'its healthcheck is redis-cli' } : null;
 };
 
@@ -176,13 +203,15 @@ const idle = (main: readonly string[], { spec, containers }: RoleEvidence): Judg
 };
 
 /** A script that is named after a job: `./migrate.sh`, `python seed.py`, `node dist/migrate.js`. */
-const JOB_SCRIPT = /^((db|run|do)[-_])?(migrate|migrations?|seed|seeder|setup|bootstrap|init[-_]?db|create[-_]\w+|load[-_]?fixtures|fixtures|import|restore|backup)([-_]\w+)?(\.(sh|py|js|mjs|cjs|ts|rb|php))?$/i;
+const JOB_SCRIPT =
+  /^((db|run|do)[-_])?(migrate|migrations?|seed|seeder|setup|bootstrap|init[-_]?db|create[-_]\w+|load[-_]?fixtures|fixtures|import|restore|backup)([-_]\w+)?(\.(sh|py|js|mjs|cjs|ts|rb|php))?$/i;
 
 const scriptOf = (main: readonly string[]): string => {
   const [name = '', ...rest] = main;
   if (!/^(python[\d.]*|node|tsx|ts-node|deno|bun|ruby|php\d?|perl|nodemon|sh|bash)$/.test(name)) return name;
   const module = rest.indexOf('-m');
-  const found = module >= 0 ? rest[module + 1]?.split('.').at(-1) : rest.find((word) => !word.startsWith('-') && !/^(run|watch)$/.test(word));
+  const found =
+    module >= 0 ? rest[module + 1]?.split('.').at(-1) : rest.find((word) => !word.startsWith('-') && !/^(run|watch)$/.test(word));
   return (found ?? '').replace(/^.*\//, '');
 };
 
@@ -213,7 +242,15 @@ const job = (main: readonly string[], evidence: RoleEvidence): Judgement | null 
  */
 const finished = (evidence: RoleEvidence): Judgement | null => {
   const [first] = evidence.containers;
-  if (!first || offersPorts(evidence) || isAwaited(evidence) || first.healthcheck !== null || first.exposedPorts.length > 0 || first.restartPolicy !== 'no') return null;
+  if (
+    !first ||
+    offersPorts(evidence) ||
+    isAwaited(evidence) ||
+    first.healthcheck !== null ||
+    first.exposedPorts.length > 0 ||
+    first.restartPolicy !== 'no'
+  )
+    return null;
   const ended = evidence.containers.every(({ state }) => state.status === 'exited' && state.exitCode === 0 && state.error === '');
   return ended ? { role: 'one-shot', reason: 'ran to its end with exit code 0, publishes nothing, is not restarted' } : null;
 };
@@ -230,13 +267,15 @@ const workerByName = (main: readonly string[], evidence: RoleEvidence): Judgemen
 };
 
 /** Servers that speak their own protocols, also on ports that are the web's elsewhere (PHP-FPM on 9000, ClickHouse, Aerospike on 3000). */
-const FOREIGN_PROGRAMS = /^(php-fpm[\d.]*|mysqld|mariadbd|mongod|mongos|rabbitmq-server|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|pgbouncer|pgcat|pgpool|ssh|sshd|dockerd|crond?|supercronic)$/;
+const FOREIGN_PROGRAMS =
+  /^(php-fpm[\d.]*|mysqld|mariadbd|mongod|mongos|rabbitmq-server|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|pgbouncer|pgcat|pgpool|ssh|sshd|dockerd|crond?|supercronic)$/;
 const FOREIGN_IMAGES =
   /^(mysql|mysql-server|mariadb|percona|mongo|mongodb|rabbitmq|kafka|cp-kafka|redpanda|zookeeper|cp-zookeeper|clickhouse|clickhouse-server|cassandra|scylla|aerospike-server|memcached|nats|eclipse-mosquitto|etcd|pgbouncer|pgpool|docker|openldap|hivemq\d*|postgres_exporter|postgres-exporter|redis_exporter|redis-exporter|mysqld-exporter|nginx-prometheus-exporter)$/;
 
 const foreign = (image: string, main: readonly string[]): Judgement | null => {
   const { name } = imageName(image);
-  if (FOREIGN_PROGRAMS.test(main[0] ?? '')) return { role: 'unknown', reason: `runs \`${shown(main)}\`, which is looked at as a container alone` };
+  if (FOREIGN_PROGRAMS.test(main[0] ?? ''))
+    return { role: 'unknown', reason: `runs \`${shown(main)}\`, which is looked at as a container alone` };
   return FOREIGN_IMAGES.test(name) ? { role: 'unknown', reason: `image ${image}, which is looked at as a container alone` } : null;
 };
 
@@ -244,7 +283,10 @@ const WEB_PORTS = [80, 3000, 3001, 4000, 4200, 4321, 5000, 5173, 5174, 8000, 800
 
 const byPorts = ({ spec, containers }: RoleEvidence): Judgement | null => {
   const container = containers[0];
-  const ports = [...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort), ...(container?.exposedPorts ?? [])];
+  const ports = [
+    ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
+    ...(container?.exposedPorts ?? []),
+  ];
   const web = ports.find((port) => WEB_PORTS.includes(port));
   return web === undefined ? null : { role: 'http', reason: `it offers port ${web}` };
 };

@@ -16,7 +16,9 @@ export const instancesOf = (stack: Stack, checks: readonly Check[]): Instance[] 
   checks.flatMap((check): Instance[] =>
     check.scope === 'stack'
       ? [{ id: check.id, check, service: null }]
-      : stack.services.filter((service) => check.appliesTo(service, stack)).map((service) => ({ id: `${service.name}/${check.id}`, check, service })),
+      : stack.services
+          .filter((service) => check.appliesTo(service, stack))
+          .map((service) => ({ id: `${service.name}/${check.id}`, check, service })),
   );
 
 const ROLE_ALIASES: Record<string, Role[]> = {
@@ -50,11 +52,17 @@ const matcher = (selector: string, instances: Instance[]): ((instance: Instance)
   const named = ({ id, check, service }: Instance) => id === selector || check.id === selector || service?.name === selector;
   if (instances.some(named)) return named;
   const roles = Object.hasOwn(ROLE_ALIASES, selector) ? ROLE_ALIASES[selector] : undefined;
-  return ({ check, service }) => (check.aliases?.includes(selector) ?? false) || (service !== null && (roles?.includes(service.role) ?? false));
+  return ({ check, service }) =>
+    (check.aliases?.includes(selector) ?? false) || (service !== null && (roles?.includes(service.role) ?? false));
 };
 
 const glob = (text: string): RegExp =>
-  new RegExp(`^${text.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*').replaceAll('?', '.')}$`);
+  new RegExp(
+    `^${text
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replace(/\*+/g, '.*')
+      .replaceAll('?', '.')}$`,
+  );
 
 const unknown = (selector: string, instances: Instance[]): UsageError => {
   const words = instances.flatMap(({ id, check, service }) => [id, check.id, ...(check.aliases ?? []), ...(service ? [service.name] : [])]);

@@ -199,8 +199,7 @@ export const isRunning = (container: Container): boolean => container.state.stat
 /** The containers of a service that answer questions now. Paused ones do not. */
 export const running = (service: Service): Container[] => service.containers.filter(isRunning);
 
-export const serviceNamed = (stack: Stack, name: string): Service | undefined =>
-  stack.services.find((service) => service.name === name);
+export const serviceNamed = (stack: Stack, name: string): Service | undefined => stack.services.find((service) => service.name === name);
 
 export const connectionsFrom = (stack: Stack, service: string): Connection[] =>
   stack.connections.filter((connection) => connection.from === service);

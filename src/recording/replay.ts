@@ -16,7 +16,12 @@ export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: st
   });
   const labels = containers[0]?.compose;
   const stack: Stack = assembleStack({
-    project: known<ProjectFact>('project') ?? { name: labels?.project ?? '', workingDir: labels?.workingDir ?? '', files: labels?.configFiles ?? [], services: null },
+    project: known<ProjectFact>('project') ?? {
+      name: labels?.project ?? '',
+      workingDir: labels?.workingDir ?? '',
+      files: labels?.configFiles ?? [],
+      services: null,
+    },
     containers,
     proxies: Object.fromEntries(proxies),
   });

@@ -25,7 +25,8 @@ export const readRunbooks = async (options: { runbook: string | null; shippedRun
 export const prescriber = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Prescriber> => {
   const runbooks = await readRunbooks(options);
   return {
-    remedyFor: (located, stack) => prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack))?.remedy ?? null,
+    remedyFor: (located, stack) =>
+      prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack))?.remedy ?? null,
   };
 };
 

@@ -145,7 +145,10 @@ describe('compose of a service: environment', () => {
       'of the older of two replicas: a file has changed between the two',
       makeService({
         spec: { environment: { A: '2' }, replicas: 2 },
-        containers: [{ env: { A: '2' }, createdAt: LATER }, { env: { A: '1' }, createdAt: '2026-11-23T06:50:00.000Z' }],
+        containers: [
+          { env: { A: '2' }, createdAt: LATER },
+          { env: { A: '1' }, createdAt: '2026-11-23T06:50:00.000Z' },
+        ],
       }),
       { project: { changedAt: AFTER } },
       'fail env-drift',
@@ -154,7 +157,10 @@ describe('compose of a service: environment', () => {
       'of the newer of two replicas: no file has changed since that one was made',
       makeService({
         spec: { environment: { A: '2' }, replicas: 2 },
-        containers: [{ env: { A: '2' }, createdAt: '2026-11-23T06:50:00.000Z' }, { env: { A: '1' }, createdAt: LATER }],
+        containers: [
+          { env: { A: '2' }, createdAt: '2026-11-23T06:50:00.000Z' },
+          { env: { A: '1' }, createdAt: LATER },
+        ],
       }),
       { project: { changedAt: AFTER } },
       'warn env-drift',
@@ -187,7 +193,9 @@ describe('compose of a service: environment', () => {
 });
 
 describe('compose of a service: image', () => {
-  const now = (id: string, ref = 'app:latest', createdAt: string | null = null, pulled = true) => ({ images: [{ ref, id, createdAt, pulled }] });
+  const now = (id: string, ref = 'app:latest', createdAt: string | null = null, pulled = true) => ({
+    images: [{ ref, id, createdAt, pulled }],
+  });
   const built = { build: { context: '.', dockerfile: 'Dockerfile' } };
 
   it.each<[string, Service, Extra, string]>([
@@ -205,7 +213,12 @@ describe('compose of a service: image', () => {
       now('sha256:new', 'app:latest', AFTER),
       'fail image-drift',
     ],
-    ['built again by hand: no registry knows it', service({ image: 'app' }), now('sha256:new', 'app:latest', AFTER, false), 'fail image-drift'],
+    [
+      'built again by hand: no registry knows it',
+      service({ image: 'app' }),
+      now('sha256:new', 'app:latest', AFTER, false),
+      'fail image-drift',
+    ],
     ['an older build that was tagged again', service(built), now('sha256:old', 'app:latest', BEFORE), 'warn image-drift'],
     ['built, and nobody knows when', service(built), now('sha256:new'), 'warn image-drift'],
     [
@@ -276,8 +289,18 @@ describe('compose of a service: mounts', () => {
     ],
     ['another folder', service({ mounts: [bind('/src/p/dist')] }, has(bind('/src/p/out'))), {}, 'fail mount-drift'],
     ['not mounted', service({ mounts: [bind('/src/p/dist')] }), {}, 'fail mount-drift'],
-    ['not mounted, and a file has changed', service({ mounts: [bind('/src/p/dist')] }), { project: { changedAt: AFTER } }, 'fail mount-drift'],
-    ['not mounted, and no file has changed', service({ mounts: [bind('/src/p/dist')] }), { project: { changedAt: BEFORE } }, 'warn mount-drift'],
+    [
+      'not mounted, and a file has changed',
+      service({ mounts: [bind('/src/p/dist')] }),
+      { project: { changedAt: AFTER } },
+      'fail mount-drift',
+    ],
+    [
+      'not mounted, and no file has changed',
+      service({ mounts: [bind('/src/p/dist')] }),
+      { project: { changedAt: BEFORE } },
+      'warn mount-drift',
+    ],
     ['read-only by now', service({ mounts: [bind('/src/p/app', '/app', true)] }, has(bind('/src/p/app'))), {}, 'fail mount-drift'],
     ['a volume where a folder was', service({ mounts: [volume('p_data', '/app')] }, has(bind('/src/p/app'))), {}, 'fail mount-drift'],
     ['the same volume', service({ mounts: [volume('p_data')] }, has(volume('p_data'))), {}, 'pass'],

@@ -183,7 +183,11 @@ describe('network: the name', () => {
       },
       'skip',
     ],
-    ['that nothing has, of a client that has recovered from earlier ends', { ...typo, client: again('app', false), seen: noName }, 'fail unknown-host'],
+    [
+      'that nothing has, of a client that has recovered from earlier ends',
+      { ...typo, client: again('app', false), seen: noName },
+      'fail unknown-host',
+    ],
     ['that resolves all the same (another project on a shared network)', { ...typo, seen: ok }, 'pass'],
     ['that nothing has, and no tool to ask: the log tells', { ...typo, seen: noTool, log: refusedName }, 'fail unknown-host'],
     ['that could not be asked for', { seen: noTool }, 'cannot look'],

@@ -37,7 +37,9 @@ const judge = (given: Case) => {
     name: 'front',
     role: 'nginx',
     spec: given.frontSpec ?? {},
-    containers: [{ extraHosts: given.extraHosts ?? [], networks: [{ ip: '172.18.0.2' }], state: { startedAt: FRONT_STARTED, ...given.front } }],
+    containers: [
+      { extraHosts: given.extraHosts ?? [], networks: [{ ip: '172.18.0.2' }], state: { startedAt: FRONT_STARTED, ...given.front } },
+    ],
   });
   const api = makeService({
     name: 'api',
@@ -101,7 +103,11 @@ const judge = (given: Case) => {
   return proxy.evaluate({
     service: serviceNamed(stack, 'front')!,
     stack,
-    facts: { nginx: given.unseen ? gap('no configuration of nginx was found') : fact(nginx), logs: fact(logs), inside: given.inside ?? fact(inside) },
+    facts: {
+      nginx: given.unseen ? gap('no configuration of nginx was found') : fact(nginx),
+      logs: fact(logs),
+      inside: given.inside ?? fact(inside),
+    },
     peers: { api: { http: fact(health) } },
     now: NOW,
   });
@@ -201,7 +207,11 @@ describe('nginx does not run', () => {
   const directive = emerg('unknown directive "prox_pass" in /etc/nginx/conf.d/site.conf:4');
   const cases: [string, Case, string[]][] = [
     ['a directive that is none', { front: ended, log: [directive] }, ['config-invalid']],
-    ['a directive that is none, between two starts', { front: { status: 'restarting', exitCode: 1 }, log: [directive] }, ['config-invalid']],
+    [
+      'a directive that is none, between two starts',
+      { front: { status: 'restarting', exitCode: 1 }, log: [directive] },
+      ['config-invalid'],
+    ],
     ['a directive that is none, in a configuration of the image', { front: ended, log: [directive], unseen: true }, ['config-invalid']],
     ['a name that nobody has', { front: ended, log: [notFound('backendd')] }, ['upstream-not-found']],
     ['a name that nobody has, with its port', { front: ended, log: [notFound('backendd:8000')] }, ['upstream-not-found']],
@@ -209,12 +219,20 @@ describe('nginx does not run', () => {
     ['the name of a service, with its port', { front: ended, log: [notFound('api:8000')] }, ['skip']],
     ['the name of a container', { front: ended, log: [notFound('p-api-1')] }, ['skip']],
     ['two mistakes in turn: the last is the one', { front: ended, log: [directive, notFound('backendd')] }, ['upstream-not-found']],
-    ['a port that is taken is no mistake in a file', { front: ended, log: [emerg('bind() to 0.0.0.0:80 failed (98: Address already in use)')] }, ['skip']],
+    [
+      'a port that is taken is no mistake in a file',
+      { front: ended, log: [emerg('bind() to 0.0.0.0:80 failed (98: Address already in use)')] },
+      ['skip'],
+    ],
     ['no word on its configuration', { front: ended, log: [STARTED_LINE] }, ['skip']],
     ['no log', { front: ended }, ['skip']],
     ['no log of use, and no configuration', { front: ended, log: [STARTED_LINE], unseen: true }, ['cannotLook']],
     ['off by its profile (FA-5)', { front: ended, frontSpec: { active: false, profiles: ['extra'] }, log: [directive] }, ['skip']],
-    ['a mistake that a reload found, and stopped later by a person', { front: { status: 'exited', exitCode: 0 }, log: [STARTED_LINE, directive] }, ['skip']],
+    [
+      'a mistake that a reload found, and stopped later by a person',
+      { front: { status: 'exited', exitCode: 0 }, log: [STARTED_LINE, directive] },
+      ['skip'],
+    ],
     ['the same, stopped by a signal', { front: { status: 'exited', exitCode: 137 }, log: [STARTED_LINE, directive] }, ['skip']],
     ['the same, and paused', { front: { status: 'paused' }, log: [STARTED_LINE, directive] }, ['skip']],
     ['a mistake that a reload found, and nginx runs on', { log: [STARTED_LINE, directive] }, []],

@@ -30,10 +30,28 @@ export const outcomesOf = (found: readonly Located[], blocked: Record<string, st
   const outcomes = ids.map((id): Outcome => {
     const own = found.filter((each) => each.id === id);
     const [check, service = null] = id.split('/').toReversed() as [string, string?];
-    const status: Status = blocked[id] ? 'blocked' : own.some((each) => each.severity === 'fail') ? 'fail' : own.length > 0 ? 'warn' : 'pass';
-    return { id, check, service, title: '', status, findings: own.map((each) => each.finding), blockedBy: blocked[id] ?? null, reason: null, note: null, durationMs: 0 };
+    const status: Status = blocked[id]
+      ? 'blocked'
+      : own.some((each) => each.severity === 'fail')
+        ? 'fail'
+        : own.length > 0
+          ? 'warn'
+          : 'pass';
+    return {
+      id,
+      check,
+      service,
+      title: '',
+      status,
+      findings: own.map((each) => each.finding),
+      blockedBy: blocked[id] ?? null,
+      reason: null,
+      note: null,
+      durationMs: 0,
+    };
   });
-  const place = (outcome: Outcome) => checks.findIndex((each) => each.id === outcome.check && (each.scope === 'stack') === (outcome.service === null));
+  const place = (outcome: Outcome) =>
+    checks.findIndex((each) => each.id === outcome.check && (each.scope === 'stack') === (outcome.service === null));
   return outcomes.toSorted((a, b) => place(a) - place(b) || ((a.service ?? '') < (b.service ?? '') ? -1 : 1));
 };
 
@@ -44,7 +62,16 @@ export const stackOf = (arrows: readonly string[], folders: Record<string, strin
     return makeConnection({ from, to, kind: arrow.includes('>>') ? 'depends-on' : 'http', host: to });
   });
   const names = [...new Set(connections.flatMap((each) => [each.from, each.to!]))];
-  return makeStack({ services: names.map((name) => makeService({ name, containers: [{ mounts: (folders[name] ?? []).map(mountOf) }] })), connections });
+  return makeStack({
+    services: names.map((name) => makeService({ name, containers: [{ mounts: (folders[name] ?? []).map(mountOf) }] })),
+    connections,
+  });
 };
 
-const mountOf = (source: string, index: number): Container['mounts'][number] => ({ type: 'bind', source, name: null, destination: `/mnt/${index}`, readOnly: false });
+const mountOf = (source: string, index: number): Container['mounts'][number] => ({
+  type: 'bind',
+  source,
+  name: null,
+  destination: `/mnt/${index}`,
+  readOnly: false,
+});

@@ -50,7 +50,14 @@ describe('one fault is one root', () => {
       }),
     ).toEqual({
       'db container/exited': [
-        'backend/container', 'worker/container', 'backend/network', 'worker/network', 'db/postgres', 'backend/http-health', 'nginx/proxy', 'worker/worker',
+        'backend/container',
+        'worker/container',
+        'backend/network',
+        'worker/network',
+        'db/postgres',
+        'backend/http-health',
+        'nginx/proxy',
+        'worker/worker',
       ],
     });
   });
@@ -82,7 +89,11 @@ describe('one fault is one root', () => {
     expect(
       Object.keys(
         told({
-          found: ['backend container/unhealthy', 'backend http-health/server-error', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]],
+          found: [
+            'backend container/unhealthy',
+            'backend http-health/server-error',
+            ['nginx proxy/upstream-error', { suspects: [at('backend')] }],
+          ],
         }),
       ),
     ).toEqual(['backend http-health/server-error']);
@@ -103,17 +114,26 @@ describe('one fault is one root', () => {
   });
 
   test('a chain of three: the far end is the root', () => {
-    expect(told({ arrows: ['a>b', 'b>c', 'c>d'], found: ['a http-health/server-error', 'b http-health/server-error', 'c http-health/server-error', 'd container/paused'] })).toEqual({
+    expect(
+      told({
+        arrows: ['a>b', 'b>c', 'c>d'],
+        found: ['a http-health/server-error', 'b http-health/server-error', 'c http-health/server-error', 'd container/paused'],
+      }),
+    ).toEqual({
       'd container/paused': ['a/http-health', 'b/http-health', 'c/http-health'],
     });
   });
 
   test('through a service that shows nothing itself', () => {
-    expect(told({ arrows: ['a>b', 'b>c'], found: ['a http-health/server-error', 'c redis/cannot-persist'] })).toEqual({ 'c redis/cannot-persist': ['a/http-health'] });
+    expect(told({ arrows: ['a>b', 'b>c'], found: ['a http-health/server-error', 'c redis/cannot-persist'] })).toEqual({
+      'c redis/cannot-persist': ['a/http-health'],
+    });
   });
 
   test('the engine explains all that was not asked', () => {
-    expect(told({ found: ['engine/not-running'], blocked: { compose: 'engine', 'db/container': 'engine', 'db/postgres': 'engine' } })).toEqual({ 'engine/not-running': ['compose', 'db/container', 'db/postgres'] });
+    expect(
+      told({ found: ['engine/not-running'], blocked: { compose: 'engine', 'db/container': 'engine', 'db/postgres': 'engine' } }),
+    ).toEqual({ 'engine/not-running': ['compose', 'db/container', 'db/postgres'] });
   });
 
   test('two clients blame each other: one root, no circle', () => {
@@ -123,14 +143,24 @@ describe('one fault is one root', () => {
 
   test('a server that nobody reaches and its client blame each other: one root', () => {
     expect(
-      Object.keys(told({ found: [['db postgres/refused', { suspects: [at('db', 'container'), at('backend', 'network')] }], ['backend network/refused', { suspects: [at('db')] }]] })),
+      Object.keys(
+        told({
+          found: [
+            ['db postgres/refused', { suspects: [at('db', 'container'), at('backend', 'network')] }],
+            ['backend network/refused', { suspects: [at('db')] }],
+          ],
+        }),
+      ),
     ).toHaveLength(1);
   });
 });
 
 describe('two faults are two roots', () => {
   test('what is proved in two places', () => {
-    expect(told({ found: ['db postgres/auth-rejected', 'nginx static-files/not-built'] })).toEqual({ 'db postgres/auth-rejected': [], 'nginx static-files/not-built': [] });
+    expect(told({ found: ['db postgres/auth-rejected', 'nginx static-files/not-built'] })).toEqual({
+      'db postgres/auth-rejected': [],
+      'nginx static-files/not-built': [],
+    });
   });
 
   test('two hosts that one service does not reach, of which only one is stopped', () => {
@@ -171,24 +201,43 @@ describe('two faults are two roots', () => {
   });
 
   test('a service that the user stopped is not stopped by its database', () => {
-    expect(told({ found: [['backend container/exited', { suspects: [] }], ['db container/exited', { suspects: [] }]] })).toEqual({ 'backend container/exited': [], 'db container/exited': [] });
+    expect(
+      told({
+        found: [
+          ['backend container/exited', { suspects: [] }],
+          ['db container/exited', { suspects: [] }],
+        ],
+      }),
+    ).toEqual({ 'backend container/exited': [], 'db container/exited': [] });
   });
 
   test("a service that died of its own error is not killed by the queue's trouble", () => {
-    expect(Object.keys(told({ found: [['worker container/restarting', { suspects: [] }], 'redis redis/cannot-persist'] })).toSorted()).toEqual(['redis redis/cannot-persist', 'worker container/restarting']);
+    expect(
+      Object.keys(told({ found: [['worker container/restarting', { suspects: [] }], 'redis redis/cannot-persist'] })).toSorted(),
+    ).toEqual(['redis redis/cannot-persist', 'worker container/restarting']);
   });
 });
 
 describe('false roots', () => {
   test('evidence that points at a healthy service is not turned against another one', () => {
-    expect(told({ found: [['backend http-health/dependency-failing', { suspects: [at('db')] }], 'redis redis/cannot-persist'], passing: ['db/postgres'] })).toEqual({
+    expect(
+      told({
+        found: [['backend http-health/dependency-failing', { suspects: [at('db')] }], 'redis redis/cannot-persist'],
+        passing: ['db/postgres'],
+      }),
+    ).toEqual({
       'redis redis/cannot-persist': [],
       'backend http-health/dependency-failing': [],
     });
   });
 
   test('but what stands between the two explains it: a name, a network', () => {
-    expect(told({ found: [['backend http-health/dependency-failing', { suspects: [at('db')] }], 'backend network/unknown-host'], passing: ['db/postgres'] })).toEqual({
+    expect(
+      told({
+        found: [['backend http-health/dependency-failing', { suspects: [at('db')] }], 'backend network/unknown-host'],
+        passing: ['db/postgres'],
+      }),
+    ).toEqual({
       'backend network/unknown-host': ['backend/http-health'],
     });
   });
@@ -201,50 +250,93 @@ describe('false roots', () => {
   });
 
   test('nor do they break a service behind it', () => {
-    expect(Object.keys(told({ arrows: ['e2e>nginx'], found: ['nginx static-files/not-built', 'e2e http-health/server-error'] }))).toHaveLength(2);
+    expect(
+      Object.keys(told({ arrows: ['e2e>nginx'], found: ['nginx static-files/not-built', 'e2e http-health/server-error'] })),
+    ).toHaveLength(2);
   });
 
-  test.each(['not-bound', 'other-server', 'wrong-container-port', 'unreachable'])('ports/%s on the host is of no matter inside the stack', (reason) => {
-    const roots = told({ found: [`db ports/${reason}`, 'backend http-health/server-error', ['worker network/refused', { suspects: [at('db')] }], 'db container/unhealthy'] });
-    expect(roots[`db ports/${reason}`]).toEqual([]);
-  });
+  test.each(['not-bound', 'other-server', 'wrong-container-port', 'unreachable'])(
+    'ports/%s on the host is of no matter inside the stack',
+    (reason) => {
+      const roots = told({
+        found: [
+          `db ports/${reason}`,
+          'backend http-health/server-error',
+          ['worker network/refused', { suspects: [at('db')] }],
+          'db container/unhealthy',
+        ],
+      });
+      expect(roots[`db ports/${reason}`]).toEqual([]);
+    },
+  );
 
   test('an app that listens on loopback only is', () => {
-    expect(told({ found: ['backend ports/loopback-only', ['nginx proxy/bad-gateway', { suspects: [at('backend')] }]] })).toEqual({ 'backend ports/loopback-only': ['nginx/proxy'] });
+    expect(told({ found: ['backend ports/loopback-only', ['nginx proxy/bad-gateway', { suspects: [at('backend')] }]] })).toEqual({
+      'backend ports/loopback-only': ['nginx/proxy'],
+    });
   });
 
   test('a drift that has nothing to do with it is not taken before what the service itself shows', () => {
     expect(
       told({
-        found: ['backend compose/env-drift', 'backend hot-reload/child-dead', ['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }], ['nginx proxy/bad-gateway', { suspects: [at('backend')] }]],
+        found: [
+          'backend compose/env-drift',
+          'backend hot-reload/child-dead',
+          ['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }],
+          ['nginx proxy/bad-gateway', { suspects: [at('backend')] }],
+        ],
       }),
     ).toEqual({ 'backend compose/env-drift': [], 'backend hot-reload/child-dead': ['backend/http-health', 'nginx/proxy'] });
   });
 
   test('what a service speaks to comes before what it only starts after', () => {
-    expect(told({ arrows: ['backend>db', 'backend>>mail'], found: ['backend http-health/server-error', ['db container/exited', { suspects: [] }], 'mail container/paused'] })).toEqual({
+    expect(
+      told({
+        arrows: ['backend>db', 'backend>>mail'],
+        found: ['backend http-health/server-error', ['db container/exited', { suspects: [] }], 'mail container/paused'],
+      }),
+    ).toEqual({
       'mail container/paused': [],
       'db container/exited': ['backend/http-health'],
     });
   });
 
   test('the nearer of two', () => {
-    expect(told({ arrows: ['a>b', 'b>c'], found: ['a http-health/server-error', 'b redis/cannot-persist', 'c redis/cannot-persist'] })['b redis/cannot-persist']).toEqual(['a/http-health']);
+    expect(
+      told({ arrows: ['a>b', 'b>c'], found: ['a http-health/server-error', 'b redis/cannot-persist', 'c redis/cannot-persist'] })[
+        'b redis/cannot-persist'
+      ],
+    ).toEqual(['a/http-health']);
   });
 
   test('never somebody downstream, nor a stranger', () => {
-    expect(Object.keys(told({ arrows: ['nginx>backend', 'x>y'], found: ['backend http-health/server-error', 'nginx proxy/config-invalid', 'y container/paused'] }))).toHaveLength(3);
+    expect(
+      Object.keys(
+        told({
+          arrows: ['nginx>backend', 'x>y'],
+          found: ['backend http-health/server-error', 'nginx proxy/config-invalid', 'y container/paused'],
+        }),
+      ),
+    ).toHaveLength(3);
   });
 
   test('only the finding that blocks explains what was blocked', () => {
-    expect(told({ found: ['db container/paused', 'db container/healthcheck-broken'], blocked: { 'db/postgres': 'db/container' } })).toEqual({
-      'db container/paused': ['db/postgres'],
-      'db container/healthcheck-broken': [],
-    });
+    expect(told({ found: ['db container/paused', 'db container/healthcheck-broken'], blocked: { 'db/postgres': 'db/container' } })).toEqual(
+      {
+        'db container/paused': ['db/postgres'],
+        'db container/healthcheck-broken': [],
+      },
+    );
   });
 
   test('a replica that still answers keeps its service open: that finding blocks nothing', () => {
-    expect(told({ found: [['api container/exited', { blocks: false, suspects: [] }], 'db container/paused'], blocked: { 'api/http-health': 'db/container' }, arrows: ['api>db'] })).toEqual({
+    expect(
+      told({
+        found: [['api container/exited', { blocks: false, suspects: [] }], 'db container/paused'],
+        blocked: { 'api/http-health': 'db/container' },
+        arrows: ['api>db'],
+      }),
+    ).toEqual({
       'db container/paused': ['api/http-health'],
       'api container/exited': [],
     });
@@ -253,7 +345,8 @@ describe('false roots', () => {
 
 describe('one folder of the host is one fault, whoever mounts it', () => {
   const notBuilt: [string, Parts] = ['nginx static-files/not-built', { values: { hostPath: '/src/shop/dist' } }];
-  const rendersFrom = (folder: string, effect: [string, Parts] = ['nginx proxy/upstream-error', { suspects: [at('backend')] }]) => told({ found: [notBuilt, effect], folders: { backend: [folder], nginx: ['/src/shop/dist'] } });
+  const rendersFrom = (folder: string, effect: [string, Parts] = ['nginx proxy/upstream-error', { suspects: [at('backend')] }]) =>
+    told({ found: [notBuilt, effect], folders: { backend: [folder], nginx: ['/src/shop/dist'] } });
 
   test.each(['/src/shop/dist', '/src/shop', '/src/shop/dist/assets'])('the service behind nginx mounts it as well, by %s', (folder) => {
     expect(rendersFrom(folder)).toEqual({ 'nginx static-files/not-built': ['nginx/proxy'] });
@@ -264,11 +357,17 @@ describe('one folder of the host is one fault, whoever mounts it', () => {
   });
 
   test('nobody but nginx mounts it', () => {
-    expect(Object.keys(told({ found: [notBuilt, ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { nginx: ['/src/shop/dist'] } }))).toHaveLength(2);
+    expect(
+      Object.keys(
+        told({ found: [notBuilt, ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { nginx: ['/src/shop/dist'] } }),
+      ),
+    ).toHaveLength(2);
   });
 
   test('the service that mounts it answers with an error when asked itself', () => {
-    expect(rendersFrom('/src/shop/dist', ['backend http-health/server-error', {}])).toEqual({ 'nginx static-files/not-built': ['backend/http-health'] });
+    expect(rendersFrom('/src/shop/dist', ['backend http-health/server-error', {}])).toEqual({
+      'nginx static-files/not-built': ['backend/http-health'],
+    });
   });
 
   test('what is no matter of files is not explained by them', () => {
@@ -277,28 +376,44 @@ describe('one folder of the host is one fault, whoever mounts it', () => {
 
   test('what the suspect itself shows comes first', () => {
     expect(
-      told({ found: [notBuilt, 'backend hot-reload/child-dead', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { backend: ['/src/shop/dist'] } }),
+      told({
+        found: [notBuilt, 'backend hot-reload/child-dead', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]],
+        folders: { backend: ['/src/shop/dist'] },
+      }),
     ).toEqual({ 'backend hot-reload/child-dead': ['nginx/proxy'], 'nginx static-files/not-built': [] });
   });
 
   test('but a drift of the suspect does not', () => {
     expect(
-      told({ found: [notBuilt, 'backend compose/env-drift', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]], folders: { backend: ['/src/shop/dist'] } }),
+      told({
+        found: [notBuilt, 'backend compose/env-drift', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]],
+        folders: { backend: ['/src/shop/dist'] },
+      }),
     ).toEqual({ 'nginx static-files/not-built': ['nginx/proxy'], 'backend compose/env-drift': [] });
   });
 
-  const stale = (service: string, hostPath: string): [string, Parts] => [`${service} hot-reload/stale-mount`, { message: `${service} holds the old folder`, values: { hostPath } }];
+  const stale = (service: string, hostPath: string): [string, Parts] => [
+    `${service} hot-reload/stale-mount`,
+    { message: `${service} holds the old folder`, values: { hostPath } },
+  ];
 
   test('two containers that hold its old self are one root', () => {
-    expect(told({ found: [stale('backend', '/src/app'), stale('worker', '/src/app')] })).toEqual({ 'backend hot-reload/stale-mount': ['worker/hot-reload'] });
+    expect(told({ found: [stale('backend', '/src/app'), stale('worker', '/src/app')] })).toEqual({
+      'backend hot-reload/stale-mount': ['worker/hot-reload'],
+    });
   });
 
   test('of two folders, two', () => {
-    expect(told({ found: [stale('backend', '/src/app'), stale('worker', '/src/jobs')] })).toEqual({ 'backend hot-reload/stale-mount': [], 'worker hot-reload/stale-mount': [] });
+    expect(told({ found: [stale('backend', '/src/app'), stale('worker', '/src/jobs')] })).toEqual({
+      'backend hot-reload/stale-mount': [],
+      'worker hot-reload/stale-mount': [],
+    });
   });
 
   test('two faults of one folder are two', () => {
-    expect(Object.keys(told({ found: [stale('backend', '/src/app'), ['worker hot-reload/unreadable', { values: { hostPath: '/src/app' } }]] }))).toHaveLength(2);
+    expect(
+      Object.keys(told({ found: [stale('backend', '/src/app'), ['worker hot-reload/unreadable', { values: { hostPath: '/src/app' } }]] })),
+    ).toHaveLength(2);
   });
 
   /** The steps that are told for the first root, where each service has a look and a restart of its own. */
@@ -308,7 +423,12 @@ describe('one folder of the host is one fault, whoever mounts it', () => {
     const step = (command: string, effect: Step['effect']): Step => ({ text: 'do', command, effect });
     const remedyFor = ({ service, code }: Located): Remedy => ({
       source: { file: 'RUNBOOK.md', heading: code, lines: [1, 2] },
-      steps: [step('ls -l /src', 'read-only'), step(`logs ${service}`, 'read-only'), step('sync', 'changes'), step(`restart ${service}`, 'changes')],
+      steps: [
+        step('ls -l /src', 'read-only'),
+        step(`logs ${service}`, 'read-only'),
+        step('sync', 'changes'),
+        step(`restart ${service}`, 'changes'),
+      ],
     });
     const report = reportOf({
       tool: { name: 't', version: '1' },
@@ -326,14 +446,30 @@ describe('one folder of the host is one fault, whoever mounts it', () => {
   };
 
   test('it is mended in each container: what changes something is told for each, once', () => {
-    expect(stepsFor(stale('backend', '/src/app'), stale('worker', '/src/app'))).toEqual(['ls -l /src', 'logs backend', 'sync', 'restart backend', 'restart worker']);
+    expect(stepsFor(stale('backend', '/src/app'), stale('worker', '/src/app'))).toEqual([
+      'ls -l /src',
+      'logs backend',
+      'sync',
+      'restart backend',
+      'restart worker',
+    ]);
     expect(stepsFor(stale('backend', '/src/app'), stale('redis', '/src/app'), stale('worker', '/src/app'))).toEqual([
-      'ls -l /src', 'logs backend', 'sync', 'restart backend', 'restart redis', 'restart worker',
+      'ls -l /src',
+      'logs backend',
+      'sync',
+      'restart backend',
+      'restart redis',
+      'restart worker',
     ]);
   });
 
   test('a symptom that comes of it brings no steps of its own', () => {
-    expect(stepsFor(stale('backend', '/src/app'), ['backend http-health/server-error', {}])).toEqual(['ls -l /src', 'logs backend', 'sync', 'restart backend']);
+    expect(stepsFor(stale('backend', '/src/app'), ['backend http-health/server-error', {}])).toEqual([
+      'ls -l /src',
+      'logs backend',
+      'sync',
+      'restart backend',
+    ]);
   });
 });
 
@@ -353,7 +489,10 @@ describe('a drift explains only what nothing else does', () => {
 
   test('nor beside a fault that lies as low as it does, or lower', () => {
     const db = ['db compose/env-drift', ['db container/exited', { suspects: [] }]] as Story['found'];
-    expect(told({ found: [...db, 'db compose/postgres-data-path'] })).toEqual({ 'db compose/postgres-data-path': ['db/container'], 'db compose/env-drift': [] });
+    expect(told({ found: [...db, 'db compose/postgres-data-path'] })).toEqual({
+      'db compose/postgres-data-path': ['db/container'],
+      'db compose/env-drift': [],
+    });
     expect(told({ found: [...db, 'db ports/taken'] })).toEqual({ 'db ports/taken': ['db/container'], 'db compose/env-drift': [] });
   });
 
@@ -362,7 +501,11 @@ describe('a drift explains only what nothing else does', () => {
   });
 
   test.each(['env', 'image', 'mount', 'config'])('idle, it comes last: %s-drift', (kind) => {
-    expect(Object.keys(told({ found: [`backend compose/${kind}-drift`, 'nginx proxy/config-invalid', ['worker container/exited', { suspects: [] }]] })).at(-1)).toBe(`backend compose/${kind}-drift`);
+    expect(
+      Object.keys(
+        told({ found: [`backend compose/${kind}-drift`, 'nginx proxy/config-invalid', ['worker container/exited', { suspects: [] }]] }),
+      ).at(-1),
+    ).toBe(`backend compose/${kind}-drift`);
   });
 
   test('where it explains something, it stands where its layer is', () => {
@@ -370,7 +513,10 @@ describe('a drift explains only what nothing else does', () => {
   });
 
   test('another finding about the compose files is no drift', () => {
-    expect(Object.keys(told({ found: ['db compose/postgres-data-path', 'nginx proxy/config-invalid'] }))).toEqual(['db compose/postgres-data-path', 'nginx proxy/config-invalid']);
+    expect(Object.keys(told({ found: ['db compose/postgres-data-path', 'nginx proxy/config-invalid'] }))).toEqual([
+      'db compose/postgres-data-path',
+      'nginx proxy/config-invalid',
+    ]);
   });
 });
 
@@ -378,19 +524,29 @@ describe('whom the suspects clear', () => {
   const own = [at('backend', 'hot-reload'), at('backend', 'http-health'), at('backend', 'ports')];
 
   test('nobody, when they name the own service alone', () => {
-    expect(told({ found: [['backend container/unhealthy', { suspects: own }], 'db container/paused'] })).toEqual({ 'db container/paused': ['backend/container'] });
+    expect(told({ found: [['backend container/unhealthy', { suspects: own }], 'db container/paused'] })).toEqual({
+      'db container/paused': ['backend/container'],
+    });
   });
 
   test('the others, when they name one of them', () => {
-    expect(told({ found: [['backend container/unhealthy', { suspects: [...own, at('redis')] }], 'db container/paused'] })).toEqual({ 'db container/paused': [], 'backend container/unhealthy': [] });
+    expect(told({ found: [['backend container/unhealthy', { suspects: [...own, at('redis')] }], 'db container/paused'] })).toEqual({
+      'db container/paused': [],
+      'backend container/unhealthy': [],
+    });
   });
 
   test('everybody, when there are none', () => {
-    expect(told({ found: [['backend container/exited', { suspects: [] }], 'db container/paused'] })).toEqual({ 'db container/paused': [], 'backend container/exited': [] });
+    expect(told({ found: [['backend container/exited', { suspects: [] }], 'db container/paused'] })).toEqual({
+      'db container/paused': [],
+      'backend container/exited': [],
+    });
   });
 
   test('what they name of the own service comes before anybody else', () => {
-    expect(told({ found: [['backend container/unhealthy', { suspects: own }], 'backend hot-reload/child-dead', 'db container/paused'] })).toEqual({
+    expect(
+      told({ found: [['backend container/unhealthy', { suspects: own }], 'backend hot-reload/child-dead', 'db container/paused'] }),
+    ).toEqual({
       'backend hot-reload/child-dead': ['backend/container'],
       'db container/paused': [],
     });
@@ -399,16 +555,29 @@ describe('whom the suspects clear', () => {
 
 test('of two roots the one nearer the ground comes first, then the one that is proved, then the one that explains more', () => {
   const order = (found: Story['found']) => Object.keys(told({ found }));
-  expect(order(['nginx proxy/config-invalid', 'db postgres/auth-rejected', 'compose/invalid'])).toEqual(['compose/invalid', 'db postgres/auth-rejected', 'nginx proxy/config-invalid']);
-  expect(order([['worker container/exited', { suspects: [] }], 'backend hot-reload/child-dead'])).toEqual(['backend hot-reload/child-dead', 'worker container/exited']);
-  expect(order(['db postgres/read-only', 'redis redis/cannot-persist', ['worker worker/not-connected', { suspects: [at('redis')] }]])).toEqual(['redis redis/cannot-persist', 'db postgres/read-only']);
+  expect(order(['nginx proxy/config-invalid', 'db postgres/auth-rejected', 'compose/invalid'])).toEqual([
+    'compose/invalid',
+    'db postgres/auth-rejected',
+    'nginx proxy/config-invalid',
+  ]);
+  expect(order([['worker container/exited', { suspects: [] }], 'backend hot-reload/child-dead'])).toEqual([
+    'backend hot-reload/child-dead',
+    'worker container/exited',
+  ]);
+  expect(
+    order(['db postgres/read-only', 'redis redis/cannot-persist', ['worker worker/not-connected', { suspects: [at('redis')] }]]),
+  ).toEqual(['redis redis/cannot-persist', 'db postgres/read-only']);
 });
 
 describe('whatever is found', () => {
   const SERVICES = ['a', 'b', 'c', 'd'];
   const codes = checks.flatMap((check) => Object.keys(check.findings).map((reason) => ({ check, code: `${check.id}/${reason}` })));
   const suspect: fc.Arbitrary<Suspect> = fc.record(
-    { service: fc.constantFrom(...SERVICES), check: fc.constantFrom('container', 'network', 'postgres', 'http-health'), code: fc.constantFrom('container/*', 'ports/taken', 'redis/refused') },
+    {
+      service: fc.constantFrom(...SERVICES),
+      check: fc.constantFrom('container', 'network', 'postgres', 'http-health'),
+      code: fc.constantFrom('container/*', 'ports/taken', 'redis/refused'),
+    },
     { requiredKeys: [] },
   );
   const finding = fc
@@ -420,14 +589,29 @@ describe('whatever is found', () => {
       severity: fc.constantFrom(undefined, undefined, 'warn' as const, 'fail' as const),
     })
     .map(({ from, service, message, suspects, severity }) =>
-      located(from.check.scope === 'stack' ? from.code : `${service} ${from.code}`, { message, ...(suspects && { suspects }), ...(severity && { severity }) }),
+      located(from.check.scope === 'stack' ? from.code : `${service} ${from.code}`, {
+        message,
+        ...(suspects && { suspects }),
+        ...(severity && { severity }),
+      }),
     );
   const findings = fc.uniqueArray(finding, { maxLength: 10, selector: keyOf });
-  const arrows = fc.uniqueArray(fc.tuple(fc.constantFrom(...SERVICES), fc.constantFrom('>', '>>'), fc.constantFrom(...SERVICES)).map((each) => each.join('')), { minLength: 1, maxLength: 8 });
-  const blockedBy = (found: Located[]) => Object.fromEntries(found.filter((each) => (each.finding.blocks ?? each.spec.blocks) && each.severity === 'fail' && each.service).map((each) => [`${each.service}/worker`, each.id]));
+  const arrows = fc.uniqueArray(
+    fc.tuple(fc.constantFrom(...SERVICES), fc.constantFrom('>', '>>'), fc.constantFrom(...SERVICES)).map((each) => each.join('')),
+    { minLength: 1, maxLength: 8 },
+  );
+  const blockedBy = (found: Located[]) =>
+    Object.fromEntries(
+      found
+        .filter((each) => (each.finding.blocks ?? each.spec.blocks) && each.severity === 'fail' && each.service)
+        .map((each) => [`${each.service}/worker`, each.id]),
+    );
   const brief = (found: Located[], stack = stackOf(['a>b'])) => {
     const blocked = blockedBy(found.filter((each) => !found.some((other) => other.id === `${each.service}/worker`)));
-    const outcomes = outcomesOf(found.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)), blocked);
+    const outcomes = outcomesOf(
+      found.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+      blocked,
+    );
     const { roots, causes } = explain(found, outcomes, stack);
     return { roots: roots.map((each) => ({ key: keyOf(each.located), explains: each.explains })), causes, blocked };
   };
@@ -452,13 +636,20 @@ describe('whatever is found', () => {
   });
 
   test('what explains something fails itself', () => {
-    fc.assert(fc.property(findings, arrows, (found, drawn) => [...brief(found, stackOf(drawn)).causes.values()].every((each) => each.severity === 'fail' && found.includes(each))));
+    fc.assert(
+      fc.property(findings, arrows, (found, drawn) =>
+        [...brief(found, stackOf(drawn)).causes.values()].every((each) => each.severity === 'fail' && found.includes(each)),
+      ),
+    );
   });
 
   test('the order in which things were found does not matter', () => {
     fc.assert(
       fc.property(findings, arrows, fc.infiniteStream(fc.nat()), (found, drawn, random) => {
-        const shuffled = found.map((each) => ({ each, at: random.next().value as number })).toSorted((a, b) => a.at - b.at).map(({ each }) => each);
+        const shuffled = found
+          .map((each) => ({ each, at: random.next().value as number }))
+          .toSorted((a, b) => a.at - b.at)
+          .map(({ each }) => each);
         const stack = stackOf(drawn);
         const turned = { ...stack, services: stack.services.toReversed(), connections: stack.connections.toReversed() };
         expect(brief(shuffled, turned)).toEqual(brief(found, stack));
@@ -473,7 +664,11 @@ describe('whatever is found', () => {
         const stack = stackOf(drawn);
         const more = makeStack({
           services: [...stack.services, makeService({ name: 'healthy' })],
-          connections: [...stack.connections, ...neighbours.map((to) => makeConnection({ from: 'healthy', to, kind: 'http' })), ...neighbours.map((from) => makeConnection({ from, to: 'leaf', kind: 'http' }))],
+          connections: [
+            ...stack.connections,
+            ...neighbours.map((to) => makeConnection({ from: 'healthy', to, kind: 'http' })),
+            ...neighbours.map((from) => makeConnection({ from, to: 'leaf', kind: 'http' })),
+          ],
         });
         expect(brief(found, more)).toEqual(brief(found, stack));
       }),
@@ -492,7 +687,18 @@ describe('whatever is found', () => {
   });
 
   test('two faults that are proved in services with nothing in common are two roots', () => {
-    const proved = codes.filter(({ check, code }) => check.scope === 'service' && check.findings[code.split('/')[1]!]!.kind === 'cause' && check.findings[code.split('/')[1]!]!.severity === 'fail');
-    fc.assert(fc.property(fc.constantFrom(...proved), fc.constantFrom(...proved), (one, other) => brief([located(`a ${one.code}`), located(`c ${other.code}`)], stackOf(['a>b', 'c>d'])).roots.length === 2));
+    const proved = codes.filter(
+      ({ check, code }) =>
+        check.scope === 'service' &&
+        check.findings[code.split('/')[1]!]!.kind === 'cause' &&
+        check.findings[code.split('/')[1]!]!.severity === 'fail',
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...proved),
+        fc.constantFrom(...proved),
+        (one, other) => brief([located(`a ${one.code}`), located(`c ${other.code}`)], stackOf(['a>b', 'c>d'])).roots.length === 2,
+      ),
+    );
   });
 });

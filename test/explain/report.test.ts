@@ -25,7 +25,18 @@ const told = (found: Located[], parts: Partial<Told> = {}): Told => {
   };
 };
 
-const outcome = (status: Status): Outcome => ({ id: `x/${status}`, check: status, service: 'x', title: 't', status, findings: [], blockedBy: null, reason: null, note: null, durationMs: 0 });
+const outcome = (status: Status): Outcome => ({
+  id: `x/${status}`,
+  check: status,
+  service: 'x',
+  title: 't',
+  status,
+  findings: [],
+  blockedBy: null,
+  reason: null,
+  note: null,
+  durationMs: 0,
+});
 
 describe('the status of the whole', () => {
   test.each([
@@ -46,11 +57,26 @@ describe('the status of the whole', () => {
 test('a root, its consequence, and what both say', () => {
   const report = reportOf(told([located('db postgres/auth-rejected'), located('backend http-health/server-error')]));
   expect(report.rootCauses).toEqual([
-    { id: 'db/postgres', check: 'postgres', service: 'db', code: 'postgres/auth-rejected', summary: 'db postgres/auth-rejected was seen', evidence: [], explains: ['backend/http-health'], remedy: expect.objectContaining({ steps: [] }) },
+    {
+      id: 'db/postgres',
+      check: 'postgres',
+      service: 'db',
+      code: 'postgres/auth-rejected',
+      summary: 'db postgres/auth-rejected was seen',
+      evidence: [],
+      explains: ['backend/http-health'],
+      remedy: expect.objectContaining({ steps: [] }),
+    },
   ]);
   expect(report.checks.map(({ id, status, code, causedBy, message }) => ({ id, status, code, causedBy, message }))).toEqual([
     { id: 'db/postgres', status: 'fail', code: 'postgres/auth-rejected', causedBy: null, message: 'db postgres/auth-rejected was seen' },
-    { id: 'backend/http-health', status: 'fail', code: 'http-health/server-error', causedBy: 'db/postgres', message: 'backend http-health/server-error was seen' },
+    {
+      id: 'backend/http-health',
+      status: 'fail',
+      code: 'http-health/server-error',
+      causedBy: 'db/postgres',
+      message: 'backend http-health/server-error was seen',
+    },
   ]);
 });
 
@@ -61,7 +87,11 @@ test('further findings of one instance stand beside the first, each with its own
     located('backend network/dependency-stopped', { message: 'db is paused', suspects: [{ service: 'db' }] }),
   ];
   const [, network] = reportOf(told(found)).checks;
-  expect(network).toMatchObject({ code: 'network/unknown-host', causedBy: null, alsoFound: [{ code: 'network/dependency-stopped', severity: 'fail', message: 'db is paused', causedBy: 'db/container' }] });
+  expect(network).toMatchObject({
+    code: 'network/unknown-host',
+    causedBy: null,
+    alsoFound: [{ code: 'network/dependency-stopped', severity: 'fail', message: 'db is paused', causedBy: 'db/container' }],
+  });
 });
 
 test('what a check says when it finds nothing: its note, its reason, its title', () => {
@@ -71,20 +101,32 @@ test('what a check says when it finds nothing: its note, its reason, its title',
     { ...outcome('pass'), title: 'All is well' },
     { ...outcome('blocked'), blockedBy: 'engine', reason: 'not asked: engine fails' },
   ];
-  expect(reportOf(told([], { outcomes })).checks.map(({ message, blockedBy, code, remedy }) => [message, blockedBy, code, remedy])).toEqual([
-    ['3 of 3', null, null, null],
-    ['profile dev', null, null, null],
-    ['All is well', null, null, null],
-    ['not asked: engine fails', 'engine', null, null],
-  ]);
+  expect(reportOf(told([], { outcomes })).checks.map(({ message, blockedBy, code, remedy }) => [message, blockedBy, code, remedy])).toEqual(
+    [
+      ['3 of 3', null, null, null],
+      ['profile dev', null, null, null],
+      ['All is well', null, null, null],
+      ['not asked: engine fails', 'engine', null, null],
+    ],
+  );
 });
 
 test('services: the replica that runs speaks; a declared one is missing', () => {
   const stack = makeStack({
     services: [
-      makeService({ name: 'api', role: 'http', containers: [{ image: 'old', state: { status: 'exited' } }, { image: 'new', health: { status: 'healthy', failingStreak: 0, log: [] } }] }),
+      makeService({
+        name: 'api',
+        role: 'http',
+        containers: [
+          { image: 'old', state: { status: 'exited' } },
+          { image: 'new', health: { status: 'healthy', failingStreak: 0, log: [] } },
+        ],
+      }),
       makeService({ name: 'gone', spec: { image: 'redis:7' }, containers: [] }),
-      makeService({ name: 'dead', containers: [{ image: 'x', state: { status: 'exited' }, health: { status: 'unhealthy', failingStreak: 0, log: [] } }] }),
+      makeService({
+        name: 'dead',
+        containers: [{ image: 'x', state: { status: 'exited' }, health: { status: 'unhealthy', failingStreak: 0, log: [] } }],
+      }),
     ],
   });
   expect(reportOf(told([], { stack })).stack.services).toEqual([
@@ -97,7 +139,19 @@ test('services: the replica that runs speaks; a declared one is missing', () => 
 
 test('the document is the one that was promised', () => {
   const report = reportOf(told([located('db postgres/auth-rejected')]));
-  expect(report).toMatchObject({ schemaVersion: 1, tool: { name: 'stack-doctor', version: '1.2.3' }, startedAt: '2026-11-23T07:00:00.000Z', durationMs: 12, notes: ['a note'] });
-  expect(report.stack).toMatchObject({ project: 'p', workingDir: '/src/p', composeFiles: ['docker-compose.yml'], engine: { host: 'unix:///x.sock', version: '28.5.2', apiVersion: '1.51' }, connections: [{ from: 'backend', to: 'db', kind: 'http', source: 'env DATABASE_URL' }] });
+  expect(report).toMatchObject({
+    schemaVersion: 1,
+    tool: { name: 'stack-doctor', version: '1.2.3' },
+    startedAt: '2026-11-23T07:00:00.000Z',
+    durationMs: 12,
+    notes: ['a note'],
+  });
+  expect(report.stack).toMatchObject({
+    project: 'p',
+    workingDir: '/src/p',
+    composeFiles: ['docker-compose.yml'],
+    engine: { host: 'unix:///x.sock', version: '28.5.2', apiVersion: '1.51' },
+    connections: [{ from: 'backend', to: 'db', kind: 'http', source: 'env DATABASE_URL' }],
+  });
   expect(Object.keys(report.counts)).toEqual(['pass', 'warn', 'fail', 'blocked', 'skip', 'error']);
 });

@@ -8,7 +8,16 @@ const MINIMAL = 'services: {x: {image: a}}\n';
 const find = async (files: Record<string, string>, options: Partial<ProjectOptions> & { from?: string } = {}) => {
   const folder = folderOf(files);
   const { from = '', ...rest } = options;
-  const place = await findProject({ files: [], projectName: null, projectDirectory: null, profiles: [], envFiles: [], env: {}, cwd: `${folder}/${from}`.replace(/\/$/, ''), ...rest });
+  const place = await findProject({
+    files: [],
+    projectName: null,
+    projectDirectory: null,
+    profiles: [],
+    envFiles: [],
+    env: {},
+    cwd: `${folder}/${from}`.replace(/\/$/, ''),
+    ...rest,
+  });
   const short = (path: string) => path.replace(`${folder}/`, '').replace(folder, '.');
   return { ...place, workingDir: short(place.workingDir), files: place.files.map(short), envFiles: place.envFiles.map(short) };
 };
@@ -33,7 +42,10 @@ describe('which files', () => {
   });
 
   test('from a folder below', async () => {
-    expect(await find({ 'compose.yaml': MINIMAL, 'a/b/keep': '' }, { from: 'a/b' })).toMatchObject({ files: ['compose.yaml'], workingDir: '.' });
+    expect(await find({ 'compose.yaml': MINIMAL, 'a/b/keep': '' }, { from: 'a/b' })).toMatchObject({
+      files: ['compose.yaml'],
+      workingDir: '.',
+    });
   });
 
   test('a folder of that name is none', async () => {
@@ -41,7 +53,9 @@ describe('which files', () => {
   });
 
   test('-f, relative to where one stands; no override goes with it', async () => {
-    expect(await find({ 'a/one.yml': MINIMAL, 'two.yml': MINIMAL, 'a/compose.override.yml': MINIMAL }, { files: ['a/one.yml', 'two.yml'] })).toMatchObject({ files: ['a/one.yml', 'two.yml'], workingDir: 'a', name: 'a' });
+    expect(
+      await find({ 'a/one.yml': MINIMAL, 'two.yml': MINIMAL, 'a/compose.override.yml': MINIMAL }, { files: ['a/one.yml', 'two.yml'] }),
+    ).toMatchObject({ files: ['a/one.yml', 'two.yml'], workingDir: 'a', name: 'a' });
   });
 
   test.each([
@@ -49,7 +63,10 @@ describe('which files', () => {
     ['COMPOSE_FILE of .env', { '.env': 'COMPOSE_FILE=a.yml:b/b.yml\n' }, {}],
     ['another separator', { '.env': 'COMPOSE_FILE=a.yml,b/b.yml\nCOMPOSE_PATH_SEPARATOR=,\n' }, {}],
   ])('%s', async (_, files, env) => {
-    expect(await find({ 'a.yml': MINIMAL, 'b/b.yml': MINIMAL, 'compose.yaml': MINIMAL, ...files }, { env })).toMatchObject({ files: ['a.yml', 'b/b.yml'], workingDir: '.' });
+    expect(await find({ 'a.yml': MINIMAL, 'b/b.yml': MINIMAL, 'compose.yaml': MINIMAL, ...files }, { env })).toMatchObject({
+      files: ['a.yml', 'b/b.yml'],
+      workingDir: '.',
+    });
   });
 
   test('-f beats COMPOSE_FILE; the shell beats .env', async () => {
@@ -59,16 +76,30 @@ describe('which files', () => {
   });
 
   test('the project stands where its first file is, also by COMPOSE_FILE', async () => {
-    expect(await find({ 'extra/more.yaml': MINIMAL, '.env': 'COMPOSE_FILE=extra/more.yaml' })).toMatchObject({ workingDir: 'extra', name: 'extra' });
+    expect(await find({ 'extra/more.yaml': MINIMAL, '.env': 'COMPOSE_FILE=extra/more.yaml' })).toMatchObject({
+      workingDir: 'extra',
+      name: 'extra',
+    });
   });
 
   test('COMPOSE_FILE in the .env of a folder above is not read', async () => {
-    expect((await find({ 'compose.yaml': MINIMAL, 'other.yaml': MINIMAL, '.env': 'COMPOSE_FILE=other.yaml', 'sub/keep': '' }, { from: 'sub' })).files).toEqual(['compose.yaml']);
+    expect(
+      (await find({ 'compose.yaml': MINIMAL, 'other.yaml': MINIMAL, '.env': 'COMPOSE_FILE=other.yaml', 'sub/keep': '' }, { from: 'sub' }))
+        .files,
+    ).toEqual(['compose.yaml']);
   });
 
   test('--project-directory', async () => {
-    expect(await find({ 'shop/compose.yaml': MINIMAL }, { projectDirectory: 'shop' })).toMatchObject({ files: ['shop/compose.yaml'], workingDir: 'shop', name: 'shop' });
-    expect(await find({ 'shop/keep': '', 'x/a.yml': MINIMAL }, { projectDirectory: 'shop', files: ['x/a.yml'] })).toMatchObject({ files: ['x/a.yml'], workingDir: 'shop', name: 'shop' });
+    expect(await find({ 'shop/compose.yaml': MINIMAL }, { projectDirectory: 'shop' })).toMatchObject({
+      files: ['shop/compose.yaml'],
+      workingDir: 'shop',
+      name: 'shop',
+    });
+    expect(await find({ 'shop/keep': '', 'x/a.yml': MINIMAL }, { projectDirectory: 'shop', files: ['x/a.yml'] })).toMatchObject({
+      files: ['x/a.yml'],
+      workingDir: 'shop',
+      name: 'shop',
+    });
   });
 });
 
@@ -81,7 +112,20 @@ describe('which name', () => {
     ['name: of a variable', 'name: $APP\n', 'fromenv'],
     ['name: with a default', 'name: ${OTHER:-shop}-x\n', 'shop-x'],
     ['a name of something else', 'services: {x: {image: a}}\nnetworks:\n  back:\n    name: shop\n', 'here'],
-  ])('%s', async (_, head, expected) => expect((await find({ 'here/compose.yaml': `${head}${MINIMAL.replace('services', head.includes('services') ? 'x-s' : 'services')}`, 'here/.env': 'APP=fromenv' }, { from: 'here' })).name).toBe(expected));
+    ['name in a file of JSON', '{"name": "shop", "services": {"x": {"image": "a"}}}', 'shop'],
+  ])('%s', async (_, head, expected) =>
+    expect(
+      (
+        await find(
+          {
+            'here/compose.yaml': `${head}${MINIMAL.replace('services', head.includes('services') ? 'x-s' : 'services')}`,
+            'here/.env': 'APP=fromenv',
+          },
+          { from: 'here' },
+        )
+      ).name,
+    ).toBe(expected),
+  );
 
   test('the last file that has one', async () => {
     expect((await find({ 'compose.yaml': `name: one\n${MINIMAL}`, 'compose.override.yaml': `name: two\n${MINIMAL}` })).name).toBe('two');
@@ -97,14 +141,19 @@ describe('which name', () => {
   test('the .env where one stands beats that of the project, and both go to Compose', async () => {
     const files = { 'compose.yaml': MINIMAL, '.env': 'COMPOSE_PROJECT_NAME=top', 'sub/.env': 'COMPOSE_PROJECT_NAME=sub' };
     expect(await find(files, { from: 'sub' })).toMatchObject({ name: 'sub', envFiles: ['.env', 'sub/.env'] });
-    expect(await find({ 'compose.yaml': MINIMAL, '.env': 'COMPOSE_PROJECT_NAME=top', 'sub/keep': '' }, { from: 'sub' })).toMatchObject({ name: 'top', envFiles: [] });
+    expect(await find({ 'compose.yaml': MINIMAL, '.env': 'COMPOSE_PROJECT_NAME=top', 'sub/keep': '' }, { from: 'sub' })).toMatchObject({
+      name: 'top',
+      envFiles: [],
+    });
   });
 
   test.each([
     ['--env-file', { envFiles: ['x.env'] }],
     ['COMPOSE_ENV_FILES', { env: { COMPOSE_ENV_FILES: 'x.env' } }],
   ])('%s takes the place of .env', async (_, options) => {
-    expect(await find({ 'compose.yaml': MINIMAL, '.env': 'COMPOSE_PROJECT_NAME=no', 'x.env': 'COMPOSE_PROJECT_NAME=yes' }, options)).toMatchObject({ name: 'yes', envFiles: ['x.env'] });
+    expect(
+      await find({ 'compose.yaml': MINIMAL, '.env': 'COMPOSE_PROJECT_NAME=no', 'x.env': 'COMPOSE_PROJECT_NAME=yes' }, options),
+    ).toMatchObject({ name: 'yes', envFiles: ['x.env'] });
   });
 
   test('a running project needs no files', async () => {
@@ -123,7 +172,12 @@ test.each([
 
 describe('what is wrong is one line', () => {
   test.each([
-    ['no project', { keep: '' }, {}, /^no compose file in .* or any folder above it: go to a project's folder, name a file with -f, or a running project with -p$/],
+    [
+      'no project',
+      { keep: '' },
+      {},
+      /^no compose file in .* or any folder above it: go to a project's folder, name a file with -f, or a running project with -p$/,
+    ],
     ['a file that is not there', { keep: '' }, { files: ['nope.yml'] }, /nope\.yml: there is no such file$/],
     ['a folder', { 'x/keep': '' }, { files: ['x'] }, /x: it is a folder$/],
     ['a file of COMPOSE_FILE', { keep: '' }, { env: { COMPOSE_FILE: 'gone.yml' } }, /gone\.yml: there is no such file$/],
@@ -134,9 +188,34 @@ describe('what is wrong is one line', () => {
 });
 
 test('.env is read as Compose reads it', async () => {
-  const text = ['A=1', 'export B=two words', "C='single $x # no comment'", 'D="double"  # comment', 'E=ab #cd', 'F=ab#cd', '# G=no', 'H=', '  I = spaced ', 'J: yaml', 'K=a=b', 'L=win\r'].join('\n');
+  const text = [
+    'A=1',
+    'export B=two words',
+    "C='single $x # no comment'",
+    'D="double"  # comment',
+    'E=ab #cd',
+    'F=ab#cd',
+    '# G=no',
+    'H=',
+    '  I = spaced ',
+    'J: yaml',
+    'K=a=b',
+    'L=win\r',
+  ].join('\n');
   const folder = folderOf({ '.env': text, 'more.env': 'A=2\n' });
-  expect(await readDotEnv([`${folder}/.env`, `${folder}/more.env`, `${folder}/gone.env`])).toEqual({ A: '2', B: 'two words', C: 'single $x # no comment', D: 'double', E: 'ab', F: 'ab#cd', H: '', I: 'spaced', J: 'yaml', K: 'a=b', L: 'win' });
+  expect(await readDotEnv([`${folder}/.env`, `${folder}/more.env`, `${folder}/gone.env`])).toEqual({
+    A: '2',
+    B: 'two words',
+    C: 'single $x # no comment',
+    D: 'double',
+    E: 'ab',
+    F: 'ab#cd',
+    H: '',
+    I: 'spaced',
+    J: 'yaml',
+    K: 'a=b',
+    L: 'win',
+  });
 });
 
 describe('interpolation', () => {

@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { duration, specFromConfig, type ConfigModel, type ConfigService } from '../../src/gather/compose-model.ts';
 import { createVault } from '../../src/gather/vault.ts';
 
-const MODEL: ConfigModel = { networks: { default: { name: 'shop_default' }, back: { name: 'shared' } }, volumes: { data: { name: 'shop_data' } } };
+const MODEL: ConfigModel = {
+  networks: { default: { name: 'shop_default' }, back: { name: 'shared' } },
+  volumes: { data: { name: 'shop_data' } },
+};
 const spec = (service: ConfigService, profiles: string[] = []) => specFromConfig('api', service, MODEL, profiles, createVault());
 
 test('a service as `docker compose config --format json` writes it', () => {
@@ -11,8 +14,16 @@ test('a service as `docker compose config --format json` writes it', () => {
     command: null,
     entrypoint: null,
     environment: { POSTGRES_USER: 'shop', POSTGRES_PASSWORD: 'hunter2', PORT: 5432, DEBUG: true, FROM_SHELL: null },
-    ports: [{ target: 5432, published: '5433', protocol: 'tcp', host_ip: '127.0.0.1' }, { target: 53, protocol: 'udp' }],
-    volumes: [{ type: 'volume', source: 'data', target: '/var/lib/postgresql' }, { type: 'bind', source: '/src/x', target: '/x', read_only: true }, { type: 'volume', target: '/anon' }, { type: 'npipe', source: 'x', target: 'y' }],
+    ports: [
+      { target: 5432, published: '5433', protocol: 'tcp', host_ip: '127.0.0.1' },
+      { target: 53, protocol: 'udp' },
+    ],
+    volumes: [
+      { type: 'volume', source: 'data', target: '/var/lib/postgresql' },
+      { type: 'bind', source: '/src/x', target: '/x', read_only: true },
+      { type: 'volume', target: '/anon' },
+      { type: 'npipe', source: 'x', target: 'y' },
+    ],
     networks: { default: null, back: {} },
     depends_on: { redis: { condition: 'service_healthy' }, mail: {} },
     healthcheck: { test: ['CMD-SHELL', 'pg_isready'], interval: '2s', timeout: '1m30s', retries: 5, start_period: '500ms' },
@@ -49,7 +60,18 @@ test('a service as `docker compose config --format json` writes it', () => {
 });
 
 test('the shortest service', () => {
-  expect(spec({})).toMatchObject({ image: null, build: null, command: null, environment: {}, ports: [], mounts: [], networks: [], healthcheck: null, active: true, replicas: 1 });
+  expect(spec({})).toMatchObject({
+    image: null,
+    build: null,
+    command: null,
+    environment: {},
+    ports: [],
+    mounts: [],
+    networks: [],
+    healthcheck: null,
+    active: true,
+    replicas: 1,
+  });
 });
 
 describe('profiles', () => {
@@ -70,15 +92,19 @@ test.each([
   [{}, 1],
 ])('replicas of %j are %s', (service, replicas) => expect(spec(service).replicas).toBe(replicas));
 
-test.each([
-  [undefined],
-  [{ disable: true, test: ['CMD', 'x'] }],
-  [{ test: ['NONE'] }],
-  [{ interval: '1s' }],
-])('healthcheck %j is none', (healthcheck) => expect(spec(healthcheck ? { healthcheck } : {}).healthcheck).toBeNull());
+test.each([[undefined], [{ disable: true, test: ['CMD', 'x'] }], [{ test: ['NONE'] }], [{ interval: '1s' }]])(
+  'healthcheck %j is none',
+  (healthcheck) => expect(spec(healthcheck ? { healthcheck } : {}).healthcheck).toBeNull(),
+);
 
 test('a healthcheck in one line is for the shell; what is left out is default', () => {
-  expect(spec({ healthcheck: { test: 'curl -f http://localhost' } }).healthcheck).toEqual({ test: ['CMD-SHELL', 'curl -f http://localhost'], intervalMs: 30_000, timeoutMs: 30_000, retries: 3, startPeriodMs: 0 });
+  expect(spec({ healthcheck: { test: 'curl -f http://localhost' } }).healthcheck).toEqual({
+    test: ['CMD-SHELL', 'curl -f http://localhost'],
+    intervalMs: 30_000,
+    timeoutMs: 30_000,
+    retries: 3,
+    startPeriodMs: 0,
+  });
 });
 
 test('builds', () => {
@@ -87,7 +113,12 @@ test('builds', () => {
 });
 
 test('secrets stand neither in the environment nor in commands', () => {
-  const found = spec({ command: ['redis-server', '--requirepass', 'hunter2'], entrypoint: 'sh -c "PGPASSWORD=hunter2 x"', environment: { DATABASE_URL: 'postgres://u:hunter2@db/x' }, healthcheck: { test: ['CMD', 'redis-cli', '-a', 'hunter2', 'ping'] } });
+  const found = spec({
+    command: ['redis-server', '--requirepass', 'hunter2'],
+    entrypoint: 'sh -c "PGPASSWORD=hunter2 x"',
+    environment: { DATABASE_URL: 'postgres://u:hunter2@db/x' },
+    healthcheck: { test: ['CMD', 'redis-cli', '-a', 'hunter2', 'ping'] },
+  });
   expect(JSON.stringify({ ...found, healthcheck: null })).not.toContain('hunter2');
   expect(JSON.stringify(found.healthcheck)).not.toContain('hunter2');
 });

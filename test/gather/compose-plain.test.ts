@@ -78,7 +78,11 @@ networks: {back: {name: shared}}
 describe('variables', () => {
   test('of the shell, then of .env; anchors; a literal dollar', async () => {
     const { services, unsetVariables, blanks } = await read(
-      { 'compose.yaml': 'x-e: &e {A: $A}\nservices:\n  web:\n    image: x:${TAG:-1}\n    environment: {<<: *e, B: "${B}", C: $$C, D: "${GONE}"}\n', '.env': 'A=env\nB=env\n' },
+      {
+        'compose.yaml':
+          'x-e: &e {A: $A}\nservices:\n  web:\n    image: x:${TAG:-1}\n    environment: {<<: *e, B: "${B}", C: $$C, D: "${GONE}"}\n',
+        '.env': 'A=env\nB=env\n',
+      },
       { A: 'shell' },
     );
     expect(services![0]).toMatchObject({ image: 'x:1', environment: { A: 'shell', B: 'env', C: '$C', D: '' } });
@@ -89,7 +93,13 @@ describe('variables', () => {
   test('a required one that is missing', async () => {
     expect(await read({ 'compose.yaml': 'services:\n  web:\n    environment:\n      A: ${NEEDED:?set it}\n' })).toMatchObject({
       services: null,
-      error: { kind: 'required-variable', variable: 'NEEDED', file: 'compose.yaml', line: 4, message: 'required variable NEEDED is missing a value: set it' },
+      error: {
+        kind: 'required-variable',
+        variable: 'NEEDED',
+        file: 'compose.yaml',
+        line: 4,
+        message: 'required variable NEEDED is missing a value: set it',
+      },
     });
   });
 
@@ -99,26 +109,44 @@ describe('variables', () => {
   });
 
   test('an env file that is missing', async () => {
-    expect((await read({ 'compose.yaml': 'services:\n  web:\n    env_file: gone.env\n' })).error).toMatchObject({ kind: 'env-file-missing', message: 'env file gone.env not found' });
+    expect((await read({ 'compose.yaml': 'services:\n  web:\n    env_file: gone.env\n' })).error).toMatchObject({
+      kind: 'env-file-missing',
+      message: 'env file gone.env not found',
+    });
   });
 });
 
 describe('several files', () => {
-  const merged = async (base: string, over: string) => (await read({ 'a.yaml': `services:\n  web: ${base}\n`, 'b.yaml': `services:\n  web: ${over}\n` })).services![0]!;
+  const merged = async (base: string, over: string) =>
+    (await read({ 'a.yaml': `services:\n  web: ${base}\n`, 'b.yaml': `services:\n  web: ${over}\n` })).services![0]!;
   test('commands are replaced', async () => expect((await merged('{command: [a, b]}', '{command: [c]}')).command).toEqual(['c']));
-  test('environments are joined, whatever their form', async () => expect((await merged('{environment: [A=1, B=1]}', '{environment: {B: 2}}')).environment).toEqual({ A: '1', B: '2' }));
-  test('ports are added', async () => expect((await merged('{ports: ["1:1"]}', '{ports: ["2:2"]}')).ports.map((each) => each.hostPort)).toEqual([1, 2]));
-  test('mounts of one target are replaced', async () => expect((await merged('{volumes: ["./a:/x", "./b:/y"]}', '{volumes: ["./c:/x"]}')).mounts.map((each) => each.source)).toEqual(['/DIR/c', '/DIR/b']));
-  test('dependencies are joined, whatever their form', async () => expect((await merged('{depends_on: [a]}', '{depends_on: {b: {condition: service_healthy}}}')).dependsOn).toEqual({ a: 'service_started', b: 'service_healthy' }));
+  test('environments are joined, whatever their form', async () =>
+    expect((await merged('{environment: [A=1, B=1]}', '{environment: {B: 2}}')).environment).toEqual({ A: '1', B: '2' }));
+  test('ports are added', async () =>
+    expect((await merged('{ports: ["1:1"]}', '{ports: ["2:2"]}')).ports.map((each) => each.hostPort)).toEqual([1, 2]));
+  test('mounts of one target are replaced', async () =>
+    expect((await merged('{volumes: ["./a:/x", "./b:/y"]}', '{volumes: ["./c:/x"]}')).mounts.map((each) => each.source)).toEqual([
+      '/DIR/c',
+      '/DIR/b',
+    ]));
+  test('dependencies are joined, whatever their form', async () =>
+    expect((await merged('{depends_on: [a]}', '{depends_on: {b: {condition: service_healthy}}}')).dependsOn).toEqual({
+      a: 'service_started',
+      b: 'service_healthy',
+    }));
   test('an image is replaced', async () => expect((await merged('{image: a}', '{image: b}')).image).toBe('b'));
 });
 
 test('profiles', async () => {
-  expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}, b: {}}' }, {}, [])).services!.map((each) => each.active)).toEqual([false, true]);
+  expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}, b: {}}' }, {}, [])).services!.map((each) => each.active)).toEqual([
+    false,
+    true,
+  ]);
   expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}}' }, {}, ['dev'])).services![0]!.active).toBe(true);
 });
 
-test('host network', async () => expect(await service('services: {a: {network_mode: host}}')).toMatchObject({ networkMode: 'host', networks: [] }));
+test('host network', async () =>
+  expect(await service('services: {a: {network_mode: host}}')).toMatchObject({ networkMode: 'host', networks: [] }));
 
 test.each([
   ['a tab', 'services:\n\ta: 1\n', { kind: 'syntax', line: 2 }],
@@ -132,8 +160,17 @@ test.each([
 test.each([
   ['a service that is nothing', 'services: {a: }'],
   ['services that are a word', 'services: x'],
-  ['ports that are a word', 'services: {a: {ports: x, volumes: 1, environment: 7, depends_on: y, networks: z, profiles: w, command: 1, build: 3}}'],
-  ['a bomb of aliases', `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefg'.split('').map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdef'[index]}`).join(',')}]`).join('\n')}\n`],
+  [
+    'ports that are a word',
+    'services: {a: {ports: x, volumes: 1, environment: 7, depends_on: y, networks: z, profiles: w, command: 1, build: 3}}',
+  ],
+  [
+    'a bomb of aliases',
+    `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefg'
+      .split('')
+      .map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdef'[index]}`).join(',')}]`)
+      .join('\n')}\n`,
+  ],
 ])('%s is no crash', async (_, yaml) => {
   const found = await read({ 'compose.yaml': yaml });
   expect(found.services !== null || found.error !== null).toBe(true);

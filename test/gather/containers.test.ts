@@ -7,20 +7,44 @@ import { json, smallEngine } from './small-engine.ts';
 type Raw = Record<string, unknown> & { Id: string };
 
 /** As `GET /containers/{id}/json` answers, cut to what is read, with what a case is about put over it. */
-const raw = (service: string, parts: { Id?: string; State?: object; Config?: { Labels?: object } & Record<string, unknown>; HostConfig?: object; NetworkSettings?: object } & Record<string, unknown> = {}): Raw => ({
+const raw = (
+  service: string,
+  parts: {
+    Id?: string;
+    State?: object;
+    Config?: { Labels?: object } & Record<string, unknown>;
+    HostConfig?: object;
+    NetworkSettings?: object;
+  } & Record<string, unknown> = {},
+): Raw => ({
   Id: `id-${service}`,
   Name: `/shop-${service}-1`,
   Created: '2026-11-23T06:00:00Z',
   Image: `sha256:${service}`,
   ...parts,
-  State: { Status: 'running', ExitCode: 0, Error: '', OOMKilled: false, StartedAt: '2026-11-23T06:50:00Z', FinishedAt: '0001-01-01T00:00:00Z', Pid: 7, ...parts.State },
+  State: {
+    Status: 'running',
+    ExitCode: 0,
+    Error: '',
+    OOMKilled: false,
+    StartedAt: '2026-11-23T06:50:00Z',
+    FinishedAt: '0001-01-01T00:00:00Z',
+    Pid: 7,
+    ...parts.State,
+  },
   Config: {
     Image: `${service}:latest`,
     Env: null,
     Cmd: null,
     Entrypoint: null,
     ...parts.Config,
-    Labels: { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': service, 'com.docker.compose.container-number': '1', 'com.docker.compose.oneoff': 'False', ...parts.Config?.Labels },
+    Labels: {
+      'com.docker.compose.project': 'shop',
+      'com.docker.compose.service': service,
+      'com.docker.compose.container-number': '1',
+      'com.docker.compose.oneoff': 'False',
+      ...parts.Config?.Labels,
+    },
   },
   HostConfig: { NetworkMode: 'shop_default', RestartPolicy: { Name: 'no' }, ...parts.HostConfig },
   NetworkSettings: { Ports: {}, Networks: {}, ...parts.NetworkSettings },
@@ -29,7 +53,8 @@ const raw = (service: string, parts: { Id?: string; State?: object; Config?: { L
 const gather = async (containers: Raw[], gone: string[] = []): Promise<Container[]> => {
   const { client } = await smallEngine({
     answer: (request, response) => {
-      if (request.url!.startsWith('/containers/json')) return json([...containers.map(({ Id }) => ({ Id })), ...gone.map((Id) => ({ Id }))])(request, response);
+      if (request.url!.startsWith('/containers/json'))
+        return json([...containers.map(({ Id }) => ({ Id })), ...gone.map((Id) => ({ Id }))])(request, response);
       const found = containers.find(({ Id }) => request.url!.startsWith(`/containers/${Id}/json`));
       return (found ? json(found) : json({ message: 'No such container' }, 404))(request, response);
     },
@@ -45,13 +70,17 @@ test('asks for the containers of the project, also those that do not run', async
 });
 
 test('sorted by service and replica; one that vanishes meanwhile is left out', async () => {
-  const replica = (number: number) => raw('web', { Id: `web${number}`, Config: { Labels: { 'com.docker.compose.container-number': String(number) } } });
+  const replica = (number: number) =>
+    raw('web', { Id: `web${number}`, Config: { Labels: { 'com.docker.compose.container-number': String(number) } } });
   const found = await gather([replica(10), raw('api'), replica(2)], ['vanished']);
   expect(found.map((each) => `${each.service} ${each.number}`)).toEqual(['api 1', 'web 2', 'web 10']);
 });
 
 test('an engine that fails is an error, not an empty stack', async () => {
-  const { client } = await smallEngine({ answer: (request, response) => (request.url!.startsWith('/containers/json') ? json([{ Id: 'a' }]) : json({ message: 'boom' }, 500))(request, response) });
+  const { client } = await smallEngine({
+    answer: (request, response) =>
+      (request.url!.startsWith('/containers/json') ? json([{ Id: 'a' }]) : json({ message: 'boom' }, 500))(request, response),
+  });
   await expect(gatherContainers(client, 'shop', createVault(), AbortSignal.timeout(5_000))).rejects.toThrow('boom');
 });
 
@@ -76,7 +105,14 @@ test('the plain fields', async () => {
           'com.docker.compose.version': '2.40.3',
         },
       },
-      HostConfig: { RestartPolicy: { Name: 'unless-stopped' }, Memory: 1024, ShmSize: 64, ReadonlyRootfs: true, LogConfig: { Type: 'none' }, ExtraHosts: ['a:1.2.3.4'] },
+      HostConfig: {
+        RestartPolicy: { Name: 'unless-stopped' },
+        Memory: 1024,
+        ShmSize: 64,
+        ReadonlyRootfs: true,
+        LogConfig: { Type: 'none' },
+        ExtraHosts: ['a:1.2.3.4'],
+      },
       Mounts: [
         { Type: 'bind', Source: '/src', Destination: '/app', RW: false },
         { Type: 'volume', Name: 'shop_data', Source: '/var/lib/docker/volumes/shop_data/_data', Destination: '/data', RW: true },
@@ -118,32 +154,67 @@ test('the plain fields', async () => {
 
 describe('state', () => {
   test('of a run that goes on: the year 1 is never', async () => {
-    expect((await one({})).state).toMatchObject({ status: 'running', exitCode: 0, error: '', oomKilled: false, startedAt: '2026-11-23T06:50:00Z', finishedAt: null, restartCount: 0, pid: 7 });
+    expect((await one({})).state).toMatchObject({
+      status: 'running',
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: '2026-11-23T06:50:00Z',
+      finishedAt: null,
+      restartCount: 0,
+      pid: 7,
+    });
   });
   test('of a start that failed', async () => {
-    const { state } = await one({ State: { Status: 'created', ExitCode: 128, Error: 'port is already allocated', StartedAt: '0001-01-01T00:00:00Z', Pid: 0 } });
+    const { state } = await one({
+      State: { Status: 'created', ExitCode: 128, Error: 'port is already allocated', StartedAt: '0001-01-01T00:00:00Z', Pid: 0 },
+    });
     expect(state).toMatchObject({ status: 'created', exitCode: 128, error: 'port is already allocated', startedAt: null, pid: 0 });
   });
 });
 
 describe('health', () => {
-  const check = { Test: ['CMD-SHELL', 'curl -f http://localhost'], Interval: 2_000_000_000, Timeout: 0, Retries: 0, StartPeriod: 500_000_000 };
+  const check = {
+    Test: ['CMD-SHELL', 'curl -f http://localhost'],
+    Interval: 2_000_000_000,
+    Timeout: 0,
+    Retries: 0,
+    StartPeriod: 500_000_000,
+  };
   test('none', async () => {
     for (const State of [{}, { Health: { Status: 'none' } }]) expect((await one({ State })).health).toBeNull();
-    for (const Healthcheck of [undefined, null, { Test: ['NONE'] }, { Test: [] }]) expect((await one({ Config: { Healthcheck } })).healthcheck).toBeNull();
+    for (const Healthcheck of [undefined, null, { Test: ['NONE'] }, { Test: [] }])
+      expect((await one({ Config: { Healthcheck } })).healthcheck).toBeNull();
   });
   test('with its probes; Docker leaves out what is default, and counts in nanoseconds', async () => {
-    const found = await one({ State: { Health: { Status: 'unhealthy', FailingStreak: 3, Log: [{ ExitCode: -1, Output: 'x', Start: 's', End: 'e' }] } }, Config: { Healthcheck: check } });
+    const found = await one({
+      State: { Health: { Status: 'unhealthy', FailingStreak: 3, Log: [{ ExitCode: -1, Output: 'x', Start: 's', End: 'e' }] } },
+      Config: { Healthcheck: check },
+    });
     expect(found.health).toEqual({ status: 'unhealthy', failingStreak: 3, log: [{ exitCode: -1, output: 'x', start: 's', end: 'e' }] });
     expect(found.healthcheck).toEqual({ test: check.Test, intervalMs: 2_000, timeoutMs: 30_000, retries: 3, startPeriodMs: 500 });
   });
-  test('before the first probe', async () => expect((await one({ State: { Health: { Status: 'starting', Log: null } } })).health).toEqual({ status: 'starting', failingStreak: 0, log: [] }));
+  test('before the first probe', async () =>
+    expect((await one({ State: { Health: { Status: 'starting', Log: null } } })).health).toEqual({
+      status: 'starting',
+      failingStreak: 0,
+      log: [],
+    }));
 });
 
 describe('ports', () => {
   test('bound and asked for; one mapping on every interface is one', async () => {
     const found = await one({
-      NetworkSettings: { Ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8000' }, { HostIp: '::', HostPort: '8000' }], '53/udp': [{ HostIp: '::', HostPort: '53' }], '443/tcp': null } },
+      NetworkSettings: {
+        Ports: {
+          '80/tcp': [
+            { HostIp: '0.0.0.0', HostPort: '8000' },
+            { HostIp: '::', HostPort: '8000' },
+          ],
+          '53/udp': [{ HostIp: '::', HostPort: '53' }],
+          '443/tcp': null,
+        },
+      },
       HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8000' }], '81/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } },
     });
     expect(found.ports).toEqual([
@@ -155,14 +226,21 @@ describe('ports', () => {
       { containerPort: 81, protocol: 'tcp', hostIp: '127.0.0.1', hostPort: 0 },
     ]);
   });
-  test('none', async () => expect((await one({ NetworkSettings: { Ports: null, Networks: null }, HostConfig: { PortBindings: null } })).ports).toEqual([]));
+  test('none', async () =>
+    expect((await one({ NetworkSettings: { Ports: null, Networks: null }, HostConfig: { PortBindings: null } })).ports).toEqual([]));
 });
 
 test('networks: every name once; IPv6 where there is no IPv4', async () => {
   const { networks } = await one({
     NetworkSettings: {
       Networks: {
-        shop_default: { NetworkID: 'n1', IPAddress: '172.18.0.2', Gateway: '172.18.0.1', Aliases: ['api', 'shop-api-1'], DNSNames: ['shop-api-1', 'api', 'abc'] },
+        shop_default: {
+          NetworkID: 'n1',
+          IPAddress: '172.18.0.2',
+          Gateway: '172.18.0.1',
+          Aliases: ['api', 'shop-api-1'],
+          DNSNames: ['shop-api-1', 'api', 'abc'],
+        },
         six: { NetworkID: 'n2', IPAddress: '', GlobalIPv6Address: 'fd00::2', Aliases: null, DNSNames: null },
         detached: {},
       },
@@ -178,7 +256,17 @@ test('networks: every name once; IPv6 where there is no IPv4', async () => {
 describe('secrets', () => {
   test('stand nowhere, also where only another container tells that they are one', async () => {
     const found = await gather([
-      raw('cache', { Config: { Cmd: ['redis-server', '/etc/redis.conf', 'sw0rdfish'], Healthcheck: { Test: ['CMD-SHELL', 'redis-cli -a sw0rdfish ping'] } }, State: { Status: 'exited', Error: 'bad argument sw0rdfish', Health: { Status: 'unhealthy', Log: [{ ExitCode: 1, Output: `${'x'.repeat(1_995)}sw0rdfish`, Start: '', End: '' }] } } }),
+      raw('cache', {
+        Config: {
+          Cmd: ['redis-server', '/etc/redis.conf', 'sw0rdfish'],
+          Healthcheck: { Test: ['CMD-SHELL', 'redis-cli -a sw0rdfish ping'] },
+        },
+        State: {
+          Status: 'exited',
+          Error: 'bad argument sw0rdfish',
+          Health: { Status: 'unhealthy', Log: [{ ExitCode: 1, Output: `${'x'.repeat(1_995)}sw0rdfish`, Start: '', End: '' }] },
+        },
+      }),
       raw('worker', { Config: { Env: ['REDIS_URL=redis://:sw0rdfish@cache:6379/0'] } }),
     ]);
     expect(JSON.stringify(found)).not.toMatch(/sw0r/);
@@ -186,18 +274,39 @@ describe('secrets', () => {
   });
 
   test('equal ones have equal marks', async () => {
-    const [api, db] = await gather([raw('api', { Config: { Env: ['DATABASE_URL=postgres://shop:sw0rdfish@db/shop'] } }), raw('db', { Config: { Env: ['POSTGRES_PASSWORD=sw0rdfish'] } })]);
+    const [api, db] = await gather([
+      raw('api', { Config: { Env: ['DATABASE_URL=postgres://shop:sw0rdfish@db/shop'] } }),
+      raw('db', { Config: { Env: ['POSTGRES_PASSWORD=sw0rdfish'] } }),
+    ]);
     expect(api!.env['DATABASE_URL']).toBe(`postgres://shop:${db!.env['POSTGRES_PASSWORD']}@db/shop`);
   });
 
   test('a password that is also the name of the service, the user or the database leaves prose readable', async () => {
-    const [found] = await gather([raw('orders', { Config: { Env: ['POSTGRES_PASSWORD=orders', 'POSTGRES_USER=ledger', 'X_PASSWORD=ledger', 'REDIS_URL=redis://cachehost/0', 'Y_PASSWORD=cachehost'] }, State: { Error: 'orders: ledger at cachehost failed' } })]);
+    const [found] = await gather([
+      raw('orders', {
+        Config: {
+          Env: [
+            'POSTGRES_PASSWORD=orders',
+            'POSTGRES_USER=ledger',
+            'X_PASSWORD=ledger',
+            'REDIS_URL=redis://cachehost/0',
+            'Y_PASSWORD=cachehost',
+          ],
+        },
+        State: { Error: 'orders: ledger at cachehost failed' },
+      }),
+    ]);
     expect(found!.state.error).toBe('orders: ledger at cachehost failed');
     expect(found!.env['POSTGRES_PASSWORD']).toMatch(/^‹secret:/);
   });
 });
 
 test('a container with no labels of a service, of a run by hand, with odd fields', async () => {
-  const found = await one({ Config: { Labels: { 'com.docker.compose.service': undefined, 'com.docker.compose.oneoff': 'True', 'com.docker.compose.container-number': 'x' } }, Mounts: null });
+  const found = await one({
+    Config: {
+      Labels: { 'com.docker.compose.service': undefined, 'com.docker.compose.oneoff': 'True', 'com.docker.compose.container-number': 'x' },
+    },
+    Mounts: null,
+  });
   expect(found).toMatchObject({ service: 'shop-api-1', oneOff: true, number: 1, mounts: [] });
 });

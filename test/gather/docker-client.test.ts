@@ -40,7 +40,10 @@ describe('get', () => {
 
   test('so has one of a stream', async () => {
     const { client } = await smallEngine({ answer: json({ message: 'configured logging driver does not support reading' }, 500) });
-    expect(await failure(client.logs('x', { tty: false }))).toMatchObject({ status: 500, message: 'configured logging driver does not support reading' });
+    expect(await failure(client.logs('x', { tty: false }))).toMatchObject({
+      status: 500,
+      message: 'configured logging driver does not support reading',
+    });
   });
 
   test.each([
@@ -54,7 +57,11 @@ describe('get', () => {
 
   test('an engine that never answers costs its limit', async () => {
     const { client } = await smallEngine({ answer: () => {} });
-    expect(await failure(client.get('/info', {}, soon()))).toMatchObject({ status: null, code: 'ETIMEDOUT', message: 'the engine did not answer in time' });
+    expect(await failure(client.get('/info', {}, soon()))).toMatchObject({
+      status: null,
+      code: 'ETIMEDOUT',
+      message: 'the engine did not answer in time',
+    });
   });
 
   test('one that stops in the middle of an answer too', async () => {
@@ -63,7 +70,13 @@ describe('get', () => {
   });
 
   test('one that hangs up in the middle of an answer', async () => {
-    const { client } = await smallEngine({ answer: (_, response) => (response.writeHead(200, { 'content-length': '100' }), response.write('['), setTimeout(() => response.destroy(), 20)) });
+    const { client } = await smallEngine({
+      answer: (_, response) => (
+        response.writeHead(200, { 'content-length': '100' }),
+        response.write('['),
+        setTimeout(() => response.destroy(), 20)
+      ),
+    });
     await failure(client.get('/info', {}, soon(2_000)));
   });
 
@@ -100,7 +113,9 @@ describe('get', () => {
 });
 
 test('ping tells versions by headers, and reads no body', async () => {
-  const { client } = await smallEngine({ answer: (_, response) => response.writeHead(200, { 'api-version': '1.51', server: 'Docker/28.5.2 (linux)' }).end('OK') });
+  const { client } = await smallEngine({
+    answer: (_, response) => response.writeHead(200, { 'api-version': '1.51', server: 'Docker/28.5.2 (linux)' }).end('OK'),
+  });
   expect(await client.ping()).toEqual({ server: 'Docker/28.5.2 (linux)', apiVersion: '1.51' });
   const other = await smallEngine({ answer: (_, response) => response.writeHead(200).end('OK') });
   expect(await other.client.ping()).toEqual({ server: null, apiVersion: null });
@@ -145,7 +160,10 @@ describe('logs', () => {
       response.write(`${line(1, 'plain')}${line(2, 'text').trimEnd()}`);
       response.end();
     });
-    expect((await client.logs('x', { tty: true })).map((each) => [each.stream, each.text])).toEqual([['stdout', 'plain'], ['stdout', 'text']]);
+    expect((await client.logs('x', { tty: true })).map((each) => [each.stream, each.text])).toEqual([
+      ['stdout', 'plain'],
+      ['stdout', 'text'],
+    ]);
   });
 
   test('lines without a time keep their place', async () => {
@@ -199,7 +217,10 @@ describe('logs', () => {
 
 describe('exec', () => {
   /** The two requests and the question for the exit code. */
-  const running = (output: (response: { write(chunk: Buffer): unknown; end(): unknown }) => void, code: number | null = 0): Promise<SmallEngine> =>
+  const running = (
+    output: (response: { write(chunk: Buffer): unknown; end(): unknown }) => void,
+    code: number | null = 0,
+  ): Promise<SmallEngine> =>
     smallEngine({
       answer: (request, response) => {
         if (request.url === '/containers/c/exec') return json({ Id: 'e' }, 201)(request, response);
@@ -254,7 +275,9 @@ describe('execStream', () => {
     smallEngine({
       answer: (request, response) => json({ Id: 'e' }, 201)(request, response),
       hijack: (request, socket) => {
-        socket.write('HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+        socket.write(
+          'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+        );
         hijack?.(request, socket);
       },
     });
@@ -356,7 +379,11 @@ describe('files', () => {
       ],
     });
     const files = await client.readTree('c', '/etc/nginx/');
-    expect(Object.fromEntries([...files!].map(([path, body]) => [path, body.toString()]))).toEqual({ '/etc/nginx/nginx.conf': 'n', '/etc/nginx/sites-available/x': 's', '/etc/nginx/sites-enabled/x': 's' });
+    expect(Object.fromEntries([...files!].map(([path, body]) => [path, body.toString()]))).toEqual({
+      '/etc/nginx/nginx.conf': 'n',
+      '/etc/nginx/sites-available/x': 's',
+      '/etc/nginx/sites-enabled/x': 's',
+    });
   });
 
   test('a path that is itself a link is followed, under its own name', async () => {

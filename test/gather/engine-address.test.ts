@@ -13,7 +13,10 @@ const config = (contexts: Record<string, { host: string; skip?: boolean; tls?: R
     ...(current !== undefined && { 'config.json': JSON.stringify({ currentContext: current }) }),
     ...Object.fromEntries(
       Object.entries(contexts).flatMap(([name, { host, skip = false, tls = {} }]) => [
-        [`contexts/meta/${id(name)}/meta.json`, JSON.stringify({ Name: name, Metadata: {}, Endpoints: { docker: { Host: host, SkipTLSVerify: skip } } })],
+        [
+          `contexts/meta/${id(name)}/meta.json`,
+          JSON.stringify({ Name: name, Metadata: {}, Endpoints: { docker: { Host: host, SkipTLSVerify: skip } } }),
+        ],
         ...Object.entries(tls).map(([file, text]) => [`contexts/tls/${id(name)}/docker/${file}`, text]),
       ]),
     ),
@@ -33,7 +36,18 @@ describe('addresses', () => {
     ['ssh://me@engine', { hostname: 'engine', socketPath: null, port: null }],
   ])('%s', (host, expected) => expect(addressOf(host, 'test', null)).toMatchObject({ host, source: 'test', ...expected }));
 
-  test.each(['unix://', 'unix:/var/run/docker.sock', '/var/run/docker.sock', 'ftp://engine', 'tcp://', 'tcp://engine:99999', 'fd://', ' ', 'a b', 'javascript:alert(1)'])('%j is none', (host) => {
+  test.each([
+    'unix://',
+    'unix:/var/run/docker.sock',
+    '/var/run/docker.sock',
+    'ftp://engine',
+    'tcp://',
+    'tcp://engine:99999',
+    'fd://',
+    ' ',
+    'a b',
+    'javascript:alert(1)',
+  ])('%j is none', (host) => {
     expect(() => addressOf(host, 'DOCKER_HOST', null)).toThrow(UsageError);
     expect(() => addressOf(host, 'DOCKER_HOST', null)).toThrow(/^DOCKER_HOST is "/);
   });
@@ -51,9 +65,23 @@ describe('which one', () => {
     ['the context in use', null, {}, 'colima', 'unix:///c.sock', 'context colima'],
     ['the context called default', null, {}, 'default', 'unix:///var/run/docker.sock', 'default socket'],
     ['DOCKER_CONTEXT beats it', null, { DOCKER_CONTEXT: 'remote' }, 'colima', 'tcp://10.0.0.5:2376', 'context remote'],
-    ['DOCKER_HOST beats both', null, { DOCKER_HOST: 'unix:///h.sock', DOCKER_CONTEXT: 'remote' }, 'colima', 'unix:///h.sock', 'DOCKER_HOST'],
+    [
+      'DOCKER_HOST beats both',
+      null,
+      { DOCKER_HOST: 'unix:///h.sock', DOCKER_CONTEXT: 'remote' },
+      'colima',
+      'unix:///h.sock',
+      'DOCKER_HOST',
+    ],
     ['an empty DOCKER_HOST is none', null, { DOCKER_HOST: '' }, 'colima', 'unix:///c.sock', 'context colima'],
-    ['--context beats all', 'colima', { DOCKER_HOST: 'unix:///h.sock', DOCKER_CONTEXT: 'remote' }, 'remote', 'unix:///c.sock', 'context colima'],
+    [
+      '--context beats all',
+      'colima',
+      { DOCKER_HOST: 'unix:///h.sock', DOCKER_CONTEXT: 'remote' },
+      'remote',
+      'unix:///c.sock',
+      'context colima',
+    ],
     ['--context default is what DOCKER_HOST says', 'default', { DOCKER_HOST: 'unix:///h.sock' }, 'colima', 'unix:///h.sock', 'DOCKER_HOST'],
     ['--context default', 'default', {}, 'colima', 'unix:///var/run/docker.sock', 'default socket'],
   ] as const)('%s', async (_, context, env, current, host, source) => {
@@ -61,12 +89,16 @@ describe('which one', () => {
   });
 
   test('a context that is not known is one line', async () => {
-    await expect(findEngine('gone', { DOCKER_CONFIG: config(contexts) })).rejects.toThrow(new UsageError('context "gone" is not known to docker: see `docker context ls`'));
+    await expect(findEngine('gone', { DOCKER_CONFIG: config(contexts) })).rejects.toThrow(
+      new UsageError('context "gone" is not known to docker: see `docker context ls`'),
+    );
     await expect(findEngine(null, { DOCKER_CONFIG: config(contexts), DOCKER_CONTEXT: 'gone' })).rejects.toThrow(UsageError);
   });
 
   test.each(['{', '[]', 'null', '""', '{"currentContext": 5}'])('a config.json of %s is no crash', async (text) => {
-    await findEngine(null, { DOCKER_CONFIG: folderOf({ 'config.json': text }) }).catch((error: unknown) => expect(error).toBeInstanceOf(UsageError));
+    await findEngine(null, { DOCKER_CONFIG: folderOf({ 'config.json': text }) }).catch((error: unknown) =>
+      expect(error).toBeInstanceOf(UsageError),
+    );
   });
 
   test('where the configuration lies', () => {
@@ -77,9 +109,16 @@ describe('which one', () => {
 
 describe('TLS', () => {
   test('of a context', async () => {
-    const folder = config({ remote: { host: 'tcp://10.0.0.5:2376', skip: true, tls: { 'ca.pem': 'CA', 'cert.pem': 'CERT', 'key.pem': 'KEY' } } });
+    const folder = config({
+      remote: { host: 'tcp://10.0.0.5:2376', skip: true, tls: { 'ca.pem': 'CA', 'cert.pem': 'CERT', 'key.pem': 'KEY' } },
+    });
     const { tls } = await findEngine('remote', { DOCKER_CONFIG: folder });
-    expect({ ...tls, ca: String(tls?.ca), cert: String(tls?.cert), key: String(tls?.key) }).toEqual({ verify: false, ca: 'CA', cert: 'CERT', key: 'KEY' });
+    expect({ ...tls, ca: String(tls?.ca), cert: String(tls?.cert), key: String(tls?.key) }).toEqual({
+      verify: false,
+      ca: 'CA',
+      cert: 'CERT',
+      key: 'KEY',
+    });
   });
 
   test.each([
@@ -98,7 +137,12 @@ describe('TLS', () => {
 });
 
 test('other engines: every context and the default socket, each once, but not the one in use', async () => {
-  const folder = config({ colima: { host: 'unix:///c.sock' }, again: { host: 'unix:///c.sock' }, broken: { host: 'nonsense://' }, used: { host: 'unix:///u.sock' } });
+  const folder = config({
+    colima: { host: 'unix:///c.sock' },
+    again: { host: 'unix:///c.sock' },
+    broken: { host: 'nonsense://' },
+    used: { host: 'unix:///u.sock' },
+  });
   const found = await otherEngines(addressOf('unix:///u.sock', 'context used', null), { DOCKER_CONFIG: folder });
   expect(found.map((each) => each.host).toSorted()).toEqual(['unix:///c.sock', 'unix:///var/run/docker.sock']);
   expect(await otherEngines(addressOf('unix:///var/run/docker.sock', 'default socket', null), { DOCKER_CONFIG: '/nowhere' })).toEqual([]);

@@ -63,8 +63,13 @@ describe('an engine', () => {
 });
 
 describe('no engine', () => {
-  test('no socket', async () => expect(await look('unix:///tmp/there-is-no-such.sock')).toMatchObject({ state: 'socket-missing', detail: expect.stringContaining('ENOENT') }));
-  test('a socket that nobody listens on', async () => expect((await look(`unix://${import.meta.filename}`)).state).toMatch(/refused|socket-missing/));
+  test('no socket', async () =>
+    expect(await look('unix:///tmp/there-is-no-such.sock')).toMatchObject({
+      state: 'socket-missing',
+      detail: expect.stringContaining('ENOENT'),
+    }));
+  test('a socket that nobody listens on', async () =>
+    expect((await look(`unix://${import.meta.filename}`)).state).toMatch(/refused|socket-missing/));
   test('a port that nobody listens on', async () => expect(await look('tcp://127.0.0.1:1')).toMatchObject({ state: 'refused' }));
   test('a name that nobody has', async () => expect((await look('tcp://there.is.no.such.invalid:2375')).state).toBe('unreachable'));
   test('TLS wanted, none given', async () => {
@@ -87,7 +92,8 @@ describe('no engine', () => {
     expect(await gatherEngine(client, address, AbortSignal.timeout(2_000))).toMatchObject({ state });
     client.close();
   });
-  test('ssh is not supported, and says so', async () => expect(await look('ssh://me@engine')).toMatchObject({ state: 'unreachable', detail: 'ssh:// engines are not supported yet' }));
+  test('ssh is not supported, and says so', async () =>
+    expect(await look('ssh://me@engine')).toMatchObject({ state: 'unreachable', detail: 'ssh:// engines are not supported yet' }));
 
   test.skipIf(process.getuid?.() === 0)('a socket that one may not open', async () => {
     const { host } = await smallEngine({ answer: json({}) });
@@ -99,12 +105,26 @@ describe('no engine', () => {
 describe('elsewhere', () => {
   /** `~/.docker` with these contexts, in folders named as docker names them. */
   const contexts = (hosts: Record<string, string>, folder = (name: string) => createHash('sha256').update(name).digest('hex')) =>
-    folderOf(Object.fromEntries(Object.entries(hosts).map(([name, host]) => [`contexts/meta/${folder(name)}/meta.json`, JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } })])));
+    folderOf(
+      Object.fromEntries(
+        Object.entries(hosts).map(([name, host]) => [
+          `contexts/meta/${folder(name)}/meta.json`,
+          JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }),
+        ]),
+      ),
+    );
   const here = addressOf('unix:///here.sock', 'DOCKER_HOST', null);
 
   test('another engine holds the containers of the project', async () => {
     const { host, requests } = await smallEngine({ answer: json([{}, {}, {}]) });
-    expect(await findElsewhere('shop', here, { DOCKER_CONFIG: contexts({ colima: host, gone: 'unix:///gone.sock', far: 'ssh://x' }) }, AbortSignal.timeout(3_000))).toEqual({ host, source: 'context colima', containers: 3 });
+    expect(
+      await findElsewhere(
+        'shop',
+        here,
+        { DOCKER_CONFIG: contexts({ colima: host, gone: 'unix:///gone.sock', far: 'ssh://x' }) },
+        AbortSignal.timeout(3_000),
+      ),
+    ).toEqual({ host, source: 'context colima', containers: 3 });
     expect(decodeURIComponent(requests[0]!)).toContain('com.docker.compose.project=shop');
   });
 
@@ -121,6 +141,8 @@ describe('elsewhere', () => {
   });
 
   test('a context whose folder has another name is none', async () => {
-    expect(await findElsewhere('shop', here, { DOCKER_CONFIG: contexts({ x: 'unix:///x.sock' }, (name) => name) }, AbortSignal.timeout(3_000))).toBeNull();
+    expect(
+      await findElsewhere('shop', here, { DOCKER_CONFIG: contexts({ x: 'unix:///x.sock' }, (name) => name) }, AbortSignal.timeout(3_000)),
+    ).toBeNull();
   });
 });

@@ -80,10 +80,12 @@ const listening = async (server: Server | ReturnType<typeof createNetServer>): P
   return { host, client, open: () => sockets.size };
 };
 
-export const json = (value: unknown, status = 200): RequestListener => (_, response) => {
-  response.writeHead(status, { 'content-type': 'application/json', 'api-version': '1.51', server: 'Docker/28.5.2 (linux)' });
-  response.end(JSON.stringify(value));
-};
+export const json =
+  (value: unknown, status = 200): RequestListener =>
+  (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/json', 'api-version': '1.51', server: 'Docker/28.5.2 (linux)' });
+    response.end(JSON.stringify(value));
+  };
 
 /** One frame of a multiplexed stream: 1 is stdout, 2 is stderr. */
 export const frame = (kind: 1 | 2, text: string | Buffer): Buffer => {

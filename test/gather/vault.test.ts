@@ -45,15 +45,57 @@ describe('marks', () => {
 
 describe('names of variables', () => {
   test.each([
-    'POSTGRES_PASSWORD', 'PGPASSWORD', 'MYSQL_ROOT_PASSWORD', 'REDIS_AUTH', 'SECRET_KEY', 'SECRET_KEY_BASE', 'JWT_SECRET', 'API_KEY', 'APIKEY', 'STRIPE_KEY', 'APP_KEY',
-    'AWS_SECRET_ACCESS_KEY', 'GITHUB_TOKEN', 'DB_PASS', 'DB_PW', 'dbPassword', 'spring.datasource.password', 'SESSION_COOKIE', 'RAILS_MASTER_KEY', 'ENCRYPTION_KEY', 'SMTP_PASSWD',
-    'AUTH_TOKENS', 'SERVICE_ROLE_KEY', 'PASSWORD1',
+    'POSTGRES_PASSWORD',
+    'PGPASSWORD',
+    'MYSQL_ROOT_PASSWORD',
+    'REDIS_AUTH',
+    'SECRET_KEY',
+    'SECRET_KEY_BASE',
+    'JWT_SECRET',
+    'API_KEY',
+    'APIKEY',
+    'STRIPE_KEY',
+    'APP_KEY',
+    'AWS_SECRET_ACCESS_KEY',
+    'GITHUB_TOKEN',
+    'DB_PASS',
+    'DB_PW',
+    'dbPassword',
+    'spring.datasource.password',
+    'SESSION_COOKIE',
+    'RAILS_MASTER_KEY',
+    'ENCRYPTION_KEY',
+    'SMTP_PASSWD',
+    'AUTH_TOKENS',
+    'SERVICE_ROLE_KEY',
+    'PASSWORD1',
   ])('%s is a secret', (name) => expect(isSecretName(name)).toBe(true));
 
   test.each([
-    'POSTGRES_USER', 'POSTGRES_DB', 'POSTGRES_PASSWORD_FILE', 'DATABASE_URL', 'PWD', 'OLDPWD', 'PATH', 'AUTHOR', 'COMPASS_MODE', 'PASSENGER_APP_ENV', 'POSTGRES_HOST_AUTH_METHOD',
-    'TOKEN_TTL', 'ACCESS_TOKEN_EXPIRE_MINUTES', 'MAX_TOKENS', 'TOKENIZERS_PARALLELISM', 'SSH_AUTH_SOCK', 'PUBLIC_KEY', 'QUEUE_KEY', 'KEYCLOAK_URL', 'MONKEY', 'KEYBOARD',
-    'PASSWORD_MIN_LENGTH', 'ENABLE_AUTH', 'SECRET_NAME_PATH',
+    'POSTGRES_USER',
+    'POSTGRES_DB',
+    'POSTGRES_PASSWORD_FILE',
+    'DATABASE_URL',
+    'PWD',
+    'OLDPWD',
+    'PATH',
+    'AUTHOR',
+    'COMPASS_MODE',
+    'PASSENGER_APP_ENV',
+    'POSTGRES_HOST_AUTH_METHOD',
+    'TOKEN_TTL',
+    'ACCESS_TOKEN_EXPIRE_MINUTES',
+    'MAX_TOKENS',
+    'TOKENIZERS_PARALLELISM',
+    'SSH_AUTH_SOCK',
+    'PUBLIC_KEY',
+    'QUEUE_KEY',
+    'KEYCLOAK_URL',
+    'MONKEY',
+    'KEYBOARD',
+    'PASSWORD_MIN_LENGTH',
+    'ENABLE_AUTH',
+    'SECRET_NAME_PATH',
   ])('%s is none', (name) => expect(isSecretName(name)).toBe(false));
 });
 
@@ -77,7 +119,11 @@ describe('values of variables', () => {
     ['DB_DSN', 'postgres://db/app', 'postgres://db/app'],
     ['LOG_DSN', '0123456789abcdef', '*'],
     ['ConnectionStrings__Default', 'Host=db;Username=app;Password=hunter2;Database=app', 'Host=db;Username=app;Password=*;Database=app'],
-    ['SPRING_DATASOURCE_URL', 'jdbc:postgresql://db:5432/app?user=app&password=hunter2', 'jdbc:postgresql://db:5432/app?user=app&password=*'],
+    [
+      'SPRING_DATASOURCE_URL',
+      'jdbc:postgresql://db:5432/app?user=app&password=hunter2',
+      'jdbc:postgresql://db:5432/app?user=app&password=*',
+    ],
     ['URLS', 'redis://:aaaa1@a:6379,redis://:bbbb2@b:6379', 'redis://:*@a:6379,redis://:*@b:6379'],
     ['URLS', 'http://a:3000,http://b:3000', 'http://a:3000,http://b:3000'],
     ['MONGO_URL', 'mongodb://u:hunter2@m1:27017,m2:27017/db', 'mongodb://u:*@m1:27017,m2:27017/db'],
@@ -95,22 +141,70 @@ describe('values of variables', () => {
 
 describe('command lines', () => {
   const cases: [words: string[], masked: string[]][] = [
-    [['redis-server', '--requirepass', 'hunter2', '--save', ''], ['redis-server', '--requirepass', '*', '--save', '']],
-    [['redis-server', '--requirepass=hunter2'], ['redis-server', '--requirepass=*']],
-    [['sh', '-c', 'redis-server --requirepass "hunter2" --port 6379'], ['sh', '-c', 'redis-server --requirepass * --port 6379']],
-    [['sh', '-c', 'redis-server --requirepass $REDIS_PASSWORD'], ['sh', '-c', 'redis-server --requirepass $REDIS_PASSWORD']],
-    [['sh', '-c', 'redis-server --requirepass "${REDIS_PASSWORD}"'], ['sh', '-c', 'redis-server --requirepass "${REDIS_PASSWORD}"']],
-    [['CMD', 'redis-cli', '-a', 'hunter2', 'ping'], ['CMD', 'redis-cli', '-a', '*', 'ping']],
-    [['CMD-SHELL', 'redis-cli -h 127.0.0.1 -a hunter2 ping | grep PONG'], ['CMD-SHELL', 'redis-cli -h 127.0.0.1 -a * ping | grep PONG']],
-    [['CMD-SHELL', 'mysqladmin ping -h localhost -phunter2'], ['CMD-SHELL', 'mysqladmin ping -h localhost -p*']],
-    [['CMD-SHELL', 'curl -fsu admin:hunter2 http://localhost:9200/'], ['CMD-SHELL', 'curl -fsu admin:hunter2 http://localhost:9200/']],
-    [['CMD-SHELL', 'curl -f -u admin:hunter2 http://localhost:9200/'], ['CMD-SHELL', 'curl -f -u admin:* http://localhost:9200/']],
-    [['sh', '-c', 'PGPASSWORD=hunter2 psql -h db -U app'], ['sh', '-c', 'PGPASSWORD=* psql -h db -U app']],
-    [['server', '--database-url=postgres://u:hunter2@db/x'], ['server', '--database-url=postgres://u:*@db/x']],
-    [['server', '--api-key', 'hunter2', '--port', '80'], ['server', '--api-key', '*', '--port', '80']],
-    [['server', '--auth', '--port', '80'], ['server', '--auth', '--port', '80']],
-    [['mysqld', '--default-authentication-plugin=mysql_native_password'], ['mysqld', '--default-authentication-plugin=mysql_native_password']],
-    [['uvicorn', 'app.main:app', '--host', '0.0.0.0', '--port', '8000', '--reload'], ['uvicorn', 'app.main:app', '--host', '0.0.0.0', '--port', '8000', '--reload']],
+    [
+      ['redis-server', '--requirepass', 'hunter2', '--save', ''],
+      ['redis-server', '--requirepass', '*', '--save', ''],
+    ],
+    [
+      ['redis-server', '--requirepass=hunter2'],
+      ['redis-server', '--requirepass=*'],
+    ],
+    [
+      ['sh', '-c', 'redis-server --requirepass "hunter2" --port 6379'],
+      ['sh', '-c', 'redis-server --requirepass * --port 6379'],
+    ],
+    [
+      ['sh', '-c', 'redis-server --requirepass $REDIS_PASSWORD'],
+      ['sh', '-c', 'redis-server --requirepass $REDIS_PASSWORD'],
+    ],
+    [
+      ['sh', '-c', 'redis-server --requirepass "${REDIS_PASSWORD}"'],
+      ['sh', '-c', 'redis-server --requirepass "${REDIS_PASSWORD}"'],
+    ],
+    [
+      ['CMD', 'redis-cli', '-a', 'hunter2', 'ping'],
+      ['CMD', 'redis-cli', '-a', '*', 'ping'],
+    ],
+    [
+      ['CMD-SHELL', 'redis-cli -h 127.0.0.1 -a hunter2 ping | grep PONG'],
+      ['CMD-SHELL', 'redis-cli -h 127.0.0.1 -a * ping | grep PONG'],
+    ],
+    [
+      ['CMD-SHELL', 'mysqladmin ping -h localhost -phunter2'],
+      ['CMD-SHELL', 'mysqladmin ping -h localhost -p*'],
+    ],
+    [
+      ['CMD-SHELL', 'curl -fsu admin:hunter2 http://localhost:9200/'],
+      ['CMD-SHELL', 'curl -fsu admin:hunter2 http://localhost:9200/'],
+    ],
+    [
+      ['CMD-SHELL', 'curl -f -u admin:hunter2 http://localhost:9200/'],
+      ['CMD-SHELL', 'curl -f -u admin:* http://localhost:9200/'],
+    ],
+    [
+      ['sh', '-c', 'PGPASSWORD=hunter2 psql -h db -U app'],
+      ['sh', '-c', 'PGPASSWORD=* psql -h db -U app'],
+    ],
+    [
+      ['server', '--database-url=postgres://u:hunter2@db/x'],
+      ['server', '--database-url=postgres://u:*@db/x'],
+    ],
+    [
+      ['server', '--api-key', 'hunter2', '--port', '80'],
+      ['server', '--api-key', '*', '--port', '80'],
+    ],
+    [
+      ['server', '--auth', '--port', '80'],
+      ['server', '--auth', '--port', '80'],
+    ],
+    [
+      ['mysqld', '--default-authentication-plugin=mysql_native_password'],
+      ['mysqld', '--default-authentication-plugin=mysql_native_password'],
+    ],
+    [
+      ['uvicorn', 'app.main:app', '--host', '0.0.0.0', '--port', '8000', '--reload'],
+      ['uvicorn', 'app.main:app', '--host', '0.0.0.0', '--port', '8000', '--reload'],
+    ],
   ];
   test.each(cases.filter(([words]) => !words[1]?.includes('-fsu')))('%j', (words, masked) => {
     const found = createVault().maskArguments(words);
@@ -136,7 +230,14 @@ describe('texts', () => {
     'see https://pkg.example/@scope/name',
   ])('%s stays as it is', (text) => {
     const vault = createVault();
-    for (const [name, value] of [['A_PASSWORD', 'postgres'], ['B_PASSWORD', 'test'], ['C_PASSWORD', 'admin'], ['D_PASSWORD', 'hunter'], ['E_PASSWORD', '8000'], ['F_PASSWORD', '200']] as const) {
+    for (const [name, value] of [
+      ['A_PASSWORD', 'postgres'],
+      ['B_PASSWORD', 'test'],
+      ['C_PASSWORD', 'admin'],
+      ['D_PASSWORD', 'hunter'],
+      ['E_PASSWORD', '8000'],
+      ['F_PASSWORD', '200'],
+    ] as const) {
       vault.maskEnv(name, value);
     }
     expect(vault.maskText(text)).toBe(text);
@@ -197,7 +298,7 @@ describe('texts', () => {
     const vault = createVault();
     vault.maskEnv('A_PASSWORD', 'swordfish');
     const started = performance.now();
-    for (const part of ['a', 'password=\'', 'curl ', 'a://', ',a://b', '@', ':', 'x://a:b@', '‹secret:']) {
+    for (const part of ['a', "password='", 'curl ', 'a://', ',a://b', '@', ':', 'x://a:b@', '‹secret:']) {
       vault.maskText(part.repeat(20_000));
       vault.maskArguments([part.repeat(20_000)]);
       vault.maskEnv('DATABASE_URL', `postgres://${part.repeat(20_000)}`);
@@ -209,10 +310,24 @@ describe('texts', () => {
 describe('whatever a password is made of', () => {
   /** At least one letter that no scheme, host or mark of these URLs holds, so that a hit is a leak. */
   const password = fc
-    .tuple(fc.string({ unit: fc.constantFrom(...'aZ9@/:#?%&=+ "\'[]{}<>|\\^`~!$*(),;.-_é☃'), maxLength: 12 }), fc.string({ unit: fc.constantFrom(...'@/:#?%&= '), maxLength: 4 }))
+    .tuple(
+      fc.string({ unit: fc.constantFrom(...'aZ9@/:#?%&=+ "\'[]{}<>|\\^`~!$*(),;.-_é☃'), maxLength: 12 }),
+      fc.string({ unit: fc.constantFrom(...'@/:#?%&= '), maxLength: 4 }),
+    )
     .map(([head, tail]) => `${head}Q7w${tail}Zk`);
-  const scheme = fc.constantFrom('postgres', 'postgresql+asyncpg', 'redis', 'rediss', 'amqp', 'mysql', 'mongodb', 'smtp', 'jdbc:postgresql');
-  const leaks = (text: string, secret: string): boolean => text.includes(secret) || text.includes('Q7w') || text.includes(encodeURIComponent(secret));
+  const scheme = fc.constantFrom(
+    'postgres',
+    'postgresql+asyncpg',
+    'redis',
+    'rediss',
+    'amqp',
+    'mysql',
+    'mongodb',
+    'smtp',
+    'jdbc:postgresql',
+  );
+  const leaks = (text: string, secret: string): boolean =>
+    text.includes(secret) || text.includes('Q7w') || text.includes(encodeURIComponent(secret));
 
   test('a variable shows nothing of it, encoded or not', () => {
     fc.assert(
@@ -224,6 +339,12 @@ describe('whatever a password is made of', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+
+  test('a password that looks like the next URL of a list', () => {
+    const masked = createVault().maskEnv('DATABASE_URL', 'postgres://app:;Q7w://Zk@db:5432/app');
+    expect(masked).not.toContain('Q7w');
+    expect(masked).toMatch(/^postgres:\/\/app:‹secret:.*@db:5432\/app$/);
   });
 
   test('its URL names the right host, and says so when it was not encoded', () => {

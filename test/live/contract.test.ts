@@ -25,13 +25,41 @@ describe.skipIf(!engine)('the contract', () => {
   test('--json is one document with the promised keys, and nothing else on stdout', async () => {
     const { report, code } = await diagnosis(stack);
     expect(code).toBe(0);
-    expect(Object.keys(report)).toEqual(['schemaVersion', 'tool', 'startedAt', 'durationMs', 'status', 'stack', 'counts', 'rootCauses', 'checks', 'notes']);
-    expect(report).toMatchObject({ schemaVersion: 1, tool: { name: 'stack-doctor' }, status: 'pass', rootCauses: [], stack: { project: stack.project, workingDir: stack.dir } });
-    expect(report.stack.services.find(({ name }) => name === 'db')).toMatchObject({ role: 'postgres', state: 'running', health: 'healthy', replicas: 1 });
+    expect(Object.keys(report)).toEqual([
+      'schemaVersion',
+      'tool',
+      'startedAt',
+      'durationMs',
+      'status',
+      'stack',
+      'counts',
+      'rootCauses',
+      'checks',
+      'notes',
+    ]);
+    expect(report).toMatchObject({
+      schemaVersion: 1,
+      tool: { name: 'stack-doctor' },
+      status: 'pass',
+      rootCauses: [],
+      stack: { project: stack.project, workingDir: stack.dir },
+    });
+    expect(report.stack.services.find(({ name }) => name === 'db')).toMatchObject({
+      role: 'postgres',
+      state: 'running',
+      health: 'healthy',
+      replicas: 1,
+    });
     expect(report.stack.connections).toContainEqual({ from: 'backend', to: 'db', kind: 'postgres', source: 'env DATABASE_URL' });
     expect(Object.keys(report.counts)).toEqual(['pass', 'warn', 'fail', 'blocked', 'skip', 'error']);
     for (const check of report.checks) {
-      expect(check).toMatchObject({ id: expect.any(String), check: expect.any(String), title: expect.any(String), evidence: expect.any(Array), durationMs: expect.any(Number) });
+      expect(check).toMatchObject({
+        id: expect.any(String),
+        check: expect.any(String),
+        title: expect.any(String),
+        evidence: expect.any(Array),
+        durationMs: expect.any(Number),
+      });
     }
   });
 

@@ -16,7 +16,12 @@ export interface Run {
 
 export const doctor = (stack: Pick<LabStack, 'dir' | 'env'>, args: string[], env: Record<string, string> = {}): Promise<Run> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd: stack.dir, env: { ...process.env, ...stack.env, ...env }, timeout: LIMIT_MS, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [CLI, ...args], {
+      cwd: stack.dir,
+      env: { ...process.env, ...stack.env, ...env },
+      timeout: LIMIT_MS,
+      killSignal: 'SIGKILL',
+    });
     const run: Run = { code: null, stdout: '', stderr: '' };
     child.stdout.on('data', (chunk: Buffer) => (run.stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (run.stderr += chunk.toString()));
@@ -39,4 +44,6 @@ export const diagnosis = async (
 
 /** What failed, in a form that a test's message can show. */
 export const failures = (report: Report): string[] =>
-  report.checks.filter(({ status }) => status === 'fail' || status === 'error').map(({ id, status, code, message, reason }) => `${id} ${status} ${code ?? ''}: ${reason ?? message}`);
+  report.checks
+    .filter(({ status }) => status === 'fail' || status === 'error')
+    .map(({ id, status, code, message, reason }) => `${id} ${status} ${code ?? ''}: ${reason ?? message}`);

@@ -24,8 +24,14 @@ describe.skipIf(!engine)('a fault in the reference stack', () => {
       const { report, code } = await diagnosis(stack);
       const { root, innocents, remedy } = fault.expect;
       const codes = [fault.expect.code].flat();
-      const told = JSON.stringify(report.rootCauses.map(({ id, code: found, summary, explains }) => ({ id, found, summary, explains })), null, 1);
-      const red = report.checks.filter(({ status }) => status !== 'pass' && status !== 'skip').map((check) => `${check.id} ${check.status} ${check.code ?? check.reason} ← ${check.causedBy ?? check.blockedBy ?? '?'}`);
+      const told = JSON.stringify(
+        report.rootCauses.map(({ id, code: found, summary, explains }) => ({ id, found, summary, explains })),
+        null,
+        1,
+      );
+      const red = report.checks
+        .filter(({ status }) => status !== 'pass' && status !== 'skip')
+        .map((check) => `${check.id} ${check.status} ${check.code ?? check.reason} ← ${check.causedBy ?? check.blockedBy ?? '?'}`);
       const context = `${told}\n${red.join('\n')}`;
 
       if (fault.expect.status === 'warn') {
@@ -37,7 +43,10 @@ describe.skipIf(!engine)('a fault in the reference stack', () => {
       }
       expect(report.rootCauses[0]?.id, context).toBe(root);
       expect(codes, context).toContain(report.rootCauses[0]?.code);
-      expect(report.rootCauses.map(({ service }) => service).filter((service) => service !== null && innocents.includes(service)), context).toEqual([]);
+      expect(
+        report.rootCauses.map(({ service }) => service).filter((service) => service !== null && innocents.includes(service)),
+        context,
+      ).toEqual([]);
       expect(report.rootCauses, context).toHaveLength(1);
       expect(code, context).toBe(1);
       const steps = report.rootCauses[0]!.remedy?.steps ?? [];

@@ -5,8 +5,15 @@ import { makeContainer, makeService, NOW } from '../checks/make.ts';
 
 const ago = (seconds: number): string => new Date(Date.parse(NOW) - seconds * 1000).toISOString();
 const healthcheck = { test: ['CMD', 'probe'], intervalMs: 2_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 30_000 };
-const up = (seconds: number, health: 'starting' | 'healthy' | 'unhealthy' | null, check: Container['healthcheck'] = healthcheck): Container => {
-  const made = makeContainer({ healthcheck: health === null ? null : check, health: health === null ? null : { status: health, failingStreak: 0, log: [] } });
+const up = (
+  seconds: number,
+  health: 'starting' | 'healthy' | 'unhealthy' | null,
+  check: Container['healthcheck'] = healthcheck,
+): Container => {
+  const made = makeContainer({
+    healthcheck: health === null ? null : check,
+    health: health === null ? null : { status: health, failingStreak: 0, log: [] },
+  });
   return { ...made, state: { ...made.state, status: 'running', startedAt: ago(seconds) } };
 };
 

@@ -8,12 +8,25 @@ const nginx = (upstreams: Partial<NginxFact['upstreams'][number]>[]): NginxFact 
   files: [],
   roots: [],
   listens: [80],
-  upstreams: upstreams.map((each) => ({ host: 'api', port: 8000, scheme: 'http', location: '/', at: 'default.conf:3', literal: true, ...each })),
+  upstreams: upstreams.map((each) => ({
+    host: 'api',
+    port: 8000,
+    scheme: 'http',
+    location: '/',
+    at: 'default.conf:3',
+    literal: true,
+    ...each,
+  })),
   test: null,
   proxied: [],
   upstreamErrors: [],
 });
-const project = (services: Parameters<typeof makeSpec>[0][] | null) => ({ name: 'p', workingDir: '/src/p', files: ['compose.yaml'], services: services?.map((each) => makeSpec(each)) ?? null });
+const project = (services: Parameters<typeof makeSpec>[0][] | null) => ({
+  name: 'p',
+  workingDir: '/src/p',
+  files: ['compose.yaml'],
+  services: services?.map((each) => makeSpec(each)) ?? null,
+});
 
 test('what is declared and what runs are one, sorted by name', () => {
   const stack = assembleStack({
@@ -30,28 +43,56 @@ test('what is declared and what runs are one, sorted by name', () => {
 });
 
 test('containers of `run` are apart', () => {
-  const stack = assembleStack({ project: project([{ name: 'web' }]), containers: [makeContainer({ service: 'web' }), makeContainer({ service: 'web', name: 'p-web-run-1', oneOff: true })], proxies: {} });
+  const stack = assembleStack({
+    project: project([{ name: 'web' }]),
+    containers: [makeContainer({ service: 'web' }), makeContainer({ service: 'web', name: 'p-web-run-1', oneOff: true })],
+    proxies: {},
+  });
   expect(stack.services[0]!.containers.map((each) => each.name)).toEqual(['p-web-1']);
   expect(stack.oneOffs.map((each) => each.name)).toEqual(['p-web-run-1']);
 });
 
 test('files that do not load leave what runs, and where it was started', () => {
-  const stack = assembleStack({ project: { ...project(null), workingDir: '' }, containers: [makeContainer({ service: 'web' })], proxies: {} });
+  const stack = assembleStack({
+    project: { ...project(null), workingDir: '' },
+    containers: [makeContainer({ service: 'web' })],
+    proxies: {},
+  });
   expect(stack).toMatchObject({ workingDir: '/src/p', services: [{ name: 'web', spec: null }] });
 });
 
 test('how others wait for a service says what it is, by the files or by the labels', () => {
   const roleOf = (stack: ReturnType<typeof assembleStack>) => stack.services.find((each) => each.name === 'job')!.role;
-  expect(roleOf(assembleStack({ project: project([{ name: 'job' }, { name: 'app', dependsOn: { job: 'service_completed_successfully' } }]), containers: [], proxies: {} }))).toBe('one-shot');
   expect(
-    roleOf(assembleStack({ project: project(null), containers: [makeContainer({ service: 'job' }), makeContainer({ service: 'app', compose: { dependsOn: { job: 'service_completed_successfully' } } })], proxies: {} })),
+    roleOf(
+      assembleStack({
+        project: project([{ name: 'job' }, { name: 'app', dependsOn: { job: 'service_completed_successfully' } }]),
+        containers: [],
+        proxies: {},
+      }),
+    ),
+  ).toBe('one-shot');
+  expect(
+    roleOf(
+      assembleStack({
+        project: project(null),
+        containers: [
+          makeContainer({ service: 'job' }),
+          makeContainer({ service: 'app', compose: { dependsOn: { job: 'service_completed_successfully' } } }),
+        ],
+        proxies: {},
+      }),
+    ),
   ).toBe('one-shot');
 });
 
 test("a proxy's upstreams are connections, each address once, known by any of its names", () => {
   const stack = assembleStack({
     project: project([{ name: 'edge' }, { name: 'api' }]),
-    containers: [makeContainer({ service: 'edge', image: 'nginx' }), makeContainer({ service: 'api', networks: [{ names: ['api', 'backend'] }] })],
+    containers: [
+      makeContainer({ service: 'edge', image: 'nginx' }),
+      makeContainer({ service: 'api', networks: [{ names: ['api', 'backend'] }] }),
+    ],
     proxies: { edge: nginx([{}, { location: '/x' }, { host: 'backend', port: 9000 }, { host: 'example.com', port: 443 }]) },
   });
   expect(stack.connections.map((each) => `${each.from}→${each.to} ${each.kind} ${each.host}:${each.port} ${each.source}`)).toEqual([
@@ -62,12 +103,23 @@ test("a proxy's upstreams are connections, each address once, known by any of it
 });
 
 test('nothing at all is an empty stack', () => {
-  expect(assembleStack({ project: project([]), containers: [], proxies: {} })).toMatchObject({ services: [], connections: [], oneOffs: [] });
+  expect(assembleStack({ project: project([]), containers: [], proxies: {} })).toMatchObject({
+    services: [],
+    connections: [],
+    oneOffs: [],
+  });
 });
 
 test('a service that nothing else tells of, and that a proxy passes requests to, answers HTTP', () => {
-  const parts = { project: project([{ name: 'api', image: 'acme/thing' }, { name: 'edge', image: 'nginx' }]), containers: [] };
-  const role = (proxies: Parameters<typeof assembleStack>[0]['proxies']) => assembleStack({ ...parts, proxies }).services.find(({ name }) => name === 'api')!.role;
+  const parts = {
+    project: project([
+      { name: 'api', image: 'acme/thing' },
+      { name: 'edge', image: 'nginx' },
+    ]),
+    containers: [],
+  };
+  const role = (proxies: Parameters<typeof assembleStack>[0]['proxies']) =>
+    assembleStack({ ...parts, proxies }).services.find(({ name }) => name === 'api')!.role;
   expect(role({})).toBe('unknown');
   expect(role({ edge: nginx([{ host: 'api', port: 3000 }]) })).toBe('http');
 });

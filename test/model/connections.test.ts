@@ -10,7 +10,9 @@ const from = (env: Record<string, string>, client: { name?: string; role?: Role 
   const masked = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, vault.maskEnv(key, value)]));
   const services = [
     makeService({ name: client.name ?? 'app', role: client.role ?? 'http', containers: [{ env: masked }] }),
-    ...['db', 'redis', 'web', 'app'].filter((name) => name !== (client.name ?? 'app')).map((name) => makeService({ name, role: ({ db: 'postgres', redis: 'redis' } as const)[name as 'db'] ?? 'http' })),
+    ...['db', 'redis', 'web', 'app']
+      .filter((name) => name !== (client.name ?? 'app'))
+      .map((name) => makeService({ name, role: ({ db: 'postgres', redis: 'redis' } as const)[name as 'db'] ?? 'http' })),
   ];
   const reveal = (each: Connection): Connection => ({ ...each, password: each.password === null ? null : vault.reveal(each.password) });
   return connectionsOf(services)
@@ -72,10 +74,17 @@ describe('URLs', () => {
     ['nothing', ''],
   ])('%s is no connection', (_, value) => expect(from({ SOME_URL: value })).toEqual([]));
 
-  test.each(['CORS_ORIGINS', 'ALLOWED_ORIGINS', 'CSRF_TRUSTED_ORIGINS', 'VITE_API_URL', 'NEXT_PUBLIC_API_URL', 'PUBLIC_API_URL', 'OAUTH_REDIRECT_URI', 'STRIPE_SUCCESS_URL', 'JWT_ISSUER'])(
-    '%s is for browsers',
-    (key) => expect(from({ [key]: 'http://web:3000' })).toEqual([]),
-  );
+  test.each([
+    'CORS_ORIGINS',
+    'ALLOWED_ORIGINS',
+    'CSRF_TRUSTED_ORIGINS',
+    'VITE_API_URL',
+    'NEXT_PUBLIC_API_URL',
+    'PUBLIC_API_URL',
+    'OAUTH_REDIRECT_URI',
+    'STRIPE_SUCCESS_URL',
+    'JWT_ISSUER',
+  ])('%s is for browsers', (key) => expect(from({ [key]: 'http://web:3000' })).toEqual([]));
 
   test.each([
     ['postgres://u:p@ss@db/x', 'its password holds "@" unescaped'],
@@ -89,18 +98,36 @@ describe('URLs', () => {
   });
 
   test('the URL as shown holds no password', () => {
-    expect(parseUrl(createVault().maskEnv('DATABASE_URL', 'postgres://u:sw0rdfish@db/x'))?.url).toMatch(/^postgres:\/\/u:‹secret:[0-9a-f]{8}›@db\/x$/);
+    expect(parseUrl(createVault().maskEnv('DATABASE_URL', 'postgres://u:sw0rdfish@db/x'))?.url).toMatch(
+      /^postgres:\/\/u:‹secret:[0-9a-f]{8}›@db\/x$/,
+    );
   });
 });
 
 describe('families of variables', () => {
   test.each([
     ['DB_*', { DB_HOST: 'db', DB_PORT: '5432', DB_USER: 'shop', DB_PASSWORD: 'pw', DB_NAME: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
-    ['DB_* with no port, by the role of the target', { DB_HOST: 'db', DB_USER: 'shop', DB_PASS: 'pw', DB_DATABASE: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
-    ['DB_* of Laravel with a typo', { DB_CONNECTION: 'pgsql', DB_HOST: 'postgres', DB_DATABASE: 'shop' }, 'postgres -:-@postgres:5432/shop → nobody'],
+    [
+      'DB_* with no port, by the role of the target',
+      { DB_HOST: 'db', DB_USER: 'shop', DB_PASS: 'pw', DB_DATABASE: 'shop' },
+      'postgres shop:pw@db:5432/shop → db',
+    ],
+    [
+      'DB_* of Laravel with a typo',
+      { DB_CONNECTION: 'pgsql', DB_HOST: 'postgres', DB_DATABASE: 'shop' },
+      'postgres -:-@postgres:5432/shop → nobody',
+    ],
     ['PG*', { PGHOST: 'db', PGPORT: '5433', PGUSER: 'shop', PGPASSWORD: 'pw', PGDATABASE: 'shop' }, 'postgres shop:pw@db:5433/shop → db'],
-    ['POSTGRES_*', { POSTGRES_HOST: 'db', POSTGRES_USER: 'shop', POSTGRES_PASSWORD: 'pw', POSTGRES_DB: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
-    ['POSTGRES_SERVER', { POSTGRES_SERVER: 'db', POSTGRES_USER: 'shop', POSTGRES_PASSWORD: 'pw', POSTGRES_DB: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
+    [
+      'POSTGRES_*',
+      { POSTGRES_HOST: 'db', POSTGRES_USER: 'shop', POSTGRES_PASSWORD: 'pw', POSTGRES_DB: 'shop' },
+      'postgres shop:pw@db:5432/shop → db',
+    ],
+    [
+      'POSTGRES_SERVER',
+      { POSTGRES_SERVER: 'db', POSTGRES_USER: 'shop', POSTGRES_PASSWORD: 'pw', POSTGRES_DB: 'shop' },
+      'postgres shop:pw@db:5432/shop → db',
+    ],
     ['REDIS_*', { REDIS_HOST: 'redis', REDIS_PORT: '6379', REDIS_DB: '2', REDIS_PASSWORD: 'pw' }, 'redis -:pw@redis:6379/2 → redis'],
     ['REDIS_* of Laravel', { REDIS_HOST: 'redis', REDIS_PASSWORD: 'null', REDIS_PORT: '6379' }, 'redis -:-@redis:6379/- → redis'],
     ['CACHE_HOST by the role of the target', { CACHE_HOST: 'redis' }, 'redis -:-@redis:6379/- → redis'],
@@ -117,10 +144,16 @@ describe('families of variables', () => {
     ['a port that is none', { POSTGRES_HOST: 'db', POSTGRES_PORT: 'tcp://10.0.0.1:5432' }],
     ['a pattern', { MYSQL_ROOT_HOST: '%' }],
     ['a number', { SOME_SERVER: '1' }],
-  ] as [string, Record<string, string>][])('%s is no connection', (_, env) => expect(from(env).filter((each) => each.source !== 'env POSTGRES_PORT')).toEqual([]));
+  ] as [string, Record<string, string>][])('%s is no connection', (_, env) =>
+    expect(from(env).filter((each) => each.source !== 'env POSTGRES_PORT')).toEqual([]),
+  );
 
   test('JDBC with its credentials beside it', () => {
-    const env = { SPRING_DATASOURCE_URL: 'jdbc:postgresql://db:5432/shop', SPRING_DATASOURCE_USERNAME: 'shop', SPRING_DATASOURCE_PASSWORD: 'pw' };
+    const env = {
+      SPRING_DATASOURCE_URL: 'jdbc:postgresql://db:5432/shop',
+      SPRING_DATASOURCE_USERNAME: 'shop',
+      SPRING_DATASOURCE_PASSWORD: 'pw',
+    };
     expect(from(env).map(brief)).toEqual(['postgres shop:pw@db:5432/shop → db']);
   });
 });
@@ -132,7 +165,9 @@ describe('who speaks', () => {
     expect(from(shared, { name: 'db', role: 'postgres' })).toEqual([]);
   });
   test('but a replica names its master', () => {
-    expect(from({ REDIS_MASTER_HOST: 'redis', REDIS_MASTER_PORT_NUMBER: '6379' }, { name: 'replica', role: 'redis' }).map(brief)).toEqual(['redis -:-@redis:6379/- → redis']);
+    expect(from({ REDIS_MASTER_HOST: 'redis', REDIS_MASTER_PORT_NUMBER: '6379' }, { name: 'replica', role: 'redis' }).map(brief)).toEqual([
+      'redis -:-@redis:6379/- → redis',
+    ]);
   });
   test('a proxy speaks HTTP alone', () => {
     expect(from(shared, { name: 'edge', role: 'nginx' }).map((each) => each.kind)).toEqual(['http']);
@@ -141,15 +176,25 @@ describe('who speaks', () => {
 
 test('depends_on, of the files and of the containers, but not of services that are nowhere', () => {
   const services = [
-    makeService({ name: 'app', spec: { dependsOn: { db: 'service_healthy', ghost: 'service_started' } }, containers: [{ compose: { dependsOn: { redis: 'service_started', db: 'service_started' } } }] }),
+    makeService({
+      name: 'app',
+      spec: { dependsOn: { db: 'service_healthy', ghost: 'service_started' } },
+      containers: [{ compose: { dependsOn: { redis: 'service_started', db: 'service_started' } } }],
+    }),
     makeService({ name: 'db' }),
     makeService({ name: 'redis' }),
   ];
-  expect(connectionsOf(services).map((each) => `${each.from}→${each.to} ${each.kind} ${each.port}`)).toEqual(['app→db depends-on 0', 'app→redis depends-on 0']);
+  expect(connectionsOf(services).map((each) => `${each.from}→${each.to} ${each.kind} ${each.port}`)).toEqual([
+    'app→db depends-on 0',
+    'app→redis depends-on 0',
+  ]);
 });
 
 test('a declared environment speaks for a service with no container', () => {
-  const services = [makeService({ name: 'app', spec: { environment: { REDIS_URL: 'redis://redis' } }, containers: [] }), makeService({ name: 'redis' })];
+  const services = [
+    makeService({ name: 'app', spec: { environment: { REDIS_URL: 'redis://redis' } }, containers: [] }),
+    makeService({ name: 'redis' }),
+  ];
   expect(connectionsOf(services).map((each) => each.to)).toEqual(['redis']);
 });
 

@@ -25,20 +25,39 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['postgres', 'Timescale', of('timescale/timescaledb:latest-pg16', [E], ['postgres'])],
   ['postgres', 'Timescale HA', of('timescale/timescaledb-ha:pg16', ['/docker-entrypoint.sh'], ['postgres'])],
   ['postgres', 'pgvector by digest', of('pgvector/pgvector@sha256:0123', [E], ['postgres'])],
-  ['postgres', 'Bitnami', of('bitnami/postgresql:16', ['/opt/bitnami/scripts/postgresql/entrypoint.sh'], ['/opt/bitnami/scripts/postgresql/run.sh'])],
+  [
+    'postgres',
+    'Bitnami',
+    of('bitnami/postgresql:16', ['/opt/bitnami/scripts/postgresql/entrypoint.sh'], ['/opt/bitnami/scripts/postgresql/run.sh']),
+  ],
   ['postgres', 'Supabase', of('supabase/postgres:15.1', [E], ['postgres', '-D', '/etc/postgresql'])],
   ['postgres', 'a registry with a port', of('registry.local:5000/team/postgres:16', [E], ['postgres'])],
   ['postgres', 'own image', of('shop-db', [E], ['postgres'])],
-  ['postgres', 'own image of a shell script', of('shop-db', ['/bin/sh', '-c'], ['chown -R postgres /data && exec gosu postgres postgres -D /data'])],
+  [
+    'postgres',
+    'own image of a shell script',
+    of('shop-db', ['/bin/sh', '-c'], ['chown -R postgres /data && exec gosu postgres postgres -D /data']),
+  ],
   ['postgres', 'known by its probe', of('shop-store', ['/start'], [], probe('CMD-SHELL', 'pg_isready -U app'))],
   ['unknown', 'exporter', of('prometheuscommunity/postgres-exporter', ['/bin/postgres_exporter'], [], { exposedPorts: [9187] })],
   ['http', 'PostgREST', of('postgrest/postgrest', [], ['postgrest'], { exposedPorts: [3000] })],
   ['http', 'pgAdmin', of('dpage/pgadmin4', ['/entrypoint.sh'], [], { exposedPorts: [443, 80] })],
   ['http', 'Adminer', of('adminer:4', ['entrypoint.sh'], ['php', '-S', '[::]:8080', '-t', '/var/www/html'], { exposedPorts: [8080] })],
   ['http', 'pgweb', of('sosedoff/pgweb', ['/usr/bin/pgweb', '--bind=0.0.0.0', '--listen=8081'], [], { exposedPorts: [8081] })],
-  ['unknown', 'PgBouncer', of('edoburu/pgbouncer', ['/entrypoint.sh'], ['/usr/bin/pgbouncer', '/etc/pgbouncer/pgbouncer.ini'], { exposedPorts: [5432], ...probe('CMD', 'pg_isready', '-h', 'localhost') })],
+  [
+    'unknown',
+    'PgBouncer',
+    of('edoburu/pgbouncer', ['/entrypoint.sh'], ['/usr/bin/pgbouncer', '/etc/pgbouncer/pgbouncer.ini'], {
+      exposedPorts: [5432],
+      ...probe('CMD', 'pg_isready', '-h', 'localhost'),
+    }),
+  ],
   ['one-shot', 'a dump by the server image', of('postgres:16', [E], ['pg_dump', '-h', 'db', '-U', 'postgres', 'shop'])],
-  ['one-shot', 'psql with user postgres', of('postgres:16', [E], ['sh', '-c', 'until pg_isready -h db -U postgres; do sleep 1; done; psql -h db -U postgres -f /seed.sql'])],
+  [
+    'one-shot',
+    'psql with user postgres',
+    of('postgres:16', [E], ['sh', '-c', 'until pg_isready -h db -U postgres; do sleep 1; done; psql -h db -U postgres -f /seed.sql']),
+  ],
   ['unknown', 'backups by a timer', of('prodrigestivill/postgres-backup-local', ['/init.sh'], [])],
   ['unknown', 'backups in a loop', of('postgres:16', [E], ['sh', '-c', 'while true; do ./dump.sh; sleep 86400; done'])],
 
@@ -52,16 +71,34 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['redis', 'Dragonfly', of('docker.dragonflydb.io/dragonflydb/dragonfly', ['entrypoint.sh'], ['dragonfly', '--logtostderr'])],
   ['redis', 'Bitnami', of('bitnami/redis:7.2', ['/opt/bitnami/scripts/redis/entrypoint.sh'], ['/opt/bitnami/scripts/redis/run.sh'])],
   ['unknown', 'sentinel', of('redis:7', [E], ['redis-server', '/etc/sentinel.conf', '--sentinel'])],
-  ['http', 'Redis Commander', of('rediscommander/redis-commander', ['/usr/bin/dumb-init', '--'], ['/redis-commander/docker/entrypoint.sh'], { exposedPorts: [8081] })],
-  ['unknown', 'RedisInsight', of('redis/redisinsight', ['./docker-entry.sh', 'node', 'redisinsight/api/dist/src/main'], [], { exposedPorts: [5540] })],
+  [
+    'http',
+    'Redis Commander',
+    of('rediscommander/redis-commander', ['/usr/bin/dumb-init', '--'], ['/redis-commander/docker/entrypoint.sh'], { exposedPorts: [8081] }),
+  ],
+  [
+    'unknown',
+    'RedisInsight',
+    of('redis/redisinsight', ['./docker-entry.sh', 'node', 'redisinsight/api/dist/src/main'], [], { exposedPorts: [5540] }),
+  ],
   ['unknown', 'exporter', of('oliver006/redis_exporter', ['/redis_exporter'], [], { exposedPorts: [9121] })],
   ['one-shot', 'cluster set-up', of('redis:7', [E], ['redis-cli', '--cluster', 'create', 'r1:6379', '--cluster-yes'])],
 
   ['nginx', 'nginx', of('nginx:alpine', ['/docker-entrypoint.sh'], ['nginx', '-g', 'daemon off;'])],
   ['nginx', 'unprivileged', of('nginxinc/nginx-unprivileged', ['/docker-entrypoint.sh'], ['nginx', '-g', 'daemon off;'])],
   ['nginx', 'OpenResty', of('openresty/openresty:alpine', [], ['/usr/local/openresty/bin/openresty', '-g', 'daemon off;'])],
-  ['nginx', 'own image, by a shell', of('shop-web', ['/bin/sh', '-c'], ["envsubst < /t > /etc/nginx/nginx.conf && exec nginx -g 'daemon off;'"])],
-  ['unknown', 'exporter', of('nginx/nginx-prometheus-exporter:1', ['/usr/bin/nginx-prometheus-exporter'], ['--nginx.scrape-uri=http://nginx/status'], { exposedPorts: [9113] })],
+  [
+    'nginx',
+    'own image, by a shell',
+    of('shop-web', ['/bin/sh', '-c'], ["envsubst < /t > /etc/nginx/nginx.conf && exec nginx -g 'daemon off;'"]),
+  ],
+  [
+    'unknown',
+    'exporter',
+    of('nginx/nginx-prometheus-exporter:1', ['/usr/bin/nginx-prometheus-exporter'], ['--nginx.scrape-uri=http://nginx/status'], {
+      exposedPorts: [9113],
+    }),
+  ],
   ['http', 'Apache', of('httpd:2.4', [], ['httpd-foreground'], { exposedPorts: [80] })],
   ['http', 'Caddy', of('caddy:2', [], ['caddy', 'run', '--config', '/etc/caddy/Caddyfile'])],
   ['http', 'Traefik', of('traefik:v3', ['/entrypoint.sh'], ['--api.insecure=true', '--providers.docker'], { exposedPorts: [80] })],
@@ -71,17 +108,29 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['unknown', 'MySQL', of('mysql:8', [E], ['mysqld'], { exposedPorts: [3306, 33060] })],
   ['unknown', 'Mongo', of('mongo:7', [E], ['mongod'], { exposedPorts: [27017] })],
   ['unknown', 'RabbitMQ', of('rabbitmq:3-management', [E], ['rabbitmq-server'], { exposedPorts: [5672, 15672] })],
-  ['http', 'MinIO', of('minio/minio', ['/usr/bin/docker-entrypoint.sh'], ['server', '/data', '--console-address', ':9001'], { exposedPorts: [9000] })],
+  [
+    'http',
+    'MinIO',
+    of('minio/minio', ['/usr/bin/docker-entrypoint.sh'], ['server', '/data', '--console-address', ':9001'], { exposedPorts: [9000] }),
+  ],
   ['http', 'Keycloak', of('quay.io/keycloak/keycloak:26', ['/opt/keycloak/bin/kc.sh'], ['start-dev'], { exposedPorts: [8080, 8443] })],
 
   ['http', 'uvicorn', of('shop-api', [], ['uvicorn', 'app.main:app', '--host', '0.0.0.0', '--reload'])],
   ['http', 'uvicorn with workers', of('shop-api', [], ['uvicorn', 'app.main:app', '--workers', '4'])],
-  ['http', 'migrations, then uvicorn', of('shop-api', ['/app/entrypoint.sh'], ['sh', '-c', 'alembic upgrade head && exec uvicorn app.main:app'])],
+  [
+    'http',
+    'migrations, then uvicorn',
+    of('shop-api', ['/app/entrypoint.sh'], ['sh', '-c', 'alembic upgrade head && exec uvicorn app.main:app']),
+  ],
   ['http', 'gunicorn with uvicorn workers', of('shop-api', ['tini', '--'], ['gunicorn', '-k', 'uvicorn.workers.UvicornWorker', 'app:app'])],
   ['http', 'by uv', of('shop-api', ['uv', 'run', '--no-dev'], ['uvicorn', 'app:app'])],
   ['http', 'by poetry and a module', of('shop-api', [], ['poetry', 'run', 'python', '-m', 'uvicorn', 'app:app'])],
   ['http', 'Django', of('shop-api', [], ['python', 'manage.py', 'runserver', '0.0.0.0:8000'])],
-  ['http', 'Django behind wait-for-it', of('shop-api', ['./wait-for-it.sh', 'db:5432', '--'], ['python', 'manage.py', 'runserver', '0.0.0.0:8000'])],
+  [
+    'http',
+    'Django behind wait-for-it',
+    of('shop-api', ['./wait-for-it.sh', 'db:5432', '--'], ['python', 'manage.py', 'runserver', '0.0.0.0:8000']),
+  ],
   ['http', 'Flask', of('shop-api', [], ['flask', '--app', 'shop', 'run', '--host=0.0.0.0'])],
   ['http', 'FastAPI', of('shop-api', [], ['fastapi', 'dev', 'app/main.py'])],
   ['http', 'Rails', of('shop', ['./entrypoint.sh'], ['bash', '-c', 'rm -f tmp/pids/server.pid && bundle exec rails s -b 0.0.0.0'])],
@@ -97,12 +146,28 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['http', 'dumb-init is no job', of('shop-web', ['dumb-init', '--'], ['node', 'server.js'], { exposedPorts: [8080] })],
   ['http', 'node with --workers is no worker', of('shop-web', [E], ['node', 'server.js', '--workers', '4'], { exposedPorts: [8080] })],
   ['http', 'Go by its exposed port', of('shop-api', ['/app/server'], [], { exposedPorts: [8080] })],
-  ['http', 'Java by its probe', of('shop-api', ['java', '-jar', 'build/libs/app.jar'], [], probe('CMD-SHELL', 'curl -f http://localhost:8099/health || exit 1'))],
-  ['http', 'probe by its own name', of('shop-api', ['/srv'], [], { service: 'api', ...probe('CMD', 'wget', '-qO-', 'http://api:7000/up') })],
+  [
+    'http',
+    'Java by its probe',
+    of('shop-api', ['java', '-jar', 'build/libs/app.jar'], [], probe('CMD-SHELL', 'curl -f http://localhost:8099/health || exit 1')),
+  ],
+  [
+    'http',
+    'probe by its own name',
+    of('shop-api', ['/srv'], [], { service: 'api', ...probe('CMD', 'wget', '-qO-', 'http://api:7000/up') }),
+  ],
 
   ['worker', 'Celery', of('shop-api', [], ['celery', '-A', 'shop', 'worker', '-l', 'info'])],
   ['worker', 'Celery by a module', of('shop-api', ['python', '-m'], ['celery', '-A', 'shop', 'worker'])],
-  ['worker', 'Celery under watchmedo', of('shop-api', [], ['watchmedo', 'auto-restart', '--directory=./', '--pattern=*.py', '--recursive', '--', 'celery', '-A', 'shop', 'worker'])],
+  [
+    'worker',
+    'Celery under watchmedo',
+    of(
+      'shop-api',
+      [],
+      ['watchmedo', 'auto-restart', '--directory=./', '--pattern=*.py', '--recursive', '--', 'celery', '-A', 'shop', 'worker'],
+    ),
+  ],
   ['unknown', 'Celery beat', of('shop-api', [], ['celery', '-A', 'shop', 'beat'])],
   ['http', 'Celery flower', of('shop-api', [], ['celery', '-A', 'shop', 'flower', '--port=5555'])],
   ['worker', 'TaskIQ', of('shop-api', [], ['uv', 'run', 'taskiq', 'worker', 'app.tasks:broker'])],
@@ -145,21 +210,32 @@ const TABLE: [Role, string, RoleEvidence][] = [
 
   ['http', 'uvicorn, stopped', of('shop-api', [], ['uvicorn', 'app:app'], ended)],
   ['nginx', 'nginx, stopped', of('nginx:alpine', ['/docker-entrypoint.sh'], ['nginx', '-g', 'daemon off;'], ended)],
-  ['http', 'any server with a port, stopped', of('shop-api', ['/srv'], [], { ...ended, portBindings: [makePort({ containerPort: 8080 })] })],
+  [
+    'http',
+    'any server with a port, stopped',
+    of('shop-api', ['/srv'], [], { ...ended, portBindings: [makePort({ containerPort: 8080 })] }),
+  ],
   ['unknown', 'any server that others wait for, stopped', of('shop-api', ['/srv'], [], { ...ended, awaitedAs: ['service_healthy'] })],
   ['unknown', 'any server with an exposed port, stopped', of('shop-api', ['/srv'], [], { ...ended, exposedPorts: [50051] })],
   ['unknown', 'any server that is restarted, stopped', of('shop-api', ['/srv'], [], { ...ended, restartPolicy: 'unless-stopped' })],
-  ['unknown', 'temporal, whose image is called auto-setup', of('temporalio/auto-setup', ['/etc/temporal/entrypoint.sh'], ['autosetup'], { exposedPorts: [7233] })],
+  [
+    'unknown',
+    'temporal, whose image is called auto-setup',
+    of('temporalio/auto-setup', ['/etc/temporal/entrypoint.sh'], ['autosetup'], { exposedPorts: [7233] }),
+  ],
   ['unknown', 'cron', of('alpine', [], ['crond', '-f'])],
 ];
 
 test('the table is long enough to mean something', () => expect(TABLE.length).toBeGreaterThan(50));
 
-test.each(TABLE.map(([role, name, evidence]) => [name, evidence.containers[0]!.image, role, evidence] as const))('%s (%s) is %s', (_, _image, role, evidence) => {
-  const found = roleOf(evidence);
-  expect(found.role, found.reason).toBe(role);
-  expect(found.reason).not.toBe('');
-});
+test.each(TABLE.map(([role, name, evidence]) => [name, evidence.containers[0]!.image, role, evidence] as const))(
+  '%s (%s) is %s',
+  (_, _image, role, evidence) => {
+    const found = roleOf(evidence);
+    expect(found.role, found.reason).toBe(role);
+    expect(found.reason).not.toBe('');
+  },
+);
 
 describe('a service that is only declared', () => {
   const declared = (parts: Parameters<typeof makeSpec>[0]) => roleOf({ spec: makeSpec(parts), containers: [], awaitedAs: [] }).role;
@@ -169,8 +245,16 @@ describe('a service that is only declared', () => {
     ['a command as one word', { image: 'shop', command: ['uvicorn app.main:app --reload'] }, 'http'],
     ['ports', { image: 'shop', ports: [makePort({ containerPort: 8080 })] }, 'http'],
     ['a UDP port is not the web', { image: 'shop', ports: [makePort({ containerPort: 8080, protocol: 'udp' })] }, 'unknown'],
-    ['behind a profile, with nothing known', { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['tools'], active: false }, 'unknown'],
-    ['a build behind a profile of that name', { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['build'], active: false }, 'build-only'],
+    [
+      'behind a profile, with nothing known',
+      { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['tools'], active: false },
+      'unknown',
+    ],
+    [
+      'a build behind a profile of that name',
+      { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['build'], active: false },
+      'build-only',
+    ],
     ['a build with no command', { build: { context: '.', dockerfile: 'Dockerfile' } }, 'unknown'],
   ] as const)('%s', (_, parts, role) => expect(declared(parts as Parameters<typeof makeSpec>[0])).toBe(role));
 });
@@ -178,7 +262,10 @@ describe('a service that is only declared', () => {
 describe('commandsOf', () => {
   test.each([
     [['docker-entrypoint.sh', 'node', 'server.js'], [['node', 'server.js']]],
-    [['/bin/sh', '-c', 'a --x && b | tee log; exec c "d e" 2>&1'], [['a', '--x'], ['b'], ['tee', 'log'], ['c', 'd e', '2>&1']]],
+    [
+      ['/bin/sh', '-c', 'a --x && b | tee log; exec c "d e" 2>&1'],
+      [['a', '--x'], ['b'], ['tee', 'log'], ['c', 'd e', '2>&1']],
+    ],
     [['sh', '-c', 'x || y'], [['x']]],
     [['env', 'A=1', 'B=2', '/usr/bin/app', '--flag'], [['app', '--flag']]],
     [['timeout', '30', 'gosu', 'app', 'serve'], [['serve']]],

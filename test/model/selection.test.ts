@@ -30,7 +30,8 @@ test('nothing selected is everything', () => expect(chosen()).toEqual(all.map((e
 describe('a selector is', () => {
   test('an instance', () => expect(chosen('store/postgres')).toEqual(['store/postgres']));
   test('a check', () => expect(chosen('postgres')).toEqual(['store/postgres']));
-  test('a check of the whole stack and of services', () => expect(chosen('compose')).toEqual(['compose', ...stack.services.map((each) => `${each.name}/compose`)]));
+  test('a check of the whole stack and of services', () =>
+    expect(chosen('compose')).toEqual(['compose', ...stack.services.map((each) => `${each.name}/compose`)]));
   test('a service', () => expect(servicesOf(chosen('store'))).toEqual(['store']));
   test('a role, whatever the service is called', () => {
     expect(servicesOf(chosen('db'))).toEqual(['store']);
@@ -44,11 +45,15 @@ describe('a selector is', () => {
     expect(chosen('*')).toEqual(all.map((each) => each.id));
     expect(chosen('*/http-health')).toEqual(['backend/http-health']);
   });
-  test('several, each instance once, in report order', () => expect(chosen('postgres', 'engine', 'store/postgres')).toEqual(['engine', 'store/postgres']));
+  test('several, each instance once, in report order', () =>
+    expect(chosen('postgres', 'engine', 'store/postgres')).toEqual(['engine', 'store/postgres']));
 });
 
 test('a service of that name beats the role of that name', () => {
-  const named = instancesOf(makeStack({ services: [makeService({ name: 'db', role: 'http' }), makeService({ name: 'pg', role: 'postgres' })] }), checks);
+  const named = instancesOf(
+    makeStack({ services: [makeService({ name: 'db', role: 'http' }), makeService({ name: 'pg', role: 'postgres' })] }),
+    checks,
+  );
   expect(servicesOf(select(named, ['db']).map((each) => each.id))).toEqual(['db']);
 });
 

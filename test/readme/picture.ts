@@ -8,8 +8,15 @@ const PICTURE = /(<!-- picture:.*? -->\n)[\s\S]*?(<!-- \/picture -->)/;
 
 /** As on the live run: without the note on the replay, and without its duration, which says nothing. */
 const picture = (): string => {
-  const { stdout } = spawnSync(process.execPath, [CLI, '--replay', RECORDING], { encoding: 'utf8', env: { ...process.env, COLUMNS: '80', NO_COLOR: '1', LANG: 'C.UTF-8' } });
-  return `\`\`\`console\n$ doctor\n${stdout.replace(/\nNote: replay of[\s\S]*$/, '').trimEnd().replace(/ · \d+(\.\d+)? m?s\b/, '')}\n\`\`\`\n`;
+  const { stdout } = spawnSync(process.execPath, [CLI, '--replay', RECORDING], {
+    encoding: 'utf8',
+    env: { ...process.env, COLUMNS: '80', NO_COLOR: '1', LANG: 'C.UTF-8' },
+  });
+  return `\`\`\`console\n$ doctor\n${stdout
+    .replace(/\nNote: replay of[\s\S]*$/, '')
+    .trimEnd()
+    .replace(/ · \d+(\.\d+)? m?s\b/, '')}\n\`\`\`\n`;
 };
 
-export const withPicture = (readme: string): string => readme.replace(PICTURE, (_, open: string, close: string) => `${open}${picture()}${close}`);
+export const withPicture = (readme: string): string =>
+  readme.replace(PICTURE, (_, open: string, close: string) => `${open}${picture()}${close}`);

@@ -20,7 +20,12 @@ export const expectationOf = (recording: string): Expectation => {
     exitCode: status,
     rootCauses: report.rootCauses.map(({ id, code, explains, remedy }) => ({ id, code, explains, remedy: remedy?.source.heading ?? null })),
     checks: Object.fromEntries(
-      report.checks.filter((check) => check.status !== 'pass').map(({ id, status, code, causedBy, blockedBy }) => [id, [status, code, (causedBy ?? blockedBy) && `← ${causedBy ?? blockedBy}`].filter(Boolean).join(' ')]),
+      report.checks
+        .filter((check) => check.status !== 'pass')
+        .map(({ id, status, code, causedBy, blockedBy }) => [
+          id,
+          [status, code, (causedBy ?? blockedBy) && `← ${causedBy ?? blockedBy}`].filter(Boolean).join(' '),
+        ]),
     ),
   };
 };

@@ -160,6 +160,11 @@ export const composeFaults: Fault[] = [
       restore(stack, 'docker-compose.yml');
       await up(stack);
     },
-    expect: { root: 'worker/worker', code: 'worker/other-queue', innocents: ['backend', 'db', 'nginx', 'redis'], remedy: /docker compose up -d .*worker/ },
+    expect: {
+      root: 'worker/worker',
+      code: 'worker/other-queue',
+      innocents: ['backend', 'db', 'nginx', 'redis'],
+      remedy: /docker compose up -d .*worker/,
+    },
   },
 ];

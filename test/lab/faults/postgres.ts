@@ -106,7 +106,12 @@ export const postgresFaults: Fault[] = [
     'DATABASE_URL names the host postgres; the service is db',
     URL.replace('@db', '@postgres'),
     /gaierror/,
-    { root: 'backend/network', code: 'network/unknown-host', innocents: ['nginx', 'redis', 'worker'], remedy: /docker compose up -d backend/ },
+    {
+      root: 'backend/network',
+      code: 'network/unknown-host',
+      innocents: ['nginx', 'redis', 'worker'],
+      remedy: /docker compose up -d backend/,
+    },
   ),
   backendUrlFault(
     'backend-localhost-db',
