@@ -106,13 +106,16 @@ describe('which files', () => {
 describe('which name', () => {
   const FILE = { 'My.Shop_1/compose.yaml': MINIMAL };
   test('that of the folder, as Compose writes it', async () => expect((await find(FILE, { from: 'My.Shop_1' })).name).toBe('myshop_1'));
+  test('that of a file of JSON', async () => {
+    const json = JSON.stringify({ services: { x: { image: 'a' } }, name: 'shop' });
+    expect((await find({ 'here/compose.yaml': json }, { from: 'here' })).name).toBe('shop');
+  });
   test.each([
     ['name:', 'name: shop\n', 'shop'],
     ['name: in quotes', 'name: "shop" # really\n', 'shop'],
     ['name: of a variable', 'name: $APP\n', 'fromenv'],
     ['name: with a default', 'name: ${OTHER:-shop}-x\n', 'shop-x'],
     ['a name of something else', 'services: {x: {image: a}}\nnetworks:\n  back:\n    name: shop\n', 'here'],
-    ['name in a file of JSON', '{"name": "shop", "services": {"x": {"image": "a"}}}', 'shop'],
   ])('%s', async (_, head, expected) =>
     expect(
       (
