@@ -9,6 +9,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/live/**', 'test/lab/**'],
           testTimeout: 15_000,
+          setupFiles: ['test/setup.ts'],
         },
       },
       {

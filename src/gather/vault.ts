@@ -244,7 +244,7 @@ const pattern = (form: string): string => {
 const unquote = (value: string): string => value.replace(/^(['"])(.*)\1$/s, '$2');
 
 /** `$PASSWORD`, `${PASSWORD}`, `"$PASSWORD"`: the name of a secret. */
-const isReference = (value: string): boolean => /^["']?\$(\w+|\{[^}]*\}|\([^)]*\))["']?$/.test(value) || value.startsWith('‹');
+const isReference = (value: string): boolean => /^(["']?)\$(\w+|\{[^}]*\}|\([^)]*\))\1$/.test(value) || value.startsWith('‹');
 
 /** Which delimiters stand unescaped in a URL's password: clients split the URL there, each its own way. */
 const rawHint = (password: string): string => {
