@@ -64,6 +64,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     const settled = await fact;
     return settled.ok ? (settled.value as T) : null;
   };
+  const containersNow = async (): Promise<Container[]> => (await value<Container[]>(fact('containers'))) ?? [];
 
   const stackGatherers: { [N in StackFactName]: () => Promise<FactTypes[N]> } = {
     engine: async () => {
@@ -73,15 +74,15 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     },
     project: () => gatherProjectAsStarted(),
     containers: () => gatherContainers(engine, place.name, vault, signal),
-    networks: async () => gatherNetworks(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
+    networks: async () => gatherNetworks(engine, await containersNow(), signal),
     volumes: () => gatherVolumes(engine, signal),
-    images: async () => gatherImages(engine, (await value<Container[]>(fact('containers'))) ?? [], signal),
-    portOwners: async () => gatherPortOwners(engine, (await value<Container[]>(fact('containers'))) ?? [], vault, signal),
+    images: async () => gatherImages(engine, await containersNow(), signal),
+    portOwners: async () => gatherPortOwners(engine, await containersNow(), vault, signal),
   };
 
   /** With the files and env files that the running containers were started with, unless the user names others. */
   const gatherProjectAsStarted = async (): Promise<ProjectFact> => {
-    const started = await startedWith(place, chosenFiles ? [] : ((await value<Container[]>(fact('containers'))) ?? []));
+    const started = await startedWith(place, chosenFiles ? [] : await containersNow());
     if (!started) return first.project;
     first.stop();
     return gatherProject(started, env, vault, signal);
@@ -103,18 +104,14 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     (earlyStack ??= (async () =>
       assembleStack({
         project: { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
-        containers: (await value<Container[]>(fact('containers'))) ?? [],
+        containers: await containersNow(),
         proxies: {},
       }))());
 
   let fullStack: Promise<Stack> | null = null;
   const stack = () =>
     (fullStack ??= (async () => {
-      const [known, containers, project] = await Promise.all([
-        early(),
-        value<Container[]>(fact('containers')),
-        value<ProjectFact>(fact('project')),
-      ]);
+      const [known, containers, project] = await Promise.all([early(), containersNow(), value<ProjectFact>(fact('project'))]);
       const { readUpstreams } = await import('./gatherers.ts');
       const nginx = known.services.filter((service) => service.role === 'nginx');
       const proxies = await Promise.all(
@@ -125,7 +122,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
       );
       return assembleStack({
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
-        containers: containers ?? [],
+        containers,
         proxies: Object.fromEntries(proxies),
       });
     })());

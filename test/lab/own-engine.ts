@@ -88,8 +88,10 @@ export async function stopOwnEngine(): Promise<void> {
   if (pid === undefined || !isAlive(pid)) return;
   process.kill(pid, 'SIGTERM');
   await untilGone(pid);
-  // dockerd leaves its data folder mounted on itself, and then nobody can delete the cache.
+  // dockerd leaves its data folder mounted on itself, so that nobody can delete the cache, and a network namespace.
   await run('umount', [join(cacheDir(), 'data')]);
+  await run('umount', [join(runDir(), 'exec', 'netns', 'default')]);
+  rmSync(join(runDir(), 'exec'), { recursive: true, force: true });
 }
 
 async function untilGone(pid: number): Promise<void> {
