@@ -6,6 +6,8 @@ import { container } from './container.ts';
 import { engine } from './engine.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
+import { image } from './image.ts';
+import { mounts } from './mounts.ts';
 import { network } from './network.ts';
 import { ports } from './ports.ts';
 import { postgres } from './postgres.ts';
@@ -19,6 +21,8 @@ export const checks: readonly Check[] = [
   compose,
   composeService,
   container,
+  image,
+  mounts,
   ports,
   network,
   postgres,

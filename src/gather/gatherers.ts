@@ -4,8 +4,12 @@ import type { ServiceGatherer } from './gathering.ts';
 import { gatherHttp } from './http.ts';
 import { gatherInside } from './inside.ts';
 import { gatherLogs } from './logs.ts';
+import { gatherMaking } from './making.ts';
+import { gatherMounts } from './mounts.ts';
 import { gatherNginx } from './nginx.ts';
+import { gatherPackages } from './packages.ts';
 import { gatherPostgres } from './postgres.ts';
+import { gatherProgram } from './program.ts';
 import { gatherPublished } from './published.ts';
 import { gatherReach } from './reach.ts';
 import { gatherRedis } from './redis.ts';
@@ -25,4 +29,8 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   webroot: gatherWebroot,
   source: gatherSource,
   published: gatherPublished,
+  mounts: gatherMounts,
+  making: gatherMaking,
+  program: gatherProgram,
+  packages: gatherPackages,
 };

@@ -2,6 +2,8 @@ import { appFaults } from './faults/app.ts';
 import { composeFaults } from './faults/compose.ts';
 import { containerFaults } from './faults/containers.ts';
 import type { Fault } from './faults/fault.ts';
+import { imageFaults } from './faults/image.ts';
+import { mountFaults } from './faults/mounts.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
@@ -12,6 +14,8 @@ export type { Fault } from './faults/fault.ts';
 /** Every fault the lab can inject. */
 export const faults: Fault[] = [
   ...containerFaults,
+  ...imageFaults,
+  ...mountFaults,
   ...postgresFaults,
   ...redisFaults,
   ...staticFaults,
