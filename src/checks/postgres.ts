@@ -2,6 +2,7 @@
 import { secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -198,6 +199,8 @@ const rejections = (known: Known): Finding[] => {
   );
 };
 
+const LOGIN = new Set(['auth-rejected', 'password-volume-mismatch', 'role-missing']);
+
 const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   if (reason === 'database-missing') return attempt.database;
   if (reason === 'auth-rejected' || reason === 'role-missing' || reason === 'no-hba-entry') return attempt.user;
@@ -224,6 +227,7 @@ const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Fi
     evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    ...(LOGIN.has(reason) ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,

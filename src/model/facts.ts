@@ -107,6 +107,19 @@ export interface ProjectFact {
   unsetVariables: (FileLine & { variable: string })[];
   /** Services whose resolved environment has a blank in a place that an unset variable filled: variable → `service.KEY`. */
   blanks: { variable: string; service: string; key: string }[];
+  /** Values that do not arrive as they are written. Absent in recordings of earlier versions. */
+  altered?: AlteredValue[];
+}
+
+/** A value of the files that a service gets otherwise. */
+export interface AlteredValue extends FileLine {
+  /** A `$` begins a variable, a ` #` begins a comment, a variable of the shell comes first. */
+  how: 'dollar' | 'comment' | 'shell';
+  /** `dollar`: the piece that was taken for a variable's name; else the variable of the env file. */
+  variable: string;
+  service: string;
+  /** The key of the service's environment that it goes to. */
+  key: string;
 }
 
 export interface NetworkFact {

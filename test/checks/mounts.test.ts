@@ -69,7 +69,7 @@ const look = (given: Given, service: Service = serviceOf(given), others: Service
   });
 };
 
-const short = (given: Given, ...rest: [] | [Service, Service[]]): string => inShort(mounts, look(given, ...rest));
+const short = (given: Given, service?: Service, others: Service[] = []): string => inShort(mounts, look(given, service, others));
 
 const folder = (parts: Partial<Source> = {}) =>
   source({ destination: '/data', source: '/src/p/data', kind: 'folder', empty: true, ...parts });
