@@ -1,9 +1,11 @@
 /** The registry: sorted as they are reported, from the ground up. Nothing else belongs here. */
 import type { Check } from '../model/check.ts';
+import { address } from './address.ts';
 import { compose } from './compose.ts';
 import { composeService } from './compose-service.ts';
 import { container } from './container.ts';
 import { engine } from './engine.ts';
+import { host } from './host.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
 import { image } from './image.ts';
@@ -18,6 +20,7 @@ import { worker } from './worker.ts';
 
 export const checks: readonly Check[] = [
   engine,
+  host,
   compose,
   composeService,
   container,
@@ -25,6 +28,7 @@ export const checks: readonly Check[] = [
   mounts,
   ports,
   network,
+  address,
   postgres,
   redis,
   hotReload,

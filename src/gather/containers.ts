@@ -65,6 +65,8 @@ interface RawContainer {
   Path?: string;
   Args?: string[];
   RestartCount?: number;
+  /** `<data folder>/containers/<id>/resolv.conf`. */
+  ResolvConfPath?: string;
   State: {
     Status: ContainerState['status'];
     ExitCode: number;
@@ -172,6 +174,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
+    ...dataRootOf(raw),
     compose: {
       project: labels[`${LABEL}.project`] ?? '',
       workingDir: labels[`${LABEL}.project.working_dir`] ?? '',
@@ -182,6 +185,11 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
       dependsOn: dependencies(labels[`${LABEL}.depends_on`]),
     },
   };
+};
+
+const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: string } => {
+  const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
+  return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
 };
 
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);

@@ -17,11 +17,11 @@ export const gatherProgram: ServiceGatherer<'program'> = async (service, given) 
   if (!failed) return null;
   const { container, name, script } = failed;
   const read = (path: string) => readInside(container, path, given);
-  const found = (await firstFile(candidatesFor(name, container), read)) ?? null;
+  const found = await firstFile(candidatesFor(name, container), read);
   const content = found?.content ?? null;
-  // The failure names the shell, the fault lies in the script that it was given.
-  const scripts = script || (content !== null && kindOf(content) !== 'script') ? await firstFile(scriptsOf(container), read) : null;
-  const culprit = scripts && hasWindowsLineEnds(scripts.content) ? scripts : found;
+  // The failure names the shell, the fault lies in a script that it was given.
+  const scripts = script || (content !== null && kindOf(content) !== 'script') ? await filesOf(scriptsOf(container), read) : [];
+  const culprit = scripts.find((each) => hasWindowsLineEnds(each.content)) ?? found;
   const path = culprit?.path ?? (name.includes('/') ? posix.resolve(container.workingDir, name) : null);
   const kind = culprit ? kindOf(culprit.content) : 'missing';
   const interpreter = culprit && kind === 'script' ? interpreterOf(culprit.content) : null;
@@ -108,11 +108,17 @@ const candidatesFor = (name: string, container: Container): string[] => {
 
 type Read = (path: string) => Promise<Buffer | null>;
 
-const firstFile = async (paths: string[], read: Read): Promise<{ path: string; content: Buffer } | null> => {
+interface FileInside {
+  path: string;
+  content: Buffer;
+}
+
+const filesOf = async (paths: string[], read: Read): Promise<FileInside[]> => {
   const contents = await Promise.all(paths.map(read));
-  const at = contents.findIndex((content) => content !== null);
-  return at < 0 ? null : { path: paths[at]!, content: contents[at]! };
+  return paths.flatMap((path, index) => (contents[index] ? [{ path, content: contents[index] }] : []));
 };
+
+const firstFile = async (paths: string[], read: Read): Promise<FileInside | null> => (await filesOf(paths, read))[0] ?? null;
 
 /** Works on a container that does not run, too. `null`: no such file, or no file. */
 const readInside = async (container: Container, path: string, given: Gathering): Promise<Buffer | null> =>

@@ -4,6 +4,7 @@ import { containerFaults } from './faults/containers.ts';
 import type { Fault } from './faults/fault.ts';
 import { imageFaults } from './faults/image.ts';
 import { mountFaults } from './faults/mounts.ts';
+import { networkFaults } from './faults/network.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
@@ -16,6 +17,7 @@ export const faults: Fault[] = [
   ...containerFaults,
   ...imageFaults,
   ...mountFaults,
+  ...networkFaults,
   ...postgresFaults,
   ...redisFaults,
   ...staticFaults,
