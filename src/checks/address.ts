@@ -3,6 +3,7 @@ import { defineCheck, type Evidence, type Finding, type FindingSpec } from '../m
 import { HOST_GATEWAY } from '../model/connections.ts';
 import { keepsFailing } from '../model/crash-loop.ts';
 import { crashIn } from '../model/crash.ts';
+import { knownErrorIn } from '../model/log-signatures.ts';
 import type { LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
 import { isAddress, isExtraHost, namelessMode } from '../model/routes.ts';
 import {
@@ -184,6 +185,8 @@ const hostGateway = (connection: Connection, scene: Scene): Finding[] => {
   const nameless = found?.trial.layer === 'name' && ['not-found', 'timeout'].includes(found.trial.outcome);
   // The tool that is reached for may be one that is seldom needed.
   const severity = line || isIll(scene) || connection.kind !== 'http' ? 'fail' : 'warn';
+  // Of one that ends before it can be looked into: its log speaks of a name, and this one cannot be known.
+  const known = found === undefined && keepsFailing(client) ? knownErrorIn(scene.log, service.role) : null;
   const evidence: Evidence[] = [
     declared(connection, scene),
     ...(found
@@ -195,9 +198,13 @@ const hostGateway = (connection: Connection, scene: Scene): Finding[] => {
         ]
       : []),
     ...(line ? [{ source: `${service.name} log`, text: line.text }] : []),
+    ...(known && !line ? [{ source: `${service.name} log`, text: known.line }] : []),
   ];
   const values = valuesOf(connection, scene);
-  const unknown = nameless || (found === undefined && line !== undefined && !/refused/i.test(line.text));
+  const unknown =
+    nameless ||
+    (known?.blame === 'name' && (known.host === null || known.host === HOST_GATEWAY)) ||
+    (found === undefined && line !== undefined && !/refused/i.test(line.text));
   if (unknown && !isExtraHost(client, HOST_GATEWAY)) {
     const message = `${service.name} looks for ${HOST_GATEWAY}, which is not declared in its extra_hosts`;
     return [{ reason: 'host-gateway-missing', severity, message, evidence, values }];

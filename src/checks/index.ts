@@ -5,6 +5,7 @@ import { compose } from './compose.ts';
 import { composeService } from './compose-service.ts';
 import { container } from './container.ts';
 import { engine } from './engine.ts';
+import { healthcheck } from './healthcheck.ts';
 import { host } from './host.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
@@ -15,6 +16,7 @@ import { ports } from './ports.ts';
 import { postgres } from './postgres.ts';
 import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
+import { start } from './start.ts';
 import { staticFiles } from './static-files.ts';
 import { worker } from './worker.ts';
 
@@ -24,6 +26,8 @@ export const checks: readonly Check[] = [
   compose,
   composeService,
   container,
+  start,
+  healthcheck,
   image,
   mounts,
   ports,

@@ -8,6 +8,7 @@ import { networkFaults } from './faults/network.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
+import { startFaults } from './faults/start.ts';
 import { staticFaults } from './faults/static-files.ts';
 
 export type { Fault } from './faults/fault.ts';
@@ -18,6 +19,7 @@ export const faults: Fault[] = [
   ...imageFaults,
   ...mountFaults,
   ...networkFaults,
+  ...startFaults,
   ...postgresFaults,
   ...redisFaults,
   ...staticFaults,

@@ -46,8 +46,9 @@ export const networkFaults: Fault[] = [
     title: 'the backend looks for its database on host.docker.internal, which nobody declared',
     inject: async (stack) => {
       forBackend(stack, 'DATABASE_URL: postgresql+asyncpg://shootout:x@host.docker.internal:5432/shootout');
+      edit(stack, FILE, '    restart: unless-stopped', '    restart: "no"');
       await compose(stack, 'up', '-d', '--no-deps', 'backend');
-      await becomes(stack, 'backend', 'restarting', (now) => now.restarts >= 2);
+      await becomes(stack, 'backend', 'exited', (now) => now.Status === 'exited');
     },
     heal: healed,
     expect: {
