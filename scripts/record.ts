@@ -37,6 +37,7 @@ const record = (stack: LabStack, name: string): void => {
 /** Nothing of the machine that recorded: its folders, its socket. */
 const neutral = (text: string, stack: LabStack): string =>
   text
+    .replaceAll(/"dataRoot": "([^"]+)"/.exec(text)?.[1] ?? '/var/lib/docker', '/var/lib/docker')
     .replaceAll(stack.dir, '/src/shootout')
     .replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock')
     .replaceAll(/(?<=")\/[^"]*(?=\/volumes\/[^"/]+\/_data")/g, '/var/lib/docker');
