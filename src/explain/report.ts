@@ -1,5 +1,6 @@
 /** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
 import type { Located, Outcome } from '../model/check.ts';
+import { serviceNode } from '../model/graph.ts';
 import { SCHEMA_VERSION, type CheckReport, type Remedy, type Report } from '../model/report.ts';
 import { running, type Service, type Stack } from '../model/stack.ts';
 import { keyOf, type Explanation } from './explain.ts';
@@ -32,7 +33,7 @@ export const reportOf = (told: Told): Report => {
       workingDir: told.stack.workingDir,
       composeFiles: told.stack.composeFiles,
       engine: told.engine,
-      services: told.stack.services.map(serviceReport),
+      services: told.stack.services.map(serviceNode),
       connections: told.stack.connections.map(({ from, to, kind, source }) => ({ from, to, kind, source })),
     },
     counts,
@@ -96,18 +97,5 @@ const checkReport = (outcome: Outcome, told: Told): CheckReport => {
       evidence: located.finding.evidence,
       causedBy: causeOf(located),
     })),
-  };
-};
-
-const serviceReport = (service: Service): Report['stack']['services'][number] => {
-  const running = service.containers.find((each) => each.state.status === 'running');
-  const first = running ?? service.containers[0];
-  return {
-    name: service.name,
-    role: service.role,
-    image: first?.image ?? service.spec?.image ?? null,
-    state: first?.state.status ?? 'missing',
-    health: running?.health?.status ?? null,
-    replicas: service.containers.length,
   };
 };
