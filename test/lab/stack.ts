@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { undoOnExit } from './cleanup.ts';
 import type { LabEngine } from './engine.ts';
 import { ensureImages } from './images.ts';
-import { labOverride } from './override.ts';
+import { imagesOf, labOverride } from './override.ts';
 import { type RunOptions, type RunResult, must, run } from './run.ts';
 import { removeProject } from './sweep.ts';
 
@@ -54,7 +54,7 @@ interface Identity {
 /** Copies the fixture to a new folder, starts it on free ports and waits until it is healthy. */
 export async function startStack(engine: LabEngine, options: StackOptions = {}): Promise<LabStack> {
   const fixture = options.fixture ?? 'shootout';
-  const images = await ensureImages(engine, options.onProgress);
+  const images = await ensureImages(engine, imagesOf(join(FIXTURES, fixture)), options.onProgress);
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'stack-doctor-lab-')));
   const dir = join(root, fixture);
   cpSync(join(FIXTURES, fixture), dir, { recursive: true, filter: (path) => !['.env', '__pycache__'].includes(basename(path)) });
