@@ -45,6 +45,7 @@ export const reportOf = (told: Told): Report => {
       summary: located.finding.message,
       evidence: located.finding.evidence,
       explains,
+      lasting: located.spec.lasting ?? false,
       remedy: remedyWithTwins(located, told),
     })),
     checks,

@@ -29,6 +29,8 @@ export interface FindingSpec {
   proof: string;
   /** Nothing else can be asked of this service while it holds (the container does not run). */
   blocks?: boolean;
+  /** Waiting does not mend it: somebody has to change something. `--wait` need not wait for it. */
+  lasting?: boolean;
 }
 
 /** A finding as observed. */
