@@ -1,7 +1,7 @@
 /** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
 import type { Located, Outcome } from '../model/check.ts';
 import { serviceNode } from '../model/graph.ts';
-import { SCHEMA_VERSION, type CheckReport, type Remedy, type Report } from '../model/report.ts';
+import { SCHEMA_VERSION, type Candidate, type CheckReport, type Remedy, type Report } from '../model/report.ts';
 import { running, type Service, type Stack } from '../model/stack.ts';
 import { keyOf, type Explanation } from './explain.ts';
 
@@ -37,7 +37,7 @@ export const reportOf = (told: Told): Report => {
       connections: told.stack.connections.map(({ from, to, kind, source }) => ({ from, to, kind, source })),
     },
     counts,
-    rootCauses: told.explanation.roots.map(({ located, explains }) => ({
+    rootCauses: told.explanation.roots.map(({ located, explains, candidates, ask }) => ({
       id: located.id,
       check: located.check,
       service: located.service,
@@ -47,11 +47,18 @@ export const reportOf = (told: Told): Report => {
       explains,
       lasting: located.spec.lasting ?? false,
       remedy: remedyWithTwins(located, told),
+      ...(candidates && { candidates: candidates.map(candidateOf) }),
+      ...(ask !== undefined && { decide: { command: `docker compose logs --tail 50 ${quoted(ask)}` } }),
     })),
     checks,
     notes: told.notes,
   };
 };
+
+const candidateOf = ({ id, service, code, finding }: Located): Candidate => ({ id, service, code, summary: finding.message });
+
+/** A name of Compose needs no quotes; whose it is, a label of a container says. */
+const quoted = (name: string): string => (/^\w[\w.-]*$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`);
 
 /** A folder that one container holds by an old mount is held so by all that mount it: what mends it in one is added for the others. */
 const remedyWithTwins = (root: Located, told: Told): Remedy | null => {

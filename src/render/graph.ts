@@ -86,7 +86,7 @@ const serviceLines = (node: GraphNode, graph: Graph, pen: Pen, verbose: boolean)
   for (const row of rows) {
     const fixed = row.slice(0, 2).map((cell, column) => cell + ' '.repeat(Math.max(0, columns[column]! - width(cell))));
     lines.push(
-      ...pen.paragraph(`${fixed.join('  ')}  ${row[2]!}`.replaceAll('  ', GAP), { lead: `  ${pen.say('→')} `, hang: 8 }).map(ungap),
+      ...pen.paragraph(`${fixed.join('  ')}  ${row[2]}`.replaceAll('  ', GAP), { lead: `  ${pen.say('→')} `, hang: 8 }).map(ungap),
     );
   }
   const awaited = [...new Set(own.filter(isOrder).map(({ to }) => to!))];
