@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
 import { until } from './run.ts';
+import type { StackShape } from './shapes.ts';
 import type { LabStack, StackOptions } from './stack.ts';
 import { EXTRA } from './sweep.ts';
 
@@ -9,12 +10,17 @@ import { EXTRA } from './sweep.ts';
 export interface HealthyVariant {
   id: string;
   title: string;
-  options: StackOptions;
+  /** Default: `shootout`. */
+  stack?: StackShape;
+  options: Omit<StackOptions, 'fixture'>;
   /** What happens once it runs. */
   after?(stack: LabStack): Promise<void>;
 }
 
 const FILE = 'docker-compose.yml';
+
+/** What `startStack` is given for it. */
+export const optionsOf = ({ stack = 'shootout', options }: HealthyVariant): StackOptions => ({ ...options, fixture: stack });
 
 const edit = (dir: string, ...changes: [string | RegExp, string][]): void => {
   const path = join(dir, FILE);
