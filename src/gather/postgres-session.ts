@@ -6,6 +6,7 @@ import type { ClientConfig, Client as PgClient } from 'pg';
 import type { PostgresAttempt, PostgresFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
+import { rootsOf } from './lock-waits.ts';
 import { TryStopped, tryOut, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
@@ -224,7 +225,7 @@ const askSessions = async (client: PgClient, { vault }: Limits): Promise<Pick<Po
       count: toNumber(row['count']),
       oldestSeconds: toNumber(row['oldest']),
     })),
-    blockers: rootBlockers(
+    blockers: rootsOf(
       (results[3]?.rows ?? []).map((row) => ({
         waiter: toNumber(row['pid']),
         blocker: toNumber(row['blocker']),
@@ -233,29 +234,8 @@ const askSessions = async (client: PgClient, { vault }: Limits): Promise<Pick<Po
         state: text(row['state']),
         seconds: toNumber(row['seconds']),
       })),
-    ),
+    ).map(({ waiter: _, blocker, ...rest }) => ({ pid: blocker, ...rest })),
   };
-};
-
-interface Wait {
-  waiter: number;
-  blocker: number;
-  /** Of the blocker. */
-  address: string | null;
-  application: string;
-  state: string;
-  seconds: number;
-}
-
-/** Sessions that hold others up and wait for nobody themselves; `blocked` counts everyone behind them. */
-export const rootBlockers = (waits: Wait[]): PostgresServer['blockers'] => {
-  const waiters = new Set(waits.map((each) => each.waiter));
-  const roots = new Map(waits.filter((each) => !waiters.has(each.blocker)).map((each) => [each.blocker, each]));
-  return [...roots.values()].map(({ blocker, address, application, state, seconds }) => {
-    const behind = new Set([blocker]);
-    for (const pid of behind) for (const each of waits) if (each.blocker === pid) behind.add(each.waiter);
-    return { pid: blocker, address, application, state, seconds, blocked: behind.size - 1 };
-  });
 };
 
 const short = (value: string | null | undefined): string => plain((value ?? '').slice(0, 200));

@@ -135,3 +135,6 @@ export const systemFailure = (thrown: unknown, layer: Layer): Failure => {
 export const isBelowLogin = (trial: Trial): boolean => trial.outcome !== 'ok' && ['name', 'tcp', 'tls', 'protocol'].includes(trial.layer);
 
 export const isBelowProtocol = (trial: Trial): boolean => trial.outcome !== 'ok' && (trial.layer === 'name' || trial.layer === 'tcp');
+
+/** It answered as its protocol has it; that is as far as this went. */
+export const knock = (trial: Trial): Trial => (trial.outcome === 'ok' ? { ...trial, layer: 'protocol' } : trial);
