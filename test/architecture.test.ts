@@ -57,7 +57,7 @@ const nothing = () => false;
 const anything = () => true;
 const PURE: Omit<Law, 'rooms'> = { node: nothing, packages: nothing };
 /** Drivers are loaded by `await import()`, only when a stack has something for them. */
-const DRIVERS = /^(dockerode|pg|ioredis|mysql2|#?amqplib|undici|tar-stream)(\/|$)/;
+const DRIVERS = /^(dockerode|pg|ioredis|mysql2|amqplib|undici|tar-stream)(\/|$)/;
 
 const LAWS: Record<string, Law> = {
   model: { rooms: ['model'], ...PURE },

@@ -5,7 +5,7 @@ import type { MysqlAttempt, MysqlFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
 import { rootsOf } from './lock-waits.ts';
-import { TryStopped, tryOut, type Limits, type Progress } from './trial.ts';
+import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
 export type MysqlServer = NonNullable<MysqlFact['server']>;
@@ -256,14 +256,6 @@ export const probeMysql = (vantage: Vantage, limits: Limits): Promise<Trial> =>
   tryOut(limits, async (at, limit) => {
     const stream = await vantage.dial(at, limit);
     at.layer = 'protocol';
-    const chunk = await new Promise<Buffer>((resolve, reject) => {
-      stream.once('data', resolve);
-      stream.once('error', reject);
-      stream.once('close', () =>
-        reject(
-          new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' }),
-        ),
-      );
-    });
+    const chunk = await firstBytes(stream);
     if (!isMysql(chunk)) throw notMysql(chunk);
   });

@@ -7,7 +7,7 @@ import type { PostgresAttempt, PostgresFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
 import { rootsOf } from './lock-waits.ts';
-import { TryStopped, tryOut, type Limits, type Progress } from './trial.ts';
+import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
 export type PostgresServer = NonNullable<PostgresFact['server']>;
@@ -255,14 +255,6 @@ export const probePostgres = (vantage: Vantage, limits: Limits): Promise<Trial> 
     at.layer = 'protocol';
     // SSLRequest: length 8, code 80877103.
     stream.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
-    const chunk = await new Promise<Buffer>((resolve, reject) => {
-      stream.once('data', resolve);
-      stream.once('error', reject);
-      stream.once('close', () =>
-        reject(
-          new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' }),
-        ),
-      );
-    });
+    const chunk = await firstBytes(stream);
     if (!isPostgres(chunk, true)) throw notPostgres(chunk);
   });

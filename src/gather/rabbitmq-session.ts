@@ -1,13 +1,15 @@
 /** One connection to a RabbitMQ server: log in to the client's virtual host, look at queues by name, leave. Nothing is declared or consumed. */
+import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ChannelModel, Options } from 'amqplib';
 import type { RabbitmqFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
-import { secure } from './dial.ts';
-import { TryStopped, tryOut, type Limits, type Progress } from './trial.ts';
+import { asSocket, secure } from './dial.ts';
+import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
-export type RabbitmqServer = NonNullable<RabbitmqFact['server']>;
+type RabbitmqServer = NonNullable<RabbitmqFact['server']>;
 export type RabbitmqQueue = RabbitmqFact['queues'][number];
 
 export interface RabbitmqAnswer {
@@ -27,51 +29,32 @@ export interface RabbitmqLogin {
 
 const GOODBYE_MS = 100;
 
-/** An answer comes with the server's greeting, whatever it says to the login. Errors: `CannotLook`. */
+/** Errors: `CannotLook`. */
 export const askRabbitmq = async (
   vantage: Vantage,
   login: RabbitmqLogin,
   limits: Limits,
 ): Promise<{ trial: Trial; answer: RabbitmqAnswer | null }> => {
   let answer: RabbitmqAnswer | null = null;
-  const [{ Connection }, { ChannelModel }, { ConnectionClose }] = await Promise.all([
-    import('#amqplib/connection'),
-    import('#amqplib/channel_model'),
-    import('#amqplib/defs'),
-  ]);
+  const amqp = await import('amqplib');
   const trial = await tryOut(limits, async (at, limit) => {
     const opened = await vantage.dial(at, limit);
     const stream = login.tls ? await secure(opened, vantage.host, at, limit) : opened;
     at.layer = 'protocol';
-    refuseOthers(stream, at);
-    const connection = new Connection(stream);
-    connection.on('error', () => {});
-    // amqplib keeps to itself what the server says when it hangs up in the middle of the handshake.
-    let goodbye: Record<string, unknown> | null = null;
-    const receive = connection.recvFrame.bind(connection);
-    connection.recvFrame = () => {
-      const frame = receive();
-      if (frame && frame.id === ConnectionClose) goodbye = frame.fields ?? null;
-      return frame;
-    };
+    const heard = listenIn(stream, at);
+    // Of an error of the stream amqplib says only that it ended.
     const broken = new Promise<never>((_, reject) => stream.once('error', reject));
     broken.catch(() => {});
     try {
-      const open = new Promise<void>((resolve, reject) =>
-        connection.open(handshakeOf(login), (error) => {
-          if (connection.serverProperties) answer = { server: readGreeting(connection.serverProperties, limits), queues: [] };
-          if (error) reject(error);
-          else resolve();
-        }),
-      );
-      await Promise.race([open, broken]);
-      at.layer = 'done';
-      const model = new ChannelModel(connection);
+      const model = await Promise.race([connectBy(stream, () => amqp.connect(addressOf(login), NAMED)), broken]);
       model.on('error', () => {});
-      if (answer) (answer as RabbitmqAnswer).queues = await lookAt(model, login, limits);
-      await Promise.race([new Promise<void>((resolve) => connection.close(resolve)), delay(GOODBYE_MS, null, { ref: false })]);
+      at.layer = 'done';
+      heard.stop();
+      const server = readGreeting(model.connection.serverProperties, limits);
+      answer = { server, queues: await lookAt(model, login, limits) };
+      await Promise.race([model.close(), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
-      throw rabbitmqFailure(error, goodbye, at);
+      throw rabbitmqFailure(error, heard.goodbye(), at);
     } finally {
       stream.destroy();
     }
@@ -79,10 +62,32 @@ export const askRabbitmq = async (
   return { trial, answer };
 };
 
-type Model = InstanceType<(typeof import('#amqplib/channel_model'))['ChannelModel']>;
+/** amqplib connects by itself, in the moment that it is called; this stream is connected already. */
+const connectBy = <T>(stream: Duplex, connect: () => T): T => {
+  const own = net.connect;
+  net.connect = ((_options: unknown, connected: () => void) => {
+    process.nextTick(connected);
+    return asSocket(stream);
+  }) as typeof net.connect;
+  try {
+    return connect();
+  } finally {
+    net.connect = own;
+  }
+};
+
+const addressOf = ({ user, password, vhost }: RabbitmqLogin): Options.Connect => ({
+  protocol: 'amqp',
+  username: user,
+  password,
+  vhost: encodeURIComponent(vhost),
+  heartbeat: 0,
+});
+
+const NAMED = { clientProperties: { product: 'stack-doctor', connection_name: 'stack-doctor' } };
 
 /** A queue that is not there costs the channel: each name gets its own. */
-const lookAt = async (model: Model, { queues, vhost }: RabbitmqLogin, { vault }: Limits): Promise<RabbitmqQueue[]> => {
+const lookAt = async (model: ChannelModel, { queues, vhost }: RabbitmqLogin, { vault }: Limits): Promise<RabbitmqQueue[]> => {
   const found = await Promise.all(
     queues.map(async (name) => {
       try {
@@ -98,23 +103,31 @@ const lookAt = async (model: Model, { queues, vhost }: RabbitmqLogin, { vault }:
   return found.filter((each) => each !== null);
 };
 
-const handshakeOf = ({ user, password, vhost }: RabbitmqLogin): Record<string, unknown> => ({
-  clientProperties: {
-    product: 'stack-doctor',
-    connection_name: 'stack-doctor',
-    // Without it a rejected login is answered by silence.
-    capabilities: { authentication_failure_close: true },
-  },
-  mechanism: 'PLAIN',
-  response: Buffer.from(['', user, password].join('\0')),
-  locale: 'en_US',
-  channelMax: 0,
-  frameMax: 131_072,
-  heartbeat: 0,
-  virtualHost: vhost,
-  capabilities: '',
-  insist: 0,
-});
+interface Heard {
+  /** What the server said when it hung up in the middle of the handshake, which amqplib keeps to itself. */
+  goodbye(): { code: number; text: string } | null;
+  stop(): void;
+}
+
+/** Beside amqplib, which reads when it likes. What comes first must be AMQP, or nothing of it is handed on. */
+const listenIn = (stream: Duplex, at: Progress): Heard => {
+  const push = stream.push.bind(stream);
+  let bytes = Buffer.alloc(0);
+  let listens = true;
+  stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    if (listens && Buffer.isBuffer(chunk)) {
+      if (bytes.length === 0 && !isAmqp(chunk)) {
+        listens = false;
+        stream.destroy(notAmqp(chunk));
+        return false;
+      }
+      at.layer = 'login';
+      bytes = Buffer.concat([bytes, chunk]);
+    }
+    return push(chunk, encoding);
+  };
+  return { goodbye: () => closeIn(bytes), stop: () => (listens = false) };
+};
 
 /** The first answer is a method frame of channel 0, `connection.start`; a server of another version of AMQP says its own name. */
 const START = Buffer.from([0, 10, 0, 10]);
@@ -122,21 +135,13 @@ const START = Buffer.from([0, 10, 0, 10]);
 const isAmqp = (chunk: Buffer): boolean =>
   chunk[0] === 1 && (chunk.length < 3 || chunk.readUInt16BE(1) === 0) && (chunk.length < 11 || chunk.subarray(7, 11).equals(START));
 
-/** Thrown in the stream's event, it ends the stream with this error (see `guarded`). amqplib reads by `readable`, so this looks beside it. */
-const refuseOthers = (stream: Duplex, at: Progress): void => {
-  const push = stream.push.bind(stream);
-  let isFirst = true;
-  stream.push = (chunk: unknown, ...rest: unknown[]): boolean => {
-    if (isFirst && Buffer.isBuffer(chunk)) {
-      isFirst = false;
-      if (!isAmqp(chunk)) {
-        stream.destroy(notAmqp(chunk));
-        return false;
-      }
-      at.layer = 'login';
-    }
-    return push(chunk, ...(rest as []));
-  };
+/** A frame: type, channel, size, class and method, an end. `connection.close` is 10 and 50, with the reply code and a short text. */
+const closeIn = (bytes: Buffer): { code: number; text: string } | null => {
+  for (let at = 0; at + 14 <= bytes.length; at += 8 + bytes.readUInt32BE(at + 3)) {
+    if (bytes[at] !== 1 || bytes.readUInt32BE(at + 7) !== 0x00_0a_00_32) continue;
+    return { code: bytes.readUInt16BE(at + 11), text: bytes.toString('utf8', at + 14, at + 14 + bytes[at + 13]!) };
+  }
+  return null;
 };
 
 const notAmqp = (chunk: Buffer): TryStopped =>
@@ -147,10 +152,9 @@ const notAmqp = (chunk: Buffer): TryStopped =>
     text: `the answer is not AMQP 0-9-1: ${JSON.stringify(plain(chunk.toString('latin1', 0, 80)))}`,
   });
 
-const rabbitmqFailure = (thrown: unknown, goodbye: Record<string, unknown> | null, at: Progress): unknown => {
+const rabbitmqFailure = (thrown: unknown, goodbye: ReturnType<Heard['goodbye']>, at: Progress): unknown => {
   if (thrown instanceof TryStopped) return thrown;
-  if (goodbye)
-    return new TryStopped({ layer: 'login', outcome: 'rejected', code: String(goodbye['replyCode']), text: String(goodbye['replyText']) });
+  if (goodbye) return new TryStopped({ layer: 'login', outcome: 'rejected', code: String(goodbye.code), text: goodbye.text });
   const { message, code } = thrown as NodeJS.ErrnoException;
   if (code === undefined && /closed abruptly|Unexpected close|Socket closed/i.test(message)) {
     const when = at.layer === 'protocol' ? 'without an answer' : 'during the login';
@@ -159,8 +163,8 @@ const rabbitmqFailure = (thrown: unknown, goodbye: Record<string, unknown> | nul
   return thrown;
 };
 
-const readGreeting = (properties: Record<string, unknown>, { vault }: Limits): RabbitmqServer => {
-  const text = (name: string) => short(vault.maskText(String(properties[name] ?? '')));
+const readGreeting = (properties: object, { vault }: Limits): RabbitmqServer => {
+  const text = (name: string) => short(vault.maskText(String((properties as Record<string, unknown>)[name] ?? '')));
   return { product: text('product'), version: text('version'), cluster: text('cluster_name') };
 };
 
@@ -172,14 +176,6 @@ export const probeRabbitmq = (vantage: Vantage, limits: Limits): Promise<Trial> 
     const stream = await vantage.dial(at, limit);
     at.layer = 'protocol';
     stream.write(Buffer.from('AMQP\0\0\x09\x01', 'latin1'));
-    const chunk = await new Promise<Buffer>((resolve, reject) => {
-      stream.once('data', resolve);
-      stream.once('error', reject);
-      stream.once('close', () =>
-        reject(
-          new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' }),
-        ),
-      );
-    });
+    const chunk = await firstBytes(stream);
     if (!isAmqp(chunk)) throw notAmqp(chunk);
   });
