@@ -3,7 +3,18 @@
  * Types, and pure questions about them. Imports nothing but its own room.
  */
 
-export type Role = 'postgres' | 'redis' | 'nginx' | 'http' | 'worker' | 'build-only' | 'one-shot' | 'unknown';
+export type Role =
+  | 'postgres'
+  | 'redis'
+  | 'mysql'
+  | 'rabbitmq'
+  | 'mongodb'
+  | 'nginx'
+  | 'http'
+  | 'worker'
+  | 'build-only'
+  | 'one-shot'
+  | 'unknown';
 
 /** A published or declared port, as Compose writes it: host side → container side. */
 export interface PortMapping {
@@ -183,6 +194,18 @@ export interface Connection {
   /** What is wrong with the spelling itself, if anything: `malformed` says how. */
   malformed: string | null;
 }
+
+/** What the data stores speak: role → kind of the connections that are meant for it. */
+const SPOKEN: Partial<Record<Role, ConnectionKind>> = {
+  postgres: 'postgres',
+  redis: 'redis',
+  mysql: 'mysql',
+  rabbitmq: 'amqp',
+  mongodb: 'mongodb',
+};
+
+/** `null`: no data store. */
+export const spokenBy = (role: Role): ConnectionKind | null => SPOKEN[role] ?? null;
 
 export interface Stack {
   project: string;
