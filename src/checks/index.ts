@@ -6,11 +6,13 @@ import { container } from './container.ts';
 import { engine } from './engine.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
+import { migrations } from './migrations.ts';
 import { network } from './network.ts';
 import { ports } from './ports.ts';
 import { postgres } from './postgres.ts';
 import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
+import { startup } from './startup.ts';
 import { staticFiles } from './static-files.ts';
 import { worker } from './worker.ts';
 
@@ -19,10 +21,12 @@ export const checks: readonly Check[] = [
   compose,
   composeService,
   container,
+  startup,
   ports,
   network,
   postgres,
   redis,
+  migrations,
   hotReload,
   httpHealth,
   staticFiles,

@@ -262,6 +262,16 @@ export interface PostgresFact {
     /** Sessions that block others, and are not blocked themselves. */
     blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
   } | null;
+  /** Of each client whose log speaks of missing tables: which of them are missing now, and how far its migrations are. */
+  schemas?: {
+    client: string;
+    database: string;
+    missing: string[];
+    /** Tables of the database that are the users'. */
+    tables: number;
+    /** Revisions in `alembic_version`; `null` where there is no such table. */
+    alembic: string[] | null;
+  }[];
   /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
   serverLog: LogLine[];
 }

@@ -2,9 +2,11 @@ import { appFaults } from './faults/app.ts';
 import { composeFaults } from './faults/compose.ts';
 import { containerFaults } from './faults/containers.ts';
 import type { Fault } from './faults/fault.ts';
+import { migrationFaults } from './faults/migrations.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
+import { startupFaults } from './faults/startup.ts';
 import { staticFaults } from './faults/static-files.ts';
 
 export type { Fault } from './faults/fault.ts';
@@ -12,7 +14,9 @@ export type { Fault } from './faults/fault.ts';
 /** Every fault the lab can inject. */
 export const faults: Fault[] = [
   ...containerFaults,
+  ...startupFaults,
   ...postgresFaults,
+  ...migrationFaults,
   ...redisFaults,
   ...staticFaults,
   ...appFaults,
