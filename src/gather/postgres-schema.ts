@@ -12,7 +12,7 @@ const MISSING = /relation "([^"]{1,200})" does not exist/g;
 export const missingIn = (texts: readonly string[]): string[] =>
   [...new Set(texts.flatMap((text) => [...text.matchAll(MISSING)].map((found) => found[1]!)))].slice(-MOST_NAMES);
 
-/** Names are quoted, because \`to_regclass\` would fold \`User\` to \`user\`. */
+/** Names are quoted, because `to_regclass` would fold `User` to `user`. */
 const quoted = (name: string): string =>
   name
     .split('.')

@@ -384,7 +384,13 @@ export interface NginxFact {
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
-  proxied: { location: string; upstream: string; http: HttpTry }[];
+  proxied: {
+    location: string;
+    upstream: string;
+    http: HttpTry;
+    /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
+    called?: string[];
+  }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;
