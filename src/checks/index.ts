@@ -6,6 +6,7 @@ import { container } from './container.ts';
 import { engine } from './engine.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
+import { migrations } from './migrations.ts';
 import { mysql } from './mysql.ts';
 import { network } from './network.ts';
 import { ports } from './ports.ts';
@@ -13,6 +14,7 @@ import { postgres } from './postgres.ts';
 import { proxy } from './proxy.ts';
 import { rabbitmq } from './rabbitmq.ts';
 import { redis } from './redis.ts';
+import { startup } from './startup.ts';
 import { staticFiles } from './static-files.ts';
 import { worker } from './worker.ts';
 
@@ -21,12 +23,14 @@ export const checks: readonly Check[] = [
   compose,
   composeService,
   container,
+  startup,
   ports,
   network,
   postgres,
   redis,
   mysql,
   rabbitmq,
+  migrations,
   hotReload,
   httpHealth,
   staticFiles,

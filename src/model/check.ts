@@ -119,6 +119,8 @@ interface CheckBase<N extends FactName, P extends ServiceFactName> {
 export interface ServiceCheck<N extends FactName = FactName, P extends ServiceFactName = ServiceFactName> extends CheckBase<N, P> {
   scope: 'service';
   appliesTo(service: Service, stack: Stack): boolean;
+  /** Services whose facts are needed although this one may not connect to them, by name. */
+  peersOf?(service: Service, stack: Stack): string[];
   evaluate(given: Case<N, P> & { service: Service }): Verdict;
 }
 

@@ -266,6 +266,16 @@ export interface PostgresFact {
     /** Sessions that block others, and are not blocked themselves. */
     blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
   } | null;
+  /** Of each client whose log speaks of missing tables: which of them are missing now, and how far its migrations are. */
+  schemas?: {
+    client: string;
+    database: string;
+    missing: string[];
+    /** Tables of the database that are the users'. */
+    tables: number;
+    /** Revisions in `alembic_version`; `null` where there is no such table. */
+    alembic: string[] | null;
+  }[];
   /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
   serverLog: LogLine[];
 }
@@ -448,7 +458,13 @@ export interface NginxFact {
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
-  proxied: { location: string; upstream: string; http: HttpTry }[];
+  proxied: {
+    location: string;
+    upstream: string;
+    http: HttpTry;
+    /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
+    called?: string[];
+  }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;
