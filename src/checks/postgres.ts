@@ -2,6 +2,7 @@
 import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -225,6 +226,8 @@ const rejections = (known: Known): Finding[] => {
   );
 };
 
+const LOGIN = new Set(['auth-rejected', 'password-volume-mismatch', 'role-missing']);
+
 const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   if (reason === 'database-missing') return attempt.database;
   if (reason === 'auth-rejected' || reason === 'role-missing' || reason === 'no-hba-entry') return attempt.user;
@@ -252,6 +255,7 @@ const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Fi
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
     ...spared(reason, clients, known.tries, known.service.name),
+    ...(LOGIN.has(reason) ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,

@@ -1,6 +1,7 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -206,6 +207,7 @@ const describe = (reason: string, attempts: RedisAttempt[], known: Known): Findi
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
     ...spared(reason, clients, known.tries, known.service.name),
+    ...(reason === 'wrong-password' || reason === 'auth-required' ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,

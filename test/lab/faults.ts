@@ -7,6 +7,8 @@ import { harborContainerFaults } from './faults/harbor-containers.ts';
 import { orchardConnectionFaults } from './faults/orchard-connections.ts';
 import { orchardContainerFaults } from './faults/orchard-containers.ts';
 import { migrationFaults } from './faults/migrations.ts';
+import { imageFaults } from './faults/image.ts';
+import { mountFaults } from './faults/mounts.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
@@ -19,6 +21,8 @@ export type { Fault } from './faults/fault.ts';
 export const faults: Fault[] = [
   ...containerFaults,
   ...startupFaults,
+  ...imageFaults,
+  ...mountFaults,
   ...postgresFaults,
   ...migrationFaults,
   ...redisFaults,
