@@ -35,6 +35,9 @@ export async function ensureImages(engine: LabEngine, onProgress: (text: string)
   return { real: false, ...names };
 }
 
+/** An image of this role, whichever there is: the stack's own or the stand-in. */
+export const imageOf = (images: LabImages, role: ImageRole): string => (images.real ? REAL[role] : images[role]);
+
 /** An image with another name, made of `from` and Dockerfile lines; built once per content. */
 export async function ensureDerived(engine: LabEngine, name: string, from: string, lines: string[]): Promise<string> {
   const text = [`FROM ${from}`, ...lines, ''].join('\n');

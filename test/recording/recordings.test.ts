@@ -16,6 +16,6 @@ describe('a recording', () => {
 
   test.for(names)('%s gives its diagnosis', (name) => {
     const wanted = JSON.parse(readFileSync(`${FOLDER}${name}.expected.json`, 'utf8')) as Expectation;
-    expect(expectationOf(`${FOLDER}${name}.json`)).toEqual(wanted);
+    expect(expectationOf(`${FOLDER}${name}.json.gz`)).toEqual(wanted);
   });
 });

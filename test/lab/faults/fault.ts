@@ -1,8 +1,13 @@
 import type { LabStack } from '../stack.ts';
 
-/** One way to break the reference stack, and what the doctor must say about it. */
+/** The folder in `fixtures/` that a stack is made of. */
+export type StackShape = 'shootout';
+
+/** One way to break a stack, and what the doctor must say about it. */
 export interface Fault {
   id: string;
+  /** Default: the reference stack. */
+  stack?: StackShape;
   title: string;
   /** Ends when the symptom can be seen. */
   inject(stack: LabStack): Promise<void>;
