@@ -94,7 +94,7 @@ const measure = async (): Promise<void> => {
     const options: RunOptions = {
       withNoise: !values['no-noise'],
       onProgress: (text) => say(`… ${text}`),
-      ...(values.record && { onBroken: (stack, fault) => void recordStack(stack, fault.id) }),
+      ...(values.record && { onBroken: (stack, fault) => recordStack(stack, fault.id) }),
     };
     for await (const row of allCases(engine, (kind, id) => done.has(keyOf({ kind, id })), options)) {
       results.cases.push(row);

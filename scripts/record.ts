@@ -15,15 +15,15 @@ const HEALTHY = ['reference', 'redis-password', 'two-workers', 'no-healthchecks'
 
 const wanted = process.argv.slice(2);
 const isWanted = (id: string) => wanted.length === 0 || wanted.includes(id);
-const record = (stack: LabStack, name: string): void => {
-  recordStack(stack, name);
+const record = async (stack: LabStack, name: string): Promise<void> => {
+  await recordStack(stack, name);
   console.log(name);
 };
 
 if (wanted.includes('--judge')) {
   for (const file of readdirSync(RECORDINGS)) {
     const name = /^(.+)\.json\.gz$/.exec(file)?.[1];
-    if (name) writeExpectation(name);
+    if (name) await writeExpectation(name);
   }
   process.exit(0);
 }
@@ -33,7 +33,7 @@ try {
     const stack = await startStack(engine, variant.options);
     try {
       await variant.after?.(stack);
-      record(stack, `healthy-${variant.id}`);
+      await record(stack, `healthy-${variant.id}`);
     } finally {
       await stack.down();
     }
@@ -45,7 +45,7 @@ try {
       for (const fault of broken.filter((each) => shapeOf(each) === shape)) {
         await fault.inject(stack);
         try {
-          record(stack, fault.id);
+          await record(stack, fault.id);
         } finally {
           await fault.heal(stack);
         }

@@ -10,6 +10,8 @@ export const BASELINES = {
   upstream: 'most upstream in `depends_on` among services with a failing check',
   wait: '`docker compose up -d --wait`',
 } as const;
+/** What a baseline says that takes the broken stack for a good one. */
+export const ALL_IS_WELL = 'all is well';
 export type Baseline = keyof typeof BASELINES;
 
 /** Services in the order of the compose file, each with what it depends on. */
@@ -58,13 +60,15 @@ const below = (service: string, services: Declared): Set<string> => {
   return found;
 };
 
-/** Whom Compose names when it gives up. It may name several; the first error is what a person reads. `null`: it says that all is well, or names nobody. */
+/** Whom Compose names when it gives up: its last word. `null`: nobody. */
 export const namedByWait = (code: number, output: string, project: string, services: Declared): Named | null => {
   if (code === 0) return null;
   const names = [...services.keys()].toSorted((a, b) => b.length - a.length).map((name) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const asContainer = new RegExp(`${project}[-_](${names.join('|')})[-_]\\d+`);
   const asService = new RegExp(`\\bservice "?(${names.join('|')})\\b`);
-  const lines = output.split('\n').filter((line) => /error|fail|unhealthy|exited|refused|no such|denied|invalid|required/i.test(line));
+  const lines = output
+    .split('\n')
+    .filter((line) => /error|fail|unhealthy|exited|refused|no such|denied|invalid|required|yaml:/i.test(line));
   // Its last word is the error; before it come the lines of its progress.
   for (const line of lines.toReversed()) {
     const service = asContainer.exec(line)?.[1] ?? asService.exec(line)?.[1];

@@ -1,6 +1,6 @@
 /** Results → `docs/accuracy.md`. Pure. */
 import { LAYERS } from '../../src/model/check.ts';
-import { BASELINES, type Baseline } from './baselines.ts';
+import { ALL_IS_WELL, BASELINES, type Baseline } from './baselines.ts';
 import type { Case, Results } from './case.ts';
 import { noises } from './noise.ts';
 import type { Verdict } from './score.ts';
@@ -26,6 +26,8 @@ export const reportText = ({ startedAt, versions, cases }: Results): string => {
     '## One fault',
     '',
     ...comparison(faults),
+    '',
+    `Compose said that all is well in ${faults.filter(({ baselines }) => baselines.wait?.said === ALL_IS_WELL).length} of these cases.`,
     '',
     ...detail(
       'stack',
@@ -86,8 +88,9 @@ people's stacks are distributed. Intervals are Wilson's, at 95 %.
 
 Three baselines get the same broken stack. The first two are given the doctor's own checks, without its explanation: the failing checks (warnings where nothing
 fails), findings of the whole stack before those of a service. The third is \`docker compose up -d --wait --wait-timeout 15\`, run last because it
-changes the stack: it counts as right when its error names the right container or service (the right file, for a fault of the whole stack). Where it mends the
-fault without a word, it has named nobody, and counts as wrong: what was broken is then not known. It gives no reason codes.
+changes the stack: it counts as right when its error names the right container or service (the right file, for a fault of the whole stack). Where it says that all is well,
+because it has mended the fault or cannot see it, it has named nobody and counts as wrong; how often that is stands below the table. It gives no
+reason codes.
 `;
 
 /** The doctor and those it is compared with, over the same cases. */
@@ -112,7 +115,7 @@ const ASPECTS: Record<string, (verdict: Verdict) => boolean> = {
   'nobody else': ({ blamed }) => blamed.length === 0,
   alone: ({ extra }) => extra.length === 0,
   remedy: ({ remedy }) => remedy,
-  path: ({ strays }) => strays.length === 0,
+  path: ({ strays, found }) => found && strays.length === 0,
 };
 
 const detail = (by: string, parts: readonly Group<Judged>[]): string[] =>

@@ -9,7 +9,7 @@ import type { Fault, StackShape } from '../lab/faults/fault.ts';
 import type { HealthyVariant } from '../lab/healthy.ts';
 import { type LabStack, startStack } from '../lab/stack.ts';
 import { diagnosis } from '../live/doctor.ts';
-import { type Declared, declared, firstInOrder, mostUpstream, namedByWait } from './baselines.ts';
+import { ALL_IS_WELL, type Declared, declared, firstInOrder, mostUpstream, namedByWait } from './baselines.ts';
 import type { Case } from './case.ts';
 import { shapeOf } from './choice.ts';
 import { type Noise, noises } from './noise.ts';
@@ -19,7 +19,7 @@ import { type Expected, type Named, expectedText, isNamed, judge, layerOf } from
 export interface RunOptions {
   withNoise: boolean;
   /** Called while a fault stands and nothing else does. */
-  onBroken?(stack: LabStack, fault: Fault): void;
+  onBroken?(stack: LabStack, fault: Fault): Promise<void>;
   onProgress(text: string): void;
 }
 
@@ -59,10 +59,10 @@ const brokenBy = async (stack: LabStack, fault: Fault, options: RunOptions): Pro
     await fault.inject(stack);
     const quiet = { ...row('fault'), ...(await diagnosed(stack, roots, [], services)) };
     rows.push(quiet);
-    options.onBroken?.(stack, fault);
+    await options.onBroken?.(stack, fault);
     if (options.withNoise) rows.push({ ...row('noise'), ...(await noisy(stack, fault, services, takeOffs)) });
     // It changes what it looks at, so it comes last.
-    quiet.baselines.wait = baseline(await waited(stack, services), roots);
+    quiet.baselines.wait = await waited(stack, roots, services);
   } catch (error) {
     if (rows.length === 0) rows.push({ ...row('fault'), problem: (error as Error).message });
     else options.onProgress(`${fault.id}: ${(error as Error).message}`);
@@ -104,7 +104,7 @@ export async function* pairCases(engine: LabEngine, pairs: readonly Pair[], opti
       for (const fault of both) await fault.inject(stack);
       const services = declaredIn(stack);
       const said = await diagnosed(stack, roots, hidden, services);
-      said.baselines.wait = baseline(await waited(stack, services), [...roots, ...hidden]);
+      said.baselines.wait = await waited(stack, [...roots, ...hidden], services);
       yield { ...row, ...said };
     } catch (error) {
       yield { ...row, problem: (error as Error).message };
@@ -181,7 +181,9 @@ const told = (report: Report): Pick<Case, 'said' | 'red'> => ({
     ),
 });
 
-const baseline = (said: Named | null, expected: readonly Expected[]) => ({
+type Told = NonNullable<Case['baselines']['wait']>;
+
+const baseline = (said: Named | null, expected: readonly Expected[]): Told => ({
   said: said && `${said.service ?? 'the whole stack'}${said.code ? ` ${said.code}` : ''}`,
   service: said !== null && expected.some((each) => isNamed({ ...each, code: 'any' }, { ...said, code: 'any' })),
   reason: said !== null && expected.some((each) => isNamed(each, said)),
@@ -189,12 +191,13 @@ const baseline = (said: Named | null, expected: readonly Expected[]) => ({
 
 const WAIT_SECONDS = 15;
 
-/** What Compose says when it is asked to make all of it run. It may even mend it: then it names nobody, for there is nobody to name any more. */
-const waited = async (stack: LabStack, services: Declared): Promise<Named | null> => {
+/** What Compose says when it is asked to make all of it run. It may even mend it, or see nothing wrong: then it names nobody. */
+const waited = async (stack: LabStack, expected: readonly Expected[], services: Declared): Promise<Told> => {
   const { code, stdout, stderr } = await stack
     .compose('up', '-d', '--wait', '--wait-timeout', String(WAIT_SECONDS))
     .catch((error: Error) => ({ code: 1, stdout: '', stderr: error.message }));
-  return namedByWait(code, `${stdout}\n${stderr}`, stack.project, services);
+  if (code === 0) return { said: ALL_IS_WELL, service: false, reason: false };
+  return baseline(namedByWait(code, `${stdout}\n${stderr}`, stack.project, services), expected);
 };
 
 /** The file that was there before anything was broken. */

@@ -98,10 +98,12 @@ const strays = (report: Report, expected: readonly Expected[]): string[] => {
     }
   };
   return report.checks.flatMap(({ id, status, code, causedBy, blockedBy, alsoFound }) => {
-    const own = status === 'fail' || status === 'blocked' ? [{ what: `${id} ${code ?? status}`, start: causedBy ?? blockedBy ?? id }] : [];
-    const more = alsoFound
-      .filter(({ severity }) => severity === 'fail')
-      .map((also) => ({ what: `${id} ${also.code}`, start: also.causedBy ?? id }));
-    return [...own, ...more].filter(({ start }) => !ends.has(endOf(start))).map(({ what, start }) => `${what} ← ${endOf(start)}`);
+    const findings = [
+      ...(status === 'fail' || status === 'blocked' ? [{ what: `${id} ${code ?? status}`, from: causedBy ?? blockedBy }] : []),
+      ...alsoFound.filter(({ severity }) => severity === 'fail').map((also) => ({ what: `${id} ${also.code}`, from: also.causedBy })),
+    ];
+    return findings
+      .map(({ what, from }) => ({ what, end: from === null ? id : endOf(from) }))
+      .flatMap(({ what, end }) => (ends.has(end) ? [] : [`${what} ← ${end}`]));
   });
 };

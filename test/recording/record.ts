@@ -10,7 +10,7 @@ import { expectationOf } from './expectation.ts';
 const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 export const RECORDINGS = fileURLToPath(new URL('../../fixtures/recordings/', import.meta.url));
 
-export const recordStack = (stack: LabStack, name: string): void => {
+export const recordStack = async (stack: LabStack, name: string): Promise<void> => {
   mkdirSync(RECORDINGS, { recursive: true });
   const file = `${RECORDINGS}${name}.json.gz`;
   rmSync(file, { force: true });
@@ -23,11 +23,13 @@ export const recordStack = (stack: LabStack, name: string): void => {
   const text = gunzipSync(readFileSync(file)).toString();
   if (text.includes(stack.password)) throw new Error(`${name}: the recording holds a password; ${stderr}`);
   writeFileSync(file, gzipSync(neutral(text, stack), { level: 9 }));
-  writeExpectation(name);
+  await writeExpectation(name);
 };
 
-export const writeExpectation = (name: string): void =>
-  writeFileSync(`${RECORDINGS}${name}.expected.json`, `${JSON.stringify(expectationOf(`${RECORDINGS}${name}.json.gz`), null, 2)}\n`);
+export const writeExpectation = async (name: string): Promise<void> => {
+  const expectation = await expectationOf(`${RECORDINGS}${name}.json.gz`);
+  writeFileSync(`${RECORDINGS}${name}.expected.json`, `${JSON.stringify(expectation, null, 2)}\n`);
+};
 
 /** Nothing of the machine that recorded: its folders, its socket. */
 const neutral = (text: string, stack: LabStack): string =>
