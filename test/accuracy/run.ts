@@ -7,8 +7,9 @@ import type { LabEngine } from '../lab/engine.ts';
 import { faultById } from '../lab/faults.ts';
 import type { Fault, StackShape } from '../lab/faults/fault.ts';
 import type { HealthyVariant } from '../lab/healthy.ts';
+import { until } from '../lab/run.ts';
 import { type LabStack, startStack } from '../lab/stack.ts';
-import { diagnosis } from '../live/doctor.ts';
+import { diagnosis, failures } from '../live/doctor.ts';
 import { ALL_IS_WELL, type Declared, declared, firstInOrder, mostUpstream, namedByWait } from './baselines.ts';
 import type { Case } from './case.ts';
 import { shapeOf } from './choice.ts';
@@ -37,8 +38,9 @@ export async function* faultCases(
       options.onProgress(fault.id);
       const { rows, takeOffs } = await brokenBy(stack, fault, options);
       yield* rows;
-      if ((await isHealed(stack, fault, takeOffs)) && (await isWell(stack))) continue;
-      options.onProgress(`${fault.id}: a new stack for the next`);
+      const left = await leftBehind(stack, fault, takeOffs);
+      if (left === null) continue;
+      options.onProgress(`${fault.id}: a new stack for the next (${left})`);
       await stack.down();
       stack = null;
     }
@@ -79,13 +81,15 @@ const noisy = async (stack: LabStack, fault: Fault, services: Declared, takeOffs
   }
 };
 
-const isHealed = async (stack: LabStack, fault: Fault, takeOffs: TakeOff[]): Promise<boolean> => {
+/** What is left of one fault must not be taken for the next. */
+const leftBehind = async (stack: LabStack, fault: Fault, takeOffs: TakeOff[]): Promise<string | null> => {
   try {
     await fault.heal(stack);
     for (const takeOff of takeOffs.toReversed()) await takeOff();
-    return true;
-  } catch {
-    return false;
+    await until('the stack to be well', async () => (await isWell(stack)) || null, 20_000, 1_000);
+    return null;
+  } catch (error) {
+    return (error as Error).message.split('\n')[0]!;
   }
 };
 
@@ -206,12 +210,9 @@ const declaredIn = (stack: LabStack): Declared => {
   return declared(parse(readFileSync(join(stack.pristine, name), 'utf8'), { merge: true }) as Parameters<typeof declared>[0]);
 };
 
-/** What is left of one fault must not be taken for the next. */
 const isWell = async (stack: LabStack): Promise<boolean> => {
-  try {
-    const { report } = await diagnosis(stack);
-    return report.checks.every(({ status }) => status !== 'fail' && status !== 'blocked' && status !== 'error');
-  } catch {
-    return false;
-  }
+  const { report } = await diagnosis(stack);
+  const wrong = failures(report);
+  if (wrong.length > 0) throw new Error(wrong.join('; '));
+  return true;
 };
