@@ -7,6 +7,8 @@ export interface RoleEvidence {
   containers: Container[];
   /** How other services wait for this one. */
   awaitedAs: DependencyCondition[];
+  /** Another service runs the same image by another command, and publishes these container ports: they are that one's. */
+  portsOfOthers?: number[];
 }
 
 interface Judgement {
@@ -281,11 +283,12 @@ const foreign = (image: string, main: readonly string[]): Judgement | null => {
 
 const WEB_PORTS = [80, 3000, 3001, 4000, 4200, 4321, 5000, 5173, 5174, 8000, 8001, 8080, 8081, 8888, 9000];
 
-const byPorts = ({ spec, containers }: RoleEvidence): Judgement | null => {
+const byPorts = ({ spec, containers, portsOfOthers = [] }: RoleEvidence): Judgement | null => {
   const container = containers[0];
   const ports = [
     ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
-    ...(container?.exposedPorts ?? []),
+    // What a worker's image exposes is often the server's that shares it.
+    ...(container?.exposedPorts ?? []).filter((port) => !portsOfOthers.includes(port)),
   ];
   const web = ports.find((port) => WEB_PORTS.includes(port));
   return web === undefined ? null : { role: 'http', reason: `it offers port ${web}` };
