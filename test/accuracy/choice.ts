@@ -1,6 +1,6 @@
 /** Which cases a run takes. */
 import { createHash } from 'node:crypto';
-import type { StackShape } from '../lab/faults/fault.ts';
+import type { StackShape } from '../lab/shapes.ts';
 
 export interface Choice {
   /** Ids of faults, variants or pairs; `null`: all. */

@@ -2,8 +2,8 @@
  * What goes on beside a fault and has nothing to do with it. A doctor that reads logs, or counts what is red, is led astray by it.
  * Each is put on over a broken stack and gives the way to take it off again, which is gone once the fault is healed.
  */
-import { imageOf, ensureImages } from '../lab/images.ts';
-import { compose, docker, foreign } from '../lab/faults/tools.ts';
+import { ensureImages } from '../lab/images.ts';
+import { compose, docker, foreign, up } from '../lab/faults/tools.ts';
 import type { LabStack } from '../lab/stack.ts';
 
 type TakeOff = () => Promise<void>;
@@ -37,7 +37,7 @@ export const noises: Noise[] = [
         return async () => {
           // A start ends the log that counts.
           await compose(stack, 'restart', '-t', '1', service);
-          await compose(stack, 'up', '-d', '--wait', '--wait-timeout', '60', '--no-recreate');
+          await up(stack);
         };
       }
       throw new Error(`none of ${innocents.join(', ') || 'no innocents'} has a log to write to`);
@@ -80,7 +80,8 @@ const filesOf = async (stack: LabStack): Promise<string> => {
   return rows.split('\n')[0] ?? '';
 };
 
-const quietImage = async (stack: LabStack): Promise<string> => imageOf(await ensureImages(stack.engine), 'redis');
+const REDIS = 'redis:8.4.0-alpine';
+const quietImage = async (stack: LabStack): Promise<string> => (await ensureImages(stack.engine, [REDIS])).of(REDIS);
 
 /** A container that prints errors and lives on. */
 const beside = async (stack: LabStack, name: string, options: string[]): Promise<TakeOff> => {

@@ -5,9 +5,10 @@ import { parse } from 'yaml';
 import type { Report } from '../../src/model/report.ts';
 import type { LabEngine } from '../lab/engine.ts';
 import { faultById } from '../lab/faults.ts';
-import type { Fault, StackShape } from '../lab/faults/fault.ts';
+import type { Fault } from '../lab/faults/fault.ts';
 import type { HealthyVariant } from '../lab/healthy.ts';
 import { until } from '../lab/run.ts';
+import { type StackShape, shapes } from '../lab/shapes.ts';
 import { type LabStack, startStack } from '../lab/stack.ts';
 import { diagnosis, failures } from '../live/doctor.ts';
 import { ALL_IS_WELL, type Declared, declared, firstInOrder, mostUpstream, namedByWait } from './baselines.ts';
@@ -198,7 +199,7 @@ const WAIT_SECONDS = 15;
 /** What Compose says when it is asked to make all of it run. It may even mend it, or see nothing wrong: then it names nobody. */
 const waited = async (stack: LabStack, expected: readonly Expected[], services: Declared): Promise<Told> => {
   const { code, stdout, stderr } = await stack
-    .compose('up', '-d', '--wait', '--wait-timeout', String(WAIT_SECONDS))
+    .compose('up', '-d', '--wait', '--wait-timeout', String(WAIT_SECONDS), ...shapes[stack.shape].stays)
     .catch((error: Error) => ({ code: 1, stdout: '', stderr: error.message }));
   if (code === 0) return { said: ALL_IS_WELL, service: false, reason: false };
   return baseline(namedByWait(code, `${stdout}\n${stderr}`, stack.project, services), expected);

@@ -53,9 +53,6 @@ interface Context {
   packages: Record<string, string>;
 }
 
-/** An image of this role, whichever there is: the stack's own or the stand-in. */
-export const imageOf = (images: LabImages, role: ImageRole): string => (images.real ? REAL[role] : images[role]);
-
 /** An image with another name, made of `from` and Dockerfile lines; built once per content. */
 export async function ensureDerived(engine: LabEngine, name: string, from: string, lines: string[], context?: Context): Promise<string> {
   const text = [`FROM ${from}`, ...lines, ''].join('\n');

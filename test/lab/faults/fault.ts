@@ -1,7 +1,5 @@
+import type { StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
-
-/** The folder in `fixtures/` that a stack is made of. */
-export type StackShape = 'shootout';
 
 /** One way to break a stack, and what the doctor must say about it. */
 export interface Fault {
