@@ -54,6 +54,8 @@ const write = (results: Results): void => {
   say('docs/accuracy.md is written');
 };
 
+const set: Results['set'] = { fault: faults.length, noise: faults.length, pair: pairs.length, healthy: healthyVariants.length };
+
 const versionsOf = async (engine: LabEngine): Promise<Record<string, string>> => {
   const own = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   const ask = async (...args: string[]) => (await must(engine.docker, args, { env: engine.env })).trim();
@@ -89,7 +91,8 @@ const measure = async (): Promise<void> => {
     await removeLostStacks(engine);
     const before =
       values.resume && values.json && existsSync(values.json) ? (JSON.parse(readFileSync(values.json, 'utf8')) as Results) : null;
-    const results: Results = before ?? { startedAt: new Date().toISOString(), versions: await versionsOf(engine), cases: [] };
+    const results: Results = before ?? { startedAt: new Date().toISOString(), versions: await versionsOf(engine), set, cases: [] };
+    results.set = set;
     const done = new Set(results.cases.map(keyOf));
     const options: RunOptions = {
       withNoise: !values['no-noise'],

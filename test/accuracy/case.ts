@@ -29,5 +29,7 @@ export const keyOf = ({ kind, id }: Pick<Case, 'kind' | 'id'>): string => `${kin
 export interface Results {
   startedAt: string;
   versions: Record<string, string>;
+  /** How many cases of each kind there are; a run may have measured fewer. */
+  set: Record<Case['kind'], number>;
   cases: Case[];
 }

@@ -10,7 +10,7 @@ type Judged = Case & { verdict: Verdict };
 
 const isJudged = (row: Case): row is Judged => row.verdict !== null;
 
-export const reportText = ({ startedAt, versions, cases }: Results): string => {
+export const reportText = ({ startedAt, versions, set, cases }: Results): string => {
   const of = (kind: Case['kind']) => cases.filter((row) => row.kind === kind);
   const [faults, noisy, pairs] = [of('fault').filter(isJudged), of('noise').filter(isJudged), of('pair').filter(isJudged)];
   const healthy = of('healthy').filter(({ problem }) => problem === undefined);
@@ -21,6 +21,8 @@ export const reportText = ({ startedAt, versions, cases }: Results): string => {
     `Run of ${startedAt.slice(0, 10)}: ${Object.entries(versions)
       .map(([what, version]) => `${what} ${version}`)
       .join(', ')}.`,
+    '',
+    `Measured: ${KINDS.map(({ kind, plural }) => `${measured(cases, kind)} of ${set[kind]} ${plural}`).join(', ')}.`,
     '',
     HOW,
     '## One fault',
@@ -74,6 +76,16 @@ export const reportText = ({ startedAt, versions, cases }: Results): string => {
     '',
   ].join('\n');
 };
+
+const KINDS: { kind: Case['kind']; plural: string }[] = [
+  { kind: 'fault', plural: 'faults' },
+  { kind: 'noise', plural: 'faults with noise' },
+  { kind: 'pair', plural: 'pairs of faults' },
+  { kind: 'healthy', plural: 'healthy stacks' },
+];
+
+const measured = (cases: readonly Case[], wanted: Case['kind']): number =>
+  cases.filter(({ kind, problem }) => kind === wanted && problem === undefined).length;
 
 const HOW = `Every fault is injected into a real stack on a real Docker Engine; the built \`doctor --json\` is asked as a person would ask it; the stack is
 healed, and the next fault follows. \`npm run accuracy\` does it all again. The faults are in \`test/lab/faults/\`, each with the cause that must be named

@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
+import { editFile } from './healthy/edit-file.ts';
+import { traps } from './healthy/traps.ts';
 import { until } from './run.ts';
 import type { LabStack, StackOptions } from './stack.ts';
 
@@ -15,16 +15,7 @@ export interface HealthyVariant {
 
 const FILE = 'docker-compose.yml';
 
-const edit = (dir: string, ...changes: [string | RegExp, string][]): void => {
-  const path = join(dir, FILE);
-  let text = readFileSync(path, 'utf8');
-  for (const [find, replacement] of changes) {
-    const changed = text.replace(find, replacement);
-    if (changed === text) throw new Error(`${FILE} has nothing like ${String(find)}`);
-    text = changed;
-  }
-  writeFileSync(path, text);
-};
+const edit = (dir: string, ...changes: [string | RegExp, string][]): void => editFile(dir, FILE, ...changes);
 
 const SEED = `  seed:
     build:
@@ -141,4 +132,5 @@ export const healthyVariants: HealthyVariant[] = [
     options: {},
     after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
   },
+  ...traps,
 ];
