@@ -143,6 +143,8 @@ const answer = (command: Exclude<Command, { kind: 'help' | 'version' }>, session
       return runChecks(command, session);
     case 'list':
       return list(command, session);
+    case 'graph':
+      return graph(command, session);
     case 'explain':
       return explain(command);
     case 'runbook':
@@ -259,6 +261,18 @@ const list = async ({ stack, looks, replay }: Asked<'list'>, session: Session): 
   const { renderList, renderListJson } = await import('./render/list.ts');
   if (looks.json) return print(renderListJson(listing, { name: TOOL_NAME, version: version() }), code);
   return print(renderList(listing, { ...(await terminal(looks)), verbose: looks.verbose }), code);
+};
+
+const graph = async ({ stack, looks, format, replay }: Asked<'graph'>, session: Session): Promise<number> => {
+  const options = await doctorOptions(stack, [], replay);
+  const { drawGraph } = await import('./doctor.ts');
+  const drawing = await drawGraph(options, { signal: session.signal, onProgress: () => undefined });
+  const ending = session.ending();
+  // Half a graph is no graph: connections may be missing from it.
+  const code = ending === null ? (drawing.notes.length > 0 ? 3 : 0) : SIGNAL_CODES[ending];
+  const { renderGraph } = await import('./render/graph.ts');
+  const tool = { name: TOOL_NAME, version: version() };
+  return print(renderGraph({ ...drawing, tool }, format, { ...(await terminal(looks)), verbose: looks.verbose }), code);
 };
 
 const record = async ({ stack, looks, file }: Asked<'record'>, session: Session): Promise<number> => {

@@ -22,13 +22,21 @@ import {
 } from '../model/stack.ts';
 import { suspectsOf } from '../model/suspects.ts';
 
-const spec = (kind: FindingSpec['kind'], layer: FindingSpec['layer'], blocks: boolean, means: string, proof: string): FindingSpec => ({
+const spec = (
+  kind: FindingSpec['kind'],
+  layer: FindingSpec['layer'],
+  blocks: boolean,
+  means: string,
+  proof: string,
+  more: Pick<FindingSpec, 'shows' | 'noticed'> = {},
+): FindingSpec => ({
   severity: 'fail',
   layer,
   kind,
   ...(blocks ? { blocks } : {}),
   means,
   proof,
+  ...more,
 });
 
 interface Scene {
@@ -112,6 +120,7 @@ export const container = defineCheck({
       true,
       'The container was created and never started, because what it depends on did not come up.',
       '`State.Status` is `created` without an error, and a dependency does not hold its condition.',
+      { shows: 'probe' },
     ),
     'healthcheck-broken': spec(
       'cause',
@@ -119,6 +128,7 @@ export const container = defineCheck({
       false,
       'The healthcheck itself cannot work; it says nothing about the service.',
       'The output of the last probe: its program is missing or malformed, or it asks an address on which nothing listens.',
+      { noticed: 'by-probe' },
     ),
     unhealthy: spec(
       'symptom',
@@ -126,6 +136,7 @@ export const container = defineCheck({
       false,
       'The container runs and its healthcheck fails.',
       '`State.Health.Status` is `unhealthy` while running, with the output of the last probe.',
+      { shows: 'probe' },
     ),
     'child-oom-killed': {
       severity: 'warn',
@@ -323,8 +334,16 @@ const ended = (each: Container, scene: Scene): Finding => {
     message: `${service.name} ${what}${says}`,
     evidence: [stateOf(each), ...logEvidence(lines, known, service)],
     ...(suspects ? { suspects } : {}),
+    ...timesOf(each, calm),
     values: { container: each.name, ...programValue(reason, each, known) },
   };
+};
+
+/** Of one that was never restarted: each end of a loop has times of its own. One that was stopped in good order did not fail. */
+const timesOf = ({ state }: Container, calm: boolean): Pick<Finding, 'failedAt' | 'well'> => {
+  const { status, restartCount, startedAt, finishedAt } = state;
+  if (status !== 'exited' || restartCount > 0 || startedAt === null || finishedAt === null) return {};
+  return { ...(calm ? {} : { failedAt: finishedAt }), well: { from: startedAt, until: finishedAt } };
 };
 
 const saying = (known: KnownError | null): string => (known ? `; its log says: ${known.line}` : '');
@@ -445,13 +464,16 @@ const merged = (findings: Finding[], service: Service, answering: boolean): Find
   grouped(findings, (finding) => finding.reason).map((alike) => {
     const [first, ...others] = alike as [Finding, ...Finding[]];
     return {
-      ...first,
+      ...(others.length > 0 ? timeless(first) : first),
       message:
         others.length > 0 ? `${first.message} (and ${others.length} more of ${service.containers.length} containers)` : first.message,
       evidence: alike.flatMap((each) => each.evidence),
       ...(answering ? { blocks: false } : {}),
     };
   });
+
+/** The times of one are not those of all. */
+const timeless = ({ failedAt: _failedAt, well: _well, ...rest }: Finding): Finding => rest;
 
 const noteOf = ({ service }: Scene): string => {
   const { containers, role } = service;

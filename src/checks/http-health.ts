@@ -39,6 +39,7 @@ export const httpHealth = defineCheck({
       kind: 'symptom',
       means: 'The service takes the connection and never answers.',
       proof: 'Connected, and no byte of an answer within the limit.',
+      shows: 'silence',
     },
     reset: {
       severity: 'fail',
@@ -53,6 +54,7 @@ export const httpHealth = defineCheck({
       kind: 'symptom',
       means: 'The service lives and says that a part that it needs fails.',
       proof: 'The body of the answer names the part.',
+      shows: 'error',
     },
     'server-error': {
       severity: 'fail',
@@ -60,6 +62,7 @@ export const httpHealth = defineCheck({
       kind: 'symptom',
       means: 'The service answers with an error of its own.',
       proof: 'A status of 500 or more, or a body that says the service is ill, without naming a part.',
+      shows: 'error',
     },
     'not-found': {
       severity: 'warn',

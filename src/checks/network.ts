@@ -28,6 +28,7 @@ const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'comp
   kind: 'cause',
   means,
   proof,
+  ofConnection: true,
 });
 /** Below the app: what the app says of itself comes of this. */
 const symptom = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'data', kind: 'symptom', means, proof });

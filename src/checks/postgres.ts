@@ -10,6 +10,7 @@ import {
   listed,
   reached,
   seenFrom,
+  spared,
   unreachedSuspects,
   withVerb,
 } from '../model/attempt.ts';
@@ -47,6 +48,7 @@ export const postgres = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; POSTGRES_PASSWORD counts only at the first start.',
       proof: 'SQLSTATE 28P01 for the user and password of the server container itself, without the log saying that the role is missing.',
+      answers: true,
     },
     'role-missing': {
       severity: 'fail',
@@ -54,6 +56,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The user that the client names does not exist on this server.',
       proof: 'SQLSTATE 28P01 with DETAIL `Role "…" does not exist.` in the server log, or 28000 with these words.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -61,6 +64,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server knows the user and rejects the password.',
       proof: 'SQLSTATE 28P01 for the credentials of the client, while the role exists.',
+      answers: true,
     },
     'no-hba-entry': {
       severity: 'fail',
@@ -68,6 +72,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: "The server's pg_hba.conf allows no login from this address for this user and database.",
       proof: 'SQLSTATE 28000 that names pg_hba.conf.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -75,6 +80,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'The try ended at the TLS layer, or the server asks for TLS or a certificate.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
@@ -82,6 +88,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The database that the client names does not exist on this server.',
       proof: 'SQLSTATE 3D000.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
@@ -96,6 +103,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk, or its shared memory, is full.',
       proof: 'SQLSTATE 53100, or `No space left on device` from the server.',
+      answers: true,
     },
     'in-recovery': {
       severity: 'fail',
@@ -110,6 +118,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Transactions are read-only by default on this server.',
       proof: 'default_transaction_read_only is on, and the server is not in recovery.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
@@ -124,6 +133,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Postgres protocol.',
       proof: "The answer to the start-up message is not Postgres'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -131,6 +141,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: 'The SQLSTATE and the message of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',
@@ -224,6 +235,7 @@ const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Fi
     evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    ...spared(reason, clients, known.tries, known.service.name),
     values: {
       client: first.client,
       target: known.service.name,

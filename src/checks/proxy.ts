@@ -105,6 +105,7 @@ export const proxy = defineCheck({
       kind: 'symptom',
       means: 'The upstream does not answer in time.',
       proof: 'Status 504, or no answer through the proxy within the limit.',
+      shows: 'silence',
     },
     'upstream-error': {
       severity: 'fail',
@@ -112,6 +113,7 @@ export const proxy = defineCheck({
       kind: 'symptom',
       means: 'The upstream answers with an error of its own, which nginx passes on.',
       proof: 'A status of 500 or more that is not from nginx itself.',
+      shows: 'error',
     },
     'no-answer': {
       severity: 'fail',

@@ -31,6 +31,8 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: 'nginx still holds the folder that had this name when its container started; the folder on the host is another one now.',
       proof: "mountinfo says `//deleted` or another path, or the folder's inode inside differs from the host's.",
+      noticed: 'at-home',
+      ofFolder: true,
     },
     'not-built': {
       severity: 'fail',
@@ -38,6 +40,8 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: 'There are no built files: the folder is missing or empty.',
       proof: 'The folder on the host (or the volume) is missing, or holds no file.',
+      noticed: 'at-home',
+      ofFolder: true,
     },
     'wrong-folder': {
       severity: 'fail',
@@ -45,6 +49,7 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: 'The folder that nginx serves is not the one where the files are mounted.',
       proof: 'The root lies in no mount, or in a folder that its mount lacks, while a mount of the container is served by nothing.',
+      noticed: 'at-home',
     },
     unreadable: {
       severity: 'fail',
@@ -52,6 +57,8 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: "nginx's workers may not read the files.",
       proof: 'Status 403, and mode bits on the host that forbid others to read.',
+      noticed: 'at-home',
+      ofFolder: true,
     },
     'default-page': {
       severity: 'fail',
@@ -59,6 +66,7 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: 'nginx serves its own welcome page: the server block of the project is not the one that answers.',
       proof: 'The body is the welcome page, while the index on the host is not.',
+      noticed: 'at-home',
     },
     'missing-assets': {
       severity: 'fail',
@@ -66,6 +74,7 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: 'The index names scripts or styles that the build does not hold.',
       proof: 'Files of the same origin that index.html names do not exist on the host.',
+      noticed: 'at-home',
     },
     'different-bytes': {
       severity: 'fail',
@@ -73,6 +82,7 @@ export const staticFiles = defineCheck({
       kind: 'cause',
       means: 'What nginx serves is not what the file on the host holds.',
       proof: 'Status 200 with another sha256 than that of the file.',
+      noticed: 'at-home',
     },
     'not-served': {
       severity: 'fail',
@@ -80,6 +90,7 @@ export const staticFiles = defineCheck({
       kind: 'symptom',
       means: 'A file that is there is not served.',
       proof: 'A status of 400 or more, or no answer, for a file that exists and is readable.',
+      noticed: 'at-home',
     },
   },
   evaluate({ service, facts: { webroot, inside, nginx, logs } }): Verdict {

@@ -29,6 +29,17 @@ export interface RootCause {
   /** Ids of the failing and blocked check instances that this explains. */
   explains: string[];
   remedy: Remedy | null;
+  /** Only where the evidence does not decide: what it may be, this one first. */
+  candidates?: Candidate[];
+  /** Then: what would decide. It only looks. */
+  decide?: { command: string };
+}
+
+export interface Candidate {
+  id: string;
+  service: string | null;
+  code: string;
+  summary: string;
 }
 
 export interface CheckReport {

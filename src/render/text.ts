@@ -87,11 +87,25 @@ const rootCause = (cause: RootCause, report: Report, pen: Pen, manner: Manner): 
     const list = named.map((id) => pen.say(id)).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
     lines.push(...labelled('Explains', list, pen));
   }
+  lines.push(...doubt(cause, pen));
   const also = report.checks.find((check) => check.id === cause.id)?.alsoFound ?? [];
   for (const more of also.filter((each) => each.severity === 'fail' && each.code !== cause.code && !isRoot(cause.id, each.code, report))) {
     lines.push(...labelled('Also', pen.say(more.message), pen));
   }
   return [...lines, ...fix(cause.remedy, cause.code, pen)];
+};
+
+/** The other ways in which it may be, and the look that would tell. */
+const doubt = ({ candidates = [], decide }: RootCause, pen: Pen): string[] => {
+  const others = candidates.slice(1).flatMap(({ id, summary }) => labelled('Or', `${pen.say(id)}: ${pen.say(summary)}`, pen));
+  if (others.length === 0 || !decide) return others;
+  return [
+    ...others,
+    `  ${pen.paint('Decide:', 'dim')} ${pen
+      .commandLines(decide.command)
+      .map((line) => pen.paint(line, 'cyan'))
+      .join('\n')}`,
+  ];
 };
 
 const labelled = (label: string, text: string, pen: Pen): string[] =>

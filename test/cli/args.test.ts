@@ -41,6 +41,10 @@ describe('what a call asks for', () => {
     ['-qf a.yml', { ...RUN, looks: { ...CALM, quiet: true }, stack: { ...NOWHERE, files: ['a.yml'] } }],
     ['check -- -odd', { ...RUN, selectors: ['-odd'] }],
     ['list --json', { kind: 'list', stack: NOWHERE, looks: { ...CALM, json: true }, replay: null }],
+    ['graph', { kind: 'graph', stack: NOWHERE, looks: CALM, format: 'text', replay: null }],
+    ['graph --format dot --replay was.json', { kind: 'graph', stack: NOWHERE, looks: CALM, format: 'dot', replay: 'was.json' }],
+    ['graph --json', { kind: 'graph', stack: NOWHERE, looks: { ...CALM, json: true }, format: 'json', replay: null }],
+    ['graph --json --format=json', { kind: 'graph', stack: NOWHERE, looks: { ...CALM, json: true }, format: 'json', replay: null }],
     ['explain postgres/auth-rejected', { kind: 'explain', stack: NOWHERE, looks: CALM, code: 'postgres/auth-rejected' }],
     ['runbook', { kind: 'runbook', stack: NOWHERE, looks: CALM, verify: false }],
     ['runbook verify --runbook ours.md', { kind: 'runbook', stack: { ...NOWHERE, runbook: 'ours.md' }, looks: CALM, verify: true }],
@@ -57,6 +61,11 @@ describe('what a call asks for', () => {
 
 describe('a wrong call is told in one line, with the right word', () => {
   test.each<[string, RegExp]>([
+    ['graph --format mermiad', /^--format "mermiad" is no format of "doctor graph"; did you mean mermaid\?$/],
+    ['graph --format png', /^--format "png" is no format of "doctor graph"; it takes text, mermaid, dot, json$/],
+    ['graph --json --format dot', /^--json and --format dot contradict each other; give one of them$/],
+    ['graph mermaid', /^too many words: "mermaid"; the call is "doctor graph --format mermaid"$/],
+    ['--format dot', /^--format is not an option of "doctor check"; it goes with "doctor graph"$/],
     ['--jsn', /^unknown option --jsn; did you mean --json\?$/],
     ['--projct-name x', /did you mean --project-name/],
     ['--zzz', /^unknown option --zzz; see doctor --help$/],
