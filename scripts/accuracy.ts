@@ -23,6 +23,7 @@ import { type LabEngine, openEngine } from '../test/lab/engine.ts';
 import { faultById, faults } from '../test/lab/faults.ts';
 import { healthyVariants } from '../test/lab/healthy.ts';
 import { must } from '../test/lab/run.ts';
+import { byShape } from '../test/lab/shapes.ts';
 import { removeLostStacks } from '../test/lab/sweep.ts';
 import { recordStack } from '../test/recording/record.ts';
 
@@ -73,15 +74,10 @@ async function* allCases(
   options: RunOptions,
 ): AsyncGenerator<Case> {
   const broken = faults.filter((fault) => isChosen(fault.id, shapeOf(fault), choice) && !isDone('fault', fault.id));
-  for (const shape of new Set(broken.map(shapeOf))) {
-    const group = broken.filter((fault) => shapeOf(fault) === shape);
-    yield* faultCases(engine, shape, group, options);
-  }
+  for (const [shape, group] of byShape(broken)) yield* faultCases(engine, shape, group, options);
   const twice = pairs.filter((pair) => isChosen(pairId(pair), shapeOf(faultById(pair.first)), choice) && !isDone('pair', pairId(pair)));
   yield* pairCases(engine, twice, options);
-  const healthy = healthyVariants.filter(
-    ({ id, options: { fixture = 'shootout' } }) => isChosen(id, fixture, choice) && !isDone('healthy', id),
-  );
+  const healthy = healthyVariants.filter((variant) => isChosen(variant.id, shapeOf(variant), choice) && !isDone('healthy', variant.id));
   yield* healthyCases(engine, healthy, options);
 }
 

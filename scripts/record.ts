@@ -4,10 +4,10 @@
  * engine; read the diff before committing it.
  */
 import { readdirSync } from 'node:fs';
-import { shapeOf } from '../test/accuracy/choice.ts';
 import { openEngine } from '../test/lab/engine.ts';
 import { faults } from '../test/lab/faults.ts';
-import { healthyVariants } from '../test/lab/healthy.ts';
+import { healthyVariants, optionsOf } from '../test/lab/healthy.ts';
+import { byShape } from '../test/lab/shapes.ts';
 import { type LabStack, startStack } from '../test/lab/stack.ts';
 import { RECORDINGS, recordStack, writeExpectation } from '../test/recording/record.ts';
 
@@ -30,7 +30,7 @@ if (wanted.includes('--judge')) {
 const engine = await openEngine({ onProgress: (text) => console.error(`lab: ${text}`) });
 try {
   for (const variant of healthyVariants.filter(({ id }) => HEALTHY.includes(id) && isWanted(`healthy-${id}`))) {
-    const stack = await startStack(engine, variant.options);
+    const stack = await startStack(engine, optionsOf(variant));
     try {
       await variant.after?.(stack);
       await record(stack, `healthy-${variant.id}`);
@@ -38,11 +38,10 @@ try {
       await stack.down();
     }
   }
-  const broken = faults.filter(({ id }) => isWanted(id));
-  for (const shape of new Set(broken.map(shapeOf))) {
+  for (const [shape, broken] of byShape(faults.filter(({ id }) => isWanted(id)))) {
     const stack = await startStack(engine, { fixture: shape });
     try {
-      for (const fault of broken.filter((each) => shapeOf(each) === shape)) {
+      for (const fault of broken) {
         await fault.inject(stack);
         try {
           await record(stack, fault.id);

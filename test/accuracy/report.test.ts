@@ -3,7 +3,7 @@ import type { Case } from './case.ts';
 import { faultsOf, reportText, shareText } from './report.ts';
 import type { Verdict } from './score.ts';
 
-const right: Verdict = { service: true, reason: true, found: true, blamed: [], extra: [], remedy: true, strays: [] };
+const right: Verdict = { service: true, reason: true, found: true, blamed: [], extra: [], remedy: true, amongCandidates: null, strays: [] };
 const row = (more: Partial<Case>): Case => ({
   kind: 'fault',
   id: 'store-stopped',
@@ -52,6 +52,7 @@ test('the doctor and the baselines are counted over the same cases', () => {
   expect(text).toContain('| **doctor** | 2 | 50.0 % (9–91) | 50.0 % (9–91) |');
   expect(text).toContain('| first failing check, in the order of the compose file | 2 | 0.0 % (0–66) | 0.0 % (0–66) |');
   expect(text).toContain('| `docker compose up -d --wait` | 2 | 0.0 % (0–66) | – |');
+  expect(text).toContain('Of its 1 wrong first causes, it was sure of 1.');
   expect(text).toContain('Compose said that all is well in 2 of these cases.');
 });
 

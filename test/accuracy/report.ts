@@ -30,6 +30,7 @@ export const reportText = ({ startedAt, versions, set, cases }: Results): string
     ...comparison(faults),
     '',
     `Compose said that all is well in ${faults.filter(({ baselines }) => baselines.wait?.said === ALL_IS_WELL).length} of these cases.`,
+    unsureText(faults),
     '',
     ...detail(
       'stack',
@@ -139,6 +140,14 @@ const detail = (by: string, parts: readonly Group<Judged>[]): string[] =>
       ...Object.values(ASPECTS).map((isRight) => shareText(share(rows, ({ verdict }) => isRight(verdict)))),
     ]),
   );
+
+/** A doubt is honest when the true cause is among what it is about. */
+const unsureText = (rows: readonly Judged[]): string => {
+  const unsure = rows.filter(({ verdict }) => verdict.amongCandidates !== null);
+  const honest = unsure.filter(({ verdict }) => verdict.amongCandidates).length;
+  const wrong = rows.filter(({ verdict }) => !verdict.reason);
+  return `The doctor said in ${unsure.length} cases that the evidence does not decide; the true cause was among its candidates in ${honest} of them. Of its ${wrong.length} wrong first causes, it was sure of ${wrong.filter(({ verdict }) => verdict.amongCandidates === null).length}.`;
+};
 
 const pairTable = (rows: readonly Judged[]): string[] => {
   const [open, hiding] = [rows.filter(({ hidden }) => !hidden?.length), rows.filter(({ hidden }) => hidden?.length)];

@@ -6,7 +6,7 @@ import type { Report } from '../../src/model/report.ts';
 import type { LabEngine } from '../lab/engine.ts';
 import { faultById } from '../lab/faults.ts';
 import type { Fault } from '../lab/faults/fault.ts';
-import type { HealthyVariant } from '../lab/healthy.ts';
+import { type HealthyVariant, optionsOf } from '../lab/healthy.ts';
 import { until } from '../lab/run.ts';
 import { type StackShape, shapes } from '../lab/shapes.ts';
 import { type LabStack, startStack } from '../lab/stack.ts';
@@ -122,9 +122,9 @@ export async function* pairCases(engine: LabEngine, pairs: readonly Pair[], opti
 export async function* healthyCases(engine: LabEngine, variants: readonly HealthyVariant[], options: RunOptions): AsyncGenerator<Case> {
   for (const variant of variants) {
     options.onProgress(variant.id);
-    const row = blank('healthy', variant.id, variant.title, variant.options.fixture ?? 'shootout', []);
+    const row = blank('healthy', variant.id, variant.title, shapeOf(variant), []);
     try {
-      const stack = await startStack(engine, variant.options);
+      const stack = await startStack(engine, optionsOf(variant));
       try {
         await variant.after?.(stack);
         const { report, ms } = await timed(stack);

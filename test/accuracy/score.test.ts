@@ -58,8 +58,18 @@ describe('one cause', () => {
       blamed: [],
       extra: [],
       remedy: true,
+      amongCandidates: null,
       strays: [],
     }));
+
+  test('a doubt is told from a certainty, and an honest one from another', () => {
+    const unsure = (code: string) => ({
+      ...cause('db/container', 'container/oom'),
+      candidates: [{ id: 'db/container', service: 'db', code, summary: '' }],
+    });
+    expect(judge(report([unsure('container/exited')]), [stopped])).toMatchObject({ reason: false, amongCandidates: true });
+    expect(judge(report([unsure('container/paused')]), [stopped])).toMatchObject({ reason: false, amongCandidates: false });
+  });
 
   test.each<[string, Report, object]>([
     ['nothing is said', report([]), { service: false, reason: false, found: false, remedy: false }],

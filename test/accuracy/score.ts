@@ -25,6 +25,8 @@ export interface Verdict {
   extra: string[];
   /** The first cause's steps are the right ones, and do not begin with a loss of data. */
   remedy: boolean;
+  /** Where the doctor said that it cannot decide: is the true cause among those it names? `null`: it did not say so. */
+  amongCandidates: boolean | null;
   /** Every failing or blocked check leads to an expected cause; those that do not. */
   strays: string[];
 }
@@ -68,6 +70,7 @@ export const judge = (report: Report, roots: readonly Expected[], hidden: readon
     remedy:
       (matched ?? roots[0]!).remedy.test(steps.map(({ text, command }) => `${text} ${command ?? ''}`).join('\n')) &&
       steps[0]?.effect !== 'destructive',
+    amongCandidates: amongCandidates(report, all),
     strays: strays(report, all),
   };
 };
@@ -79,6 +82,11 @@ const warnings = (report: Report, roots: readonly Expected[]): Cause[] => {
   if (report.rootCauses.length > 0) return report.rootCauses;
   const warned = report.checks.filter(({ status, code }) => status === 'warn' && code !== null) as (Report['checks'][number] & Cause)[];
   return warned.toSorted((a, b) => Number(roots.some(({ root }) => root === b.id)) - Number(roots.some(({ root }) => root === a.id)));
+};
+
+const amongCandidates = ({ rootCauses }: Report, expected: readonly Expected[]): boolean | null => {
+  const candidates = rootCauses[0]?.candidates;
+  return candidates ? candidates.some((each) => expected.some((one) => isNamed(one, each))) : null;
 };
 
 /** Failing and blocked checks whose chain of causes ends at something that was not broken. */

@@ -2,18 +2,24 @@ import { compose, edit as editStack, enqueue } from './faults/tools.ts';
 import { editFile } from './healthy/edit-file.ts';
 import { traps } from './healthy/traps.ts';
 import { until } from './run.ts';
+import type { StackShape } from './shapes.ts';
 import type { LabStack, StackOptions } from './stack.ts';
 
 /** A stack that is well although it differs from the reference: the doctor must report no failure. */
 export interface HealthyVariant {
   id: string;
   title: string;
-  options: StackOptions;
+  /** Default: `shootout`. */
+  stack?: StackShape;
+  options: Omit<StackOptions, 'fixture'>;
   /** What happens once it runs. */
   after?(stack: LabStack): Promise<void>;
 }
 
 const FILE = 'docker-compose.yml';
+
+/** What `startStack` is given for it. */
+export const optionsOf = ({ stack = 'shootout', options }: HealthyVariant): StackOptions => ({ ...options, fixture: stack });
 
 const edit = (dir: string, ...changes: [string | RegExp, string][]): void => editFile(dir, FILE, ...changes);
 

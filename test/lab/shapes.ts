@@ -19,3 +19,9 @@ export const shapes: Record<StackShape, Shape> = {
   },
   orchard: { stays: [], front: { port: 'web', path: '/api/apples' } },
 };
+
+/** One stack serves all faults of its shape. */
+export const byShape = <T extends { stack?: StackShape }>(all: T[]): [StackShape, T[]][] =>
+  (Object.keys(shapes) as StackShape[])
+    .map((shape): [StackShape, T[]] => [shape, all.filter(({ stack = 'shootout' }) => stack === shape)])
+    .filter(([, those]) => those.length > 0);

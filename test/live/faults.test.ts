@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Choice, everything, isChosen, shapeOf } from '../accuracy/choice.ts';
 import { faults } from '../lab/faults.ts';
+import { byShape } from '../lab/shapes.ts';
 import { startStack, type LabStack } from '../lab/stack.ts';
 import { labForTests } from '../lab/for-tests.ts';
 import { diagnosis } from './doctor.ts';
@@ -12,14 +13,16 @@ const choice: Choice = { ...everything, ...(wish ? wish !== 'all' && { only: wis
 const chosen = faults.filter((fault) => isChosen(fault.id, shapeOf(fault), choice));
 const engine = await labForTests();
 
-describe.skipIf(!engine).each([...new Set(chosen.map(shapeOf))])('a fault in a stack of the shape %s', (shape) => {
+afterAll(() => engine?.close(), 120_000);
+
+describe.skipIf(!engine).for(byShape(chosen))('a fault in a stack of the shape %s', ([shape, broken]) => {
   let stack: LabStack;
   beforeAll(async () => {
     stack = await startStack(engine!, { fixture: shape });
   }, 600_000);
   afterAll(() => stack?.down(), 120_000);
 
-  test.for(chosen.filter((fault) => shapeOf(fault) === shape))('$id: $title', { timeout: 240_000 }, async (fault) => {
+  test.for(broken)('$id: $title', { timeout: 240_000 }, async (fault) => {
     await fault.inject(stack);
     try {
       const { report, code } = await diagnosis(stack);
@@ -59,5 +62,3 @@ describe.skipIf(!engine).each([...new Set(chosen.map(shapeOf))])('a fault in a s
     }
   });
 });
-
-afterAll(() => engine?.close(), 120_000);

@@ -4,9 +4,9 @@ import type { LabStack } from '../stack.ts';
 /** One way to break a stack, and what the doctor must say about it. */
 export interface Fault {
   id: string;
-  /** Default: the reference stack. */
-  stack?: StackShape;
   title: string;
+  /** The stack it breaks. Default: `shootout`, the reference stack. */
+  stack?: StackShape;
   /** Ends when the symptom can be seen. */
   inject(stack: LabStack): Promise<void>;
   /** Ends when the stack is healthy again. */

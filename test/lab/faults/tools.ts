@@ -1,9 +1,10 @@
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunResult, run, until } from '../run.ts';
-import { shapes } from '../shapes.ts';
+import { shapes, type StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
 import { EXTRA } from '../sweep.ts';
+import type { Fault } from './fault.ts';
 
 /** Changes a file of the working copy in place: its inode, and so a bind mount of it, stays. */
 export function edit(stack: LabStack, file: string, find: string | RegExp, replacement: string): void {
@@ -133,10 +134,13 @@ export async function answers(stack: LabStack, path: string, status: number, tex
   });
 }
 
-export async function enqueue(stack: LabStack, title = 'Take one'): Promise<Answer> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ title }) };
-  return get(stack, '/api/shootouts', 'nginx', init);
+/** A POST to the stack's front. */
+export async function send(stack: LabStack, path: string, content: unknown): Promise<Answer> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) };
+  return get(stack, path, undefined, init);
 }
+
+export const enqueue = (stack: LabStack, title = 'Take one'): Promise<Answer> => send(stack, '/api/shootouts', { title });
 
 export interface ContainerState {
   Status: string;
@@ -170,3 +174,37 @@ export const logs = async (stack: LabStack, service: string): Promise<string> =>
 export async function removeVolume(stack: LabStack, name: string): Promise<void> {
   await docker(stack, 'volume', 'rm', `${stack.project}_${name}`);
 }
+
+interface Change {
+  id: string;
+  title: string;
+  /** File, what is there, what comes in its place. */
+  edits: [file: string, find: string | RegExp, replacement: string][];
+  /** Made anew, so that they see it. */
+  recreate?: string[];
+  restart?: string[];
+  /** Waits for the symptom. */
+  until(stack: LabStack): Promise<void>;
+  expect: Fault['expect'];
+}
+
+/** A fault that is a few changed lines; healed by the lines as they were. */
+export const changed =
+  (shape: StackShape) =>
+  ({ id, title, edits, recreate: anew = [], restart = [], until: symptom, expect }: Change): Fault => ({
+    id,
+    title,
+    stack: shape,
+    inject: async (stack) => {
+      for (const [file, find, replacement] of edits) edit(stack, file, find, replacement);
+      for (const service of anew) await recreate(stack, service);
+      for (const service of restart) await compose(stack, 'restart', '-t', '1', service);
+      await symptom(stack);
+    },
+    heal: async (stack) => {
+      restore(stack, ...new Set(edits.map(([file]) => file)));
+      for (const service of restart) await compose(stack, 'restart', '-t', '1', service);
+      await up(stack);
+    },
+    expect,
+  });
