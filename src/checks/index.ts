@@ -6,10 +6,12 @@ import { container } from './container.ts';
 import { engine } from './engine.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
+import { mysql } from './mysql.ts';
 import { network } from './network.ts';
 import { ports } from './ports.ts';
 import { postgres } from './postgres.ts';
 import { proxy } from './proxy.ts';
+import { rabbitmq } from './rabbitmq.ts';
 import { redis } from './redis.ts';
 import { staticFiles } from './static-files.ts';
 import { worker } from './worker.ts';
@@ -23,6 +25,8 @@ export const checks: readonly Check[] = [
   network,
   postgres,
   redis,
+  mysql,
+  rabbitmq,
   hotReload,
   httpHealth,
   staticFiles,

@@ -1,4 +1,6 @@
 /** With whose words a server is asked: each client's own, and those that the server itself was given. Passwords are marks. */
+import { declaredLogins } from '../model/mysql-answer.ts';
+import { declaredBroker } from '../model/rabbitmq-answer.ts';
 import {
   connectionsTo,
   serviceNamed,
@@ -80,6 +82,60 @@ export const ownRedisCredentials = (container: Container): Credentials => {
     tls: false,
   };
 };
+
+/**
+ * What the official images of MySQL and MariaDB were told at their first start: root, who sees all accounts, else the one user. No password at
+ * all where the set-up says that there is none.
+ */
+export const ownMysqlCredentials = (container: Container): Credentials | null => {
+  const env = toldTo(container);
+  const allowsEmpty = ['MARIADB_ALLOW_EMPTY_ROOT_PASSWORD', 'MYSQL_ALLOW_EMPTY_PASSWORD'].find((each) => env[each]);
+  const [first] = declaredLogins(env);
+  if (!first && !allowsEmpty) return null;
+  return {
+    client: container.service,
+    source: `env ${first?.variable ?? allowsEmpty}`,
+    host: container.service,
+    port: mysqlPort(container),
+    user: first?.user ?? 'root',
+    password: first?.password ?? null,
+    database: null,
+    tls: false,
+  };
+};
+
+export const mysqlPort = (container: Container): number =>
+  toPort(valueAfter(container, /^(?:-P|--port)$/)) ?? toPort(container.env['MYSQL_TCP_PORT'] ?? container.env['MYSQL_PORT_NUMBER']) ?? 3306;
+
+/** What the official image of RabbitMQ (and Bitnami's) was told at its first start; without a word it makes guest, with the password guest. */
+export const ownRabbitmqCredentials = (container: Container): Credentials | null => {
+  const declared = declaredBroker(toldTo(container));
+  if (!declared) return null;
+  return {
+    client: container.service,
+    source: `env ${declared.variable}`,
+    host: container.service,
+    port: rabbitmqPort(container),
+    user: declared.user,
+    password: declared.password,
+    database: container.env['RABBITMQ_DEFAULT_VHOST'] || container.env['RABBITMQ_VHOST'] || '/',
+    tls: false,
+  };
+};
+
+export const rabbitmqPort = (container: Container): number => toPort(container.env['RABBITMQ_NODE_PORT']) ?? 5672;
+
+/** Nobody's name is known: then only the protocol is asked for. */
+export const unknownCredentials = (container: Container, port: number): Credentials => ({
+  client: container.service,
+  source: 'no credentials known',
+  host: container.service,
+  port,
+  user: null,
+  password: null,
+  database: null,
+  tls: false,
+});
 
 /** `--flag value` or `--flag=value`, also inside one `sh -c` line. */
 const valueAfter = (container: Container, flag: RegExp): string | null => {

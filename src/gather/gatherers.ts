@@ -4,9 +4,11 @@ import type { ServiceGatherer } from './gathering.ts';
 import { gatherHttp } from './http.ts';
 import { gatherInside } from './inside.ts';
 import { gatherLogs } from './logs.ts';
+import { gatherMysql } from './mysql.ts';
 import { gatherNginx } from './nginx.ts';
 import { gatherPostgres } from './postgres.ts';
 import { gatherPublished } from './published.ts';
+import { gatherRabbitmq } from './rabbitmq.ts';
 import { gatherReach } from './reach.ts';
 import { gatherRedis } from './redis.ts';
 import { gatherSource } from './source.ts';
@@ -20,6 +22,8 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   reach: gatherReach,
   postgres: gatherPostgres,
   redis: gatherRedis,
+  mysql: gatherMysql,
+  rabbitmq: gatherRabbitmq,
   http: gatherHttp,
   nginx: gatherNginx,
   webroot: gatherWebroot,

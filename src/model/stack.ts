@@ -3,7 +3,18 @@
  * Types, and pure questions about them. Imports nothing but its own room.
  */
 
-export type Role = 'postgres' | 'redis' | 'nginx' | 'http' | 'worker' | 'build-only' | 'one-shot' | 'unknown';
+export type Role =
+  | 'postgres'
+  | 'redis'
+  | 'mysql'
+  | 'rabbitmq'
+  | 'mongodb'
+  | 'nginx'
+  | 'http'
+  | 'worker'
+  | 'build-only'
+  | 'one-shot'
+  | 'unknown';
 
 /** A published or declared port, as Compose writes it: host side → container side. */
 export interface PortMapping {
@@ -184,6 +195,18 @@ export interface Connection {
   malformed: string | null;
 }
 
+/** What the data stores speak: role → kind of the connections that are meant for it. */
+const SPOKEN: Partial<Record<Role, ConnectionKind>> = {
+  postgres: 'postgres',
+  redis: 'redis',
+  mysql: 'mysql',
+  rabbitmq: 'amqp',
+  mongodb: 'mongodb',
+};
+
+/** `null`: no data store. */
+export const spokenBy = (role: Role): ConnectionKind | null => SPOKEN[role] ?? null;
+
 export interface Stack {
   project: string;
   workingDir: string;
@@ -220,7 +243,7 @@ export const sharedNetworks = (a: Container, b: Container): string[] =>
   a.networks.filter((own) => b.networks.some((other) => other.networkId === own.networkId)).map((own) => own.network);
 
 /** What the program is told: by variables, and by the files that variables name. */
-export const toldTo = (container: Container): Record<string, string> => ({ ...container.toldByFile, ...container.env });
+export const toldTo = (container: Container | undefined): Record<string, string> => ({ ...container?.toldByFile, ...container?.env });
 
 /** The whole command line of a container: entry point, then command. */
 export const commandLine = (container: Container): string => [...container.entrypoint, ...container.command].join(' ');

@@ -4,6 +4,8 @@ import { containerFaults } from './faults/containers.ts';
 import type { Fault } from './faults/fault.ts';
 import { harborConnectionFaults } from './faults/harbor-connections.ts';
 import { harborContainerFaults } from './faults/harbor-containers.ts';
+import { orchardConnectionFaults } from './faults/orchard-connections.ts';
+import { orchardContainerFaults } from './faults/orchard-containers.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
@@ -22,6 +24,8 @@ export const faults: Fault[] = [
   ...composeFaults,
   ...harborContainerFaults,
   ...harborConnectionFaults,
+  ...orchardContainerFaults,
+  ...orchardConnectionFaults,
 ];
 
 export function faultById(id: string): Fault {

@@ -11,7 +11,6 @@ import {
   foreign,
   get,
   logs,
-  recreate,
   removeForeign,
   restore,
   send,
@@ -20,7 +19,6 @@ import {
 
 const change = changed('harbor');
 const FILE = 'docker-compose.yml';
-const ENV = 'app.env';
 const STATUS = '/office/status';
 const API = '    expose: ["7000"]\n';
 
@@ -28,7 +26,7 @@ const API = '    expose: ["7000"]\n';
 const ofApi = (name: string, value: string): [string, string, string] => [FILE, API, `${API}    environment: { ${name}: "${value}" }\n`];
 
 const fails = (stack: LabStack): Promise<void> => answers(stack, STATUS, 500);
-const silent = (stack: LabStack): Promise<void> =>
+const silent = (stack: LabStack): Promise<unknown> =>
   until('the edge to fail', async () => [0, 502, 504].includes((await get(stack, STATUS)).status), 30_000);
 const rest = (...guilty: string[]): string[] =>
   ['api', 'edge', 'jobs', 'pantry', 'primary', 'schema'].filter((service) => !guilty.includes(service));
@@ -121,40 +119,31 @@ export const harborConnectionFaults: Fault[] = [
     until: fails,
     expect: { root: 'pantry/redis', code: 'redis/auth-required', innocents: rest('pantry', 'api'), remedy: /docker compose up -d api/ },
   }),
-  {
+  change({
     id: 'harbor-cache-no-such-database',
     title: 'the API wants Redis database 9 of 4',
-    stack: 'harbor',
-    inject: async (stack) => {
-      edit(stack, ENV, 'pantry:6379/2', 'pantry:6379/9');
-      await recreate(stack, 'api');
-      await fails(stack);
-      edit(stack, ENV, 'pantry:6379/9', 'pantry:6379/2');
-      edit(stack, FILE, API, `${API}    environment: { CACHE_URL: "redis://:${stack.password}-pantry@pantry:6379/9" }\n`);
-    },
-    heal: async (stack) => {
-      restore(stack, ENV, FILE);
-      await up(stack);
-    },
+    edits: [ofApi('CACHE_URL', 'redis://:$${PANTRY_PASSWORD}@pantry:6379/9')],
+    recreate: ['api'],
+    until: fails,
     expect: { root: 'pantry/redis', code: 'redis/database-out-of-range', innocents: rest('pantry', 'api'), remedy: /databases|\/0|index/ },
-  },
-  {
+  }),
+  change({
     id: 'harbor-jobs-other-database',
     title: 'the crew reads Redis database 1, ships arrive in database 2',
-    stack: 'harbor',
-    inject: async (stack) => {
-      const command = '    command: ["python", "-m", "harbor.jobs"]\n';
-      edit(stack, FILE, command, `${command}    environment: { CACHE_URL: "redis://:${stack.password}-pantry@pantry:6379/1" }\n`);
-      await recreate(stack, 'jobs');
+    edits: [
+      [
+        FILE,
+        /(command: \["python", "-m", "harbor.jobs"\]\n)/,
+        '$1    environment: { CACHE_URL: "redis://:$${PANTRY_PASSWORD}@pantry:6379/1" }\n',
+      ],
+    ],
+    recreate: ['jobs'],
+    until: async (stack) => {
       for (const ship of ['Beagle', 'Fram', 'Discovery']) await send(stack, '/office/berths', { ship });
       await until('the crew to wait', async () => (await logs(stack, 'jobs')).includes('waits at'));
     },
-    heal: async (stack) => {
-      restore(stack, FILE);
-      await up(stack);
-    },
     expect: { root: 'jobs/worker', code: 'worker/other-queue', innocents: rest('jobs'), remedy: /docker compose up -d .*jobs/ },
-  },
+  }),
   change({
     id: 'harbor-store-on-other-network',
     title: 'Postgres was moved to the outer network alone; its clients live in the inner one',

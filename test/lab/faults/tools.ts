@@ -184,7 +184,7 @@ interface Change {
   recreate?: string[];
   restart?: string[];
   /** Waits for the symptom. */
-  until(stack: LabStack): Promise<void>;
+  until(stack: LabStack): Promise<unknown>;
   expect: Fault['expect'];
 }
 
