@@ -54,4 +54,28 @@ export const pairs: Pair[] = [
     second: 'backend-syntax-error',
     hides: { id: 'backend-health-500', why: 'code that does not parse answers nothing' },
   },
+
+  { first: 'harbor-jobs-stopped', second: 'harbor-store-host-typo' },
+  { first: 'harbor-jobs-stopped', second: 'harbor-upstream-port' },
+  { first: 'harbor-jobs-no-module', second: 'harbor-edge-config-invalid' },
+  { first: 'harbor-jobs-no-module', second: 'harbor-stale-upstream' },
+  { first: 'harbor-jobs-other-database', second: 'harbor-store-database-unknown' },
+  { first: 'harbor-edge-config-invalid', second: 'harbor-store-stopped' },
+  { first: 'harbor-replica-stopped', second: 'harbor-cache-config-unreadable' },
+  {
+    first: 'harbor-secret-changed',
+    second: 'harbor-store-stopped',
+    hides: { id: 'harbor-secret-changed', why: 'nobody logs in to a database that does not run' },
+  },
+  { first: 'orchard-press-no-module', second: 'orchard-web-origin-typo' },
+  { first: 'orchard-press-stopped', second: 'orchard-server-wrong-password' },
+  { first: 'orchard-press-script-not-executable', second: 'orchard-database-stopped' },
+  { first: 'orchard-web-loopback', second: 'orchard-broker-vhost-missing' },
+  { first: 'orchard-web-origin-typo', second: 'orchard-server-throws' },
+  { first: 'orchard-folder-replaced', second: 'orchard-database-host-typo' },
+  {
+    first: 'orchard-database-unknown',
+    second: 'orchard-database-stopped',
+    hides: { id: 'orchard-database-unknown', why: 'nobody chooses a database of a server that does not run' },
+  },
 ];
