@@ -6,7 +6,7 @@ import { defineCheck, type Evidence, type Finding, type Verdict } from '../model
 import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
-import { running, type Service, type Stack } from '../model/stack.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 const BLOCKED_SECONDS = 1;
 
@@ -171,7 +171,7 @@ export const mysql = defineCheck({
       stack,
       fact,
       tries: deciding(fact.attempts, service.name),
-      declared: declaredLogins(running(service)[0]?.env ?? {}),
+      declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
     const findings = [...rejections(known), ...stateOfServer(known)];

@@ -5,7 +5,7 @@ import { defineCheck, type Evidence, type Finding, type Verdict } from '../model
 import type { RabbitmqAttempt, RabbitmqFact } from '../model/facts.ts';
 import { booting, declaredBroker, rabbitmqReason, refusalLine, type DeclaredLogin } from '../model/rabbitmq-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
-import { connectionsTo, running, serviceNamed, type Service, type Stack } from '../model/stack.ts';
+import { connectionsTo, running, toldTo, serviceNamed, type Service, type Stack } from '../model/stack.ts';
 
 interface Known {
   service: Service;
@@ -136,7 +136,7 @@ export const rabbitmq = defineCheck({
       stack,
       fact,
       tries: deciding(fact.attempts, service.name),
-      declared: declaredBroker(running(service)[0]?.env ?? {}),
+      declared: declaredBroker(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
     const findings = [...rejections(known), ...alarms(known), ...unconsumed(known)];

@@ -88,7 +88,7 @@ export const ownRedisCredentials = (container: Container): Credentials => {
  * all where the set-up says that there is none.
  */
 export const ownMysqlCredentials = (container: Container): Credentials | null => {
-  const { env } = container;
+  const env = toldTo(container);
   const allowsEmpty = ['MARIADB_ALLOW_EMPTY_ROOT_PASSWORD', 'MYSQL_ALLOW_EMPTY_PASSWORD'].find((each) => env[each]);
   const [first] = declaredLogins(env);
   if (!first && !allowsEmpty) return null;
@@ -109,7 +109,7 @@ export const mysqlPort = (container: Container): number =>
 
 /** What the official image of RabbitMQ (and Bitnami's) was told at its first start; without a word it makes guest, with the password guest. */
 export const ownRabbitmqCredentials = (container: Container): Credentials | null => {
-  const declared = declaredBroker(container.env);
+  const declared = declaredBroker(toldTo(container));
   if (!declared) return null;
   return {
     client: container.service,

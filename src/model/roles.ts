@@ -302,14 +302,15 @@ const SETUPS: [Role, number, RegExp][] = [
   ['mongodb', 27_017, /^MONGO_INITDB_ROOT_/],
 ];
 
-const publishedPorts = ({ spec, containers: [container] }: RoleEvidence): number[] =>
-  (container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort);
-
-const exposedPorts = ({ containers: [container] }: RoleEvidence): number[] => container?.exposedPorts ?? [];
+const portsOf = ({ spec, containers: [container], portsOfOthers = [] }: RoleEvidence): number[] => [
+  ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
+  // What a worker's image exposes is often the server's that shares it.
+  ...(container?.exposedPorts ?? []).filter((port) => !portsOfOthers.includes(port)),
+];
 
 const bySetup = (evidence: RoleEvidence): Judgement | null => {
   const names = Object.keys(evidence.containers[0]?.env ?? evidence.spec?.environment ?? {});
-  const ports = [...publishedPorts(evidence), ...exposedPorts(evidence)];
+  const ports = portsOf(evidence);
   for (const [role, port, pattern] of SETUPS) {
     const name = ports.includes(port) && names.find((each) => pattern.test(each));
     if (name) return { role, reason: `it offers port ${port} and is set up by ${name}` };
@@ -320,10 +321,6 @@ const bySetup = (evidence: RoleEvidence): Judgement | null => {
 const WEB_PORTS = [80, 3000, 3001, 4000, 4200, 4321, 5000, 5173, 5174, 8000, 8001, 8080, 8081, 8888, 9000];
 
 const byPorts = (evidence: RoleEvidence): Judgement | null => {
-  const { portsOfOthers = [] } = evidence;
-  // What a worker's image exposes is often the server's that shares it.
-  const web = [...publishedPorts(evidence), ...exposedPorts(evidence).filter((port) => !portsOfOthers.includes(port))].find((port) =>
-    WEB_PORTS.includes(port),
-  );
+  const web = portsOf(evidence).find((port) => WEB_PORTS.includes(port));
   return web === undefined ? null : { role: 'http', reason: `it offers port ${web}` };
 };

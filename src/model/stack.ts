@@ -245,7 +245,7 @@ export const sharedNetworks = (a: Container, b: Container): string[] =>
   a.networks.filter((own) => b.networks.some((other) => other.networkId === own.networkId)).map((own) => own.network);
 
 /** What the program is told: by variables, and by the files that variables name. */
-export const toldTo = (container: Container): Record<string, string> => ({ ...container.toldByFile, ...container.env });
+export const toldTo = (container: Container | undefined): Record<string, string> => ({ ...container?.toldByFile, ...container?.env });
 
 /** The whole command line of a container: entry point, then command. */
 export const commandLine = (container: Container): string => [...container.entrypoint, ...container.command].join(' ');

@@ -269,7 +269,7 @@ describe('explain, list, runbook, record', () => {
   });
 
   test('graph of a recording', () => {
-    const { code, stdout, stderr } = doctor(['graph', '--replay', join(root, 'fixtures/recordings/redis-stopped.json')]);
+    const { code, stdout, stderr } = doctor(['graph', '--replay', join(root, 'fixtures/recordings/redis-stopped.json.gz')]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^ {2}→ db +postgres +\S+:\*\*\*@db:5432\/\S+ · env DATABASE_URL$/m);
   });

@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
+import { editFile } from './healthy/edit-file.ts';
+import { traps } from './healthy/traps.ts';
 import { until } from './run.ts';
 import type { StackShape } from './shapes.ts';
 import type { LabStack, StackOptions } from './stack.ts';
@@ -22,16 +22,7 @@ const FILE = 'docker-compose.yml';
 /** What `startStack` is given for it. */
 export const optionsOf = ({ stack = 'shootout', options }: HealthyVariant): StackOptions => ({ ...options, fixture: stack });
 
-const edit = (dir: string, ...changes: [string | RegExp, string][]): void => {
-  const path = join(dir, FILE);
-  let text = readFileSync(path, 'utf8');
-  for (const [find, replacement] of changes) {
-    const changed = text.replace(find, replacement);
-    if (changed === text) throw new Error(`${FILE} has nothing like ${String(find)}`);
-    text = changed;
-  }
-  writeFileSync(path, text);
-};
+const edit = (dir: string, ...changes: [string | RegExp, string][]): void => editFile(dir, FILE, ...changes);
 
 const SEED = `  seed:
     build:
@@ -158,4 +149,5 @@ export const healthyVariants: HealthyVariant[] = [
     options: {},
     after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
   },
+  ...traps,
 ];
