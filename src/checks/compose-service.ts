@@ -18,7 +18,8 @@ import {
   type Stack,
 } from '../model/stack.ts';
 
-const drift = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
+const cause = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
+const drift = (of: 'value' | 'made', means: string, proof: string): FindingSpec => ({ ...cause(means, proof), drift: of });
 
 export const composeService = defineCheck({
   id: 'compose',
@@ -29,23 +30,27 @@ export const composeService = defineCheck({
   after: ['engine', 'compose'],
   appliesTo: (service) => service.spec !== null,
   findings: {
-    'postgres-data-path': drift(
+    'postgres-data-path': cause(
       'From version 18 on, the Postgres images refuse a mount at /var/lib/postgresql/data.',
       'PG_MAJOR of the container (or the tag of the image), and a mount with that destination.',
     ),
     'env-drift': drift(
+      'value',
       'The container runs with other environment values than the compose files give now.',
       'The values in `Config.Env` of the container, against the resolved files.',
     ),
     'image-drift': drift(
+      'made',
       'The container runs another image than its reference names now.',
       'The image id of the container, against the id of the reference.',
     ),
     'mount-drift': drift(
+      'made',
       'The container has other mounts than the compose files declare.',
       '`Mounts` of the container, against the resolved files.',
     ),
     'config-drift': drift(
+      'made',
       'The container was created with other ports, command or entry point than the compose files declare.',
       '`HostConfig.PortBindings`, `Config.Cmd` and `Config.Entrypoint` of the container, against the resolved files.',
     ),
@@ -80,7 +85,7 @@ export const composeService = defineCheck({
       proof:
         'The value of the environment that the doctor was called in, against the line of `.env`; values are compared, and never shown.',
     },
-    'name-taken': drift(
+    'name-taken': cause(
       'The name that the files give to the container is that of a container of another project.',
       'The service has no container, and a container of that `container_name` has the label of another project.',
     ),

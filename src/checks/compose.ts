@@ -6,7 +6,7 @@ import { isStopCode } from '../model/exit-code.ts';
 import type { FileLine, ProjectFact } from '../model/facts.ts';
 import { absentFiles, plainPath, samePath } from '../model/project-files.ts';
 import { isSecretName } from '../model/secrets.ts';
-import { commandLine, connectionsFrom, serviceNamed, shouldRun, type Container, type Stack } from '../model/stack.ts';
+import { commandLine, connectionsFrom, serviceNamed, shouldRun, spokenBy, type Container, type Stack } from '../model/stack.ts';
 
 export const compose = defineStackCheck({
   id: 'compose',
@@ -68,6 +68,7 @@ export const compose = defineStackCheck({
       severity: 'fail',
       layer: 'compose',
       kind: 'cause',
+      passes: true,
       blocks: true,
       means: 'Services should run and the project has no containers, or all of them were stopped.',
       proof: 'The list of the containers with the label of the project.',
@@ -174,9 +175,7 @@ const isCredentialInUse = ({ variable, service: name, key }: ProjectFact['blanks
   const service = serviceNamed(stack, name);
   if (!service || !shouldRun(service)) return false;
   const sibling = connectionsFrom(stack, name).some((connection) => connection.to !== null && samePrefix(connection.source, key));
-  return (
-    service.role === 'postgres' || service.role === 'redis' || sibling || service.containers.some((each) => each.state.status !== 'running')
-  );
+  return spokenBy(service.role) !== null || sibling || service.containers.some((each) => each.state.status !== 'running');
 };
 
 /** `env DB_HOST` and `DB_PASSWORD`: parts of one connection. */

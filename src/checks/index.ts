@@ -1,8 +1,8 @@
 /** The registry: sorted as they are reported, from the ground up. Nothing else belongs here. */
 import type { Check } from '../model/check.ts';
 import { address } from './address.ts';
-import { compose } from './compose.ts';
 import { composeService } from './compose-service.ts';
+import { compose } from './compose.ts';
 import { container } from './container.ts';
 import { engine } from './engine.ts';
 import { healthcheck } from './healthcheck.ts';
@@ -10,13 +10,17 @@ import { host } from './host.ts';
 import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
 import { image } from './image.ts';
+import { migrations } from './migrations.ts';
 import { mounts } from './mounts.ts';
+import { mysql } from './mysql.ts';
 import { network } from './network.ts';
 import { ports } from './ports.ts';
 import { postgres } from './postgres.ts';
 import { proxy } from './proxy.ts';
+import { rabbitmq } from './rabbitmq.ts';
 import { redis } from './redis.ts';
-import { start } from './start.ts';
+import { startOrder } from './start-order.ts';
+import { startup } from './startup.ts';
 import { staticFiles } from './static-files.ts';
 import { worker } from './worker.ts';
 
@@ -26,15 +30,19 @@ export const checks: readonly Check[] = [
   compose,
   composeService,
   container,
-  start,
+  startOrder,
   healthcheck,
   image,
   mounts,
+  startup,
   ports,
   network,
   address,
   postgres,
   redis,
+  mysql,
+  rabbitmq,
+  migrations,
   hotReload,
   httpHealth,
   staticFiles,

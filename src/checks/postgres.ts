@@ -1,5 +1,5 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
-import { secondsUp } from '../model/age.ts';
+import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import {
   alteredSuspects,
@@ -11,13 +11,14 @@ import {
   listed,
   reached,
   seenFrom,
+  spared,
   unreachedSuspects,
   withVerb,
 } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
-import { running, type Service, type Stack } from '../model/stack.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
 const START_SECONDS = 60;
@@ -37,7 +38,7 @@ export const postgres = defineCheck({
   title: "Postgres accepts the app's connection",
   question: 'Does Postgres accept the connection that each client service really makes?',
   aliases: ['db'],
-  needs: ['postgres'],
+  needs: ['postgres', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'postgres',
   findings: {
@@ -48,13 +49,16 @@ export const postgres = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; POSTGRES_PASSWORD counts only at the first start.',
       proof: 'SQLSTATE 28P01 for the user and password of the server container itself, without the log saying that the role is missing.',
+      answers: true,
     },
     'role-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The user that the client names does not exist on this server.',
       proof: 'SQLSTATE 28P01 with DETAIL `Role "…" does not exist.` in the server log, or 28000 with these words.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -62,6 +66,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server knows the user and rejects the password.',
       proof: 'SQLSTATE 28P01 for the credentials of the client, while the role exists.',
+      answers: true,
     },
     'no-hba-entry': {
       severity: 'fail',
@@ -69,6 +74,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: "The server's pg_hba.conf allows no login from this address for this user and database.",
       proof: 'SQLSTATE 28000 that names pg_hba.conf.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -76,18 +82,22 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'The try ended at the TLS layer, or the server asks for TLS or a certificate.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The database that the client names does not exist on this server.',
       proof: 'SQLSTATE 3D000.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection slot that the client may use is taken.',
       proof: 'SQLSTATE 53300; the holders are counted in pg_stat_activity where a reserved slot let the doctor in.',
     },
@@ -97,11 +107,27 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk, or its shared memory, is full.',
       proof: 'SQLSTATE 53100, or `No space left on device` from the server.',
+      answers: true,
+    },
+    'shared-memory-full': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The container's /dev/shm is full, which the disk has nothing to do with: queries that work in parallel fail.",
+      proof: "`could not resize shared memory segment` in the server's log within the last minutes; a warning where it is older.",
+    },
+    'collation-version': {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The image brings other rules of sorting than those that the indexes were built with.',
+      proof: "`collation version mismatch` in the server's log of this start.",
     },
     'in-recovery': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The only Postgres of the stack is a standby, which takes no writes.',
       proof: 'pg_is_in_recovery() is true, and the stack has no other Postgres to follow.',
     },
@@ -111,11 +137,13 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Transactions are read-only by default on this server.',
       proof: 'default_transaction_read_only is on, and the server is not in recovery.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'A session that idles inside a transaction holds a lock for which others wait.',
       proof: 'pg_blocking_pids() leads to a session that nobody blocks and whose state is idle in transaction.',
     },
@@ -125,6 +153,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Postgres protocol.',
       proof: "The answer to the start-up message is not Postgres'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -132,6 +161,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: 'The SQLSTATE and the message of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',
@@ -164,10 +194,12 @@ export const postgres = defineCheck({
       stack,
       fact,
       tries,
-      declared: declaredLogin(running(service)[0]?.env ?? {}),
+      declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
-    const findings = [...rejections(known), ...stateOfServer(known)];
+    const told = rejections(known);
+    const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
+    const findings = [...told, ...stateOfServer(known), ...logged.filter((each) => !told.some(({ reason }) => reason === each.reason))];
     if (findings.length > 0) return { findings };
     return passOrUnseen(known);
   },
@@ -227,6 +259,7 @@ const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Fi
     evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    ...spared(reason, clients, known.tries, known.service.name),
     ...(LOGIN.has(reason) ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
@@ -268,6 +301,8 @@ const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): s
       return `${db} has no connection left for ${listed(names)}${holders(known)}`;
     case 'disk-full':
       return `${db} cannot write: ${trial.text}`;
+    case 'shared-memory-full':
+      return `/dev/shm of ${db} is full, not its disk: ${trial.text}`;
     case 'read-only':
       return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
     case 'starting-up':
@@ -377,6 +412,35 @@ const blocking = (root: NonNullable<PostgresFact['server']>['blockers'][number],
     ],
     values: { owner: holder, pid: String(root.pid) },
   };
+};
+
+const NO_ROOM = /(?:ERROR|FATAL|PANIC): .*No space left on device/;
+const SHARED_MEMORY = /could not resize shared memory segment "[^"]*" to (\d+) bytes/;
+const COLLATION = /database "([^"]*)" has a collation version mismatch/;
+
+/** What no question of ours would show: it fails those who write, or who ask for much. */
+const ownWords = (service: Service, lines: readonly LogLine[], now: string): Finding[] => {
+  const say = (reason: string, pattern: RegExp, message: (found: RegExpExecArray) => string, unless?: RegExp): Finding[] => {
+    const line = lines.findLast(({ text }) => pattern.test(text) && !unless?.test(text));
+    if (!line) return [];
+    const old = !isRecent(line.time, now) ? { severity: 'warn' as const } : {};
+    return [{ reason, ...old, message: message(pattern.exec(line.text)!), evidence: [{ source: `${service.name} log`, text: line.text }] }];
+  };
+  const shm = running(service)[0]?.shmSize ?? 0;
+  return [
+    ...say(
+      'shared-memory-full',
+      SHARED_MEMORY,
+      ([, bytes]) =>
+        `/dev/shm of ${service.name}${shm > 0 ? ` (${Math.round(shm / 1024 / 1024)} MiB)` : ''} is full, not its disk: a query wanted ${bytes} bytes of it`,
+    ),
+    ...say('disk-full', NO_ROOM, ([text]) => `${service.name} cannot write: ${text}`, SHARED_MEMORY),
+    ...say(
+      'collation-version',
+      COLLATION,
+      ([, database]) => `the indexes of database "${database}" of ${service.name} were built with another version of its collation`,
+    ),
+  ];
 };
 
 /** A standby beside a primary is as it should be. */

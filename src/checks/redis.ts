@@ -10,11 +10,12 @@ import {
   listed,
   reached,
   seenFrom,
+  spared,
   unreachedSuspects,
   withVerb,
 } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { RedisAttempt, RedisFact } from '../model/facts.ts';
+import type { Fact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
 import { redisReason } from '../model/redis-answer.ts';
 import type { Service, Stack } from '../model/stack.ts';
 
@@ -34,7 +35,7 @@ export const redis = defineCheck({
   title: 'Redis answers and takes work',
   question: 'Does Redis answer each client service with its own URL, and may it write?',
   aliases: ['cache', 'queue'],
-  needs: ['redis'],
+  needs: ['redis', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'redis',
   findings: {
@@ -44,6 +45,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server wants a password, and the client gives none.',
       proof: 'The reply NOAUTH.',
+      answers: true,
     },
     'wrong-password': {
       severity: 'fail',
@@ -51,6 +53,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'The reply WRONGPASS.',
+      answers: true,
     },
     'unexpected-password': {
       severity: 'fail',
@@ -58,6 +61,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The client gives a password to a server that has none; most client libraries take the error for a failed login.',
       proof: 'The reply that AUTH was called without any password configured.',
+      answers: true,
     },
     'protected-mode': {
       severity: 'fail',
@@ -65,6 +69,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server runs in protected mode: with no password set, it serves its own loopback alone.',
       proof: 'The reply DENIED.',
+      answers: true,
     },
     'read-only-replica': {
       severity: 'fail',
@@ -72,6 +77,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server is a replica of another one, and refuses writes.',
       proof: 'INFO replication: role slave with a master that is no service of this stack, or the reply READONLY.',
+      answers: true,
     },
     'cannot-persist': {
       severity: 'fail',
@@ -79,20 +85,25 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server cannot save its data to disk, and therefore refuses writes.',
       proof: 'The reply MISCONF, or INFO persistence with a failed append; a failed snapshot alone is a warning while writes are taken.',
+      answers: true,
     },
     'out-of-memory': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The server is at its memory limit and may evict nothing, so it refuses writes.',
       proof: 'The reply OOM, or INFO memory: used_memory at maxmemory with policy noeviction.',
+      answers: true,
     },
     'max-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection that the server allows is taken.',
       proof: 'The reply `max number of clients reached`.',
+      answers: true,
     },
     'database-out-of-range': {
       severity: 'fail',
@@ -100,6 +111,14 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The client asks for a database index that the server does not have.',
       proof: 'The reply `DB index is out of range`.',
+      answers: true,
+    },
+    'tls-mismatch': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The client demands TLS (`rediss://`), and the server speaks plain Redis on that port.',
+      proof: 'The TLS handshake ends, or waits in vain, on a port that takes connections.',
     },
     'not-redis': {
       severity: 'fail',
@@ -107,13 +126,15 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Redis protocol.',
       proof: "The answer to the first command is not Redis'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
-      proof: 'The error reply of the server, or a TLS handshake that fails.',
+      proof: 'The error reply of the server.',
+      answers: true,
     },
     loading: {
       severity: 'warn',
@@ -143,7 +164,9 @@ export const redis = defineCheck({
     const tries = deciding(fact.attempts, service.name).filter((each) => !isGuess(each, service));
     const told = rejections({ service, tries, secondsUp: secondsUp(service, now) });
     const measured = fact.server ? stateOfServer(service, fact.server, stack) : [];
-    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))];
+    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))].map((finding) =>
+      finding.reason === 'cannot-persist' ? withObstacle(finding, facts.logs) : finding,
+    );
     if (findings.length > 0) return { findings };
     return passOrUnseen(service, fact, tries);
   },
@@ -185,6 +208,7 @@ const describe = (reason: string, attempts: RedisAttempt[], known: Known): Findi
     evidence: attempts.flatMap((each) => evidenceOf(reason, each)),
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    ...spared(reason, clients, known.tries, known.service.name),
     ...(reason === 'wrong-password' || reason === 'auth-required' ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
@@ -203,7 +227,7 @@ const severityOf = (reason: string, clients: string[], { service, tries, seconds
 };
 
 const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsUp: up }: Known): string => {
-  const { database, port, trial, tls } = attempts[0]!;
+  const { database, port, trial } = attempts[0]!;
   const redisName = service.name;
   const names = attempts.map((each) => each.client);
   const clients = names.filter((name) => name !== redisName);
@@ -235,17 +259,17 @@ const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsU
       return `${redisName} refuses connections on port ${port} (tried as ${listed(names)})`;
     case 'no-answer':
       return `${redisName} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+    case 'tls-mismatch':
+      return `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`;
     default:
-      return tls && trial.layer !== 'login' && trial.layer !== 'query'
-        ? `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`
-        : `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
+      return `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
   }
 };
 
 const evidenceOf = (reason: string, attempt: RedisAttempt): Evidence[] => {
   const { code, text, outcome } = attempt.trial;
   const said = { source: `redis${code && ` ${code}`} ${seenFrom(attempt)}`, text: text || outcome };
-  const isWritten = /password|auth|database|error/.test(reason);
+  const isWritten = /password|auth|database|error|tls/.test(reason);
   return isWritten
     ? [
         said,
@@ -307,6 +331,20 @@ const persistence = (service: Service, server: Server): Finding[] => {
       evidence: [{ source: `INFO persistence of ${service.name}`, text: field }],
     },
   ];
+};
+
+const SAVE_FAILED =
+  /(?:Failed opening|Write error|Error (?:moving|trying to)|Can't (?:open|create)|Failed trying).*?: (Permission denied|No space left on device|Read-only file system|Disk quota exceeded)/;
+
+/** The reply does not say why; the server's log does. */
+const withObstacle = (finding: Finding, logs: Fact<LogFact>): Finding => {
+  const line = logs.ok ? logs.value.lines.findLast(({ text }) => SAVE_FAILED.test(text)) : undefined;
+  if (!line || !logs.ok) return finding;
+  return {
+    ...finding,
+    message: `${finding.message} (${SAVE_FAILED.exec(line.text)![1]!.toLowerCase()})`,
+    evidence: [...finding.evidence, { source: `log of ${logs.value.container}`, text: line.text }],
+  };
 };
 
 const memory = (service: Service, server: Server): Finding[] =>

@@ -25,6 +25,8 @@ export interface ServiceFacts {
   reach: ReachFact;
   postgres: PostgresFact;
   redis: RedisFact;
+  mysql: MysqlFact;
+  rabbitmq: RabbitmqFact;
   http: HttpFact;
   nginx: NginxFact;
   webroot: WebrootFact;
@@ -59,6 +61,8 @@ export const isStackFact = (name: FactName): name is StackFactName => STACK_FACT
 const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   postgres: ['postgres'],
   redis: ['redis'],
+  mysql: ['mysql'],
+  rabbitmq: ['rabbitmq'],
   http: ['http', 'nginx', 'unknown'],
   nginx: ['nginx'],
   webroot: ['nginx'],
@@ -294,6 +298,16 @@ export interface PostgresFact {
     /** Sessions that block others, and are not blocked themselves. */
     blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
   } | null;
+  /** Of each client whose log speaks of missing tables: which of them are missing now, and how far its migrations are. */
+  schemas?: {
+    client: string;
+    database: string;
+    missing: string[];
+    /** Tables of the database that are the users'. */
+    tables: number;
+    /** Revisions in `alembic_version`; `null` where there is no such table. */
+    alembic: string[] | null;
+  }[];
   /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
   serverLog: LogLine[];
 }
@@ -363,6 +377,76 @@ export interface RedisAttempt {
   runId: string | null;
 }
 
+export interface MysqlFact {
+  attempts: MysqlAttempt[];
+  /** From a login that succeeded; `null` when none did. */
+  server: {
+    /** `@@version`: MariaDB says so in it. */
+    version: string;
+    /** `@@read_only`, or MySQL's `super_read_only`. */
+    readOnly: boolean;
+    maxConnections: number;
+    startedAt: string;
+    /** Sessions as the login may see them: its own user's, or all. By address, user, database and command. */
+    sessions: { address: string | null; user: string; database: string; command: string; count: number; oldestSeconds: number }[];
+    /** Transactions that others wait for, and that wait for nobody. Asked for only when a session waits. */
+    blockers: { id: number; address: string | null; user: string; command: string; seconds: number; blocked: number }[];
+  } | null;
+  /** What the server's own words let us see, once a client was rejected. `null`: not asked, or not allowed. */
+  accounts: { user: string; host: string }[] | null;
+  databases: string[] | null;
+  /** Log lines of this run of the server; read only when a try failed. */
+  serverLog: LogLine[];
+}
+
+export interface MysqlAttempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string;
+  /** `''` when none is named. */
+  database: string;
+  password: string | null;
+  tls: boolean;
+  view: View;
+  /** Codes are the numbers of the server's errors: `1045`. */
+  trial: Trial;
+  /** The server's own host name (the container's id, unless set) and its start, to tell it from another on the same port. */
+  identity: { hostname: string; port: number | null; startedAt: string } | null;
+}
+
+export interface RabbitmqFact {
+  attempts: RabbitmqAttempt[];
+  /** From the greeting of the server, which comes before any login; `null` when none came. */
+  server: { product: string; version: string; cluster: string } | null;
+  /** What holds publishers up now: `memory`, `disk`. `null`: could not be learned. */
+  alarms: string[] | null;
+  /** Where the alarms were learned, for the evidence. */
+  alarmsFrom: string;
+  /** Queues with work, as the management interface or a passive look at names from the environment tells. */
+  queues: { name: string; vhost: string; messages: number; consumers: number }[];
+  /** Log lines of this run of the server; read only when a try failed, or where nothing else tells of alarms. */
+  serverLog: LogLine[];
+}
+
+export interface RabbitmqAttempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string;
+  /** The virtual host. */
+  database: string;
+  password: string | null;
+  tls: boolean;
+  view: View;
+  /** Codes are AMQP's reply codes: `403`. */
+  trial: Trial;
+  /** `cluster_name` of the server that answered. */
+  cluster: string | null;
+}
+
 export interface HttpAnswer {
   status: number;
   contentType: string;
@@ -406,7 +490,13 @@ export interface NginxFact {
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
-  proxied: { location: string; upstream: string; http: HttpTry }[];
+  proxied: {
+    location: string;
+    upstream: string;
+    http: HttpTry;
+    /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
+    called?: string[];
+  }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;

@@ -106,15 +106,15 @@ export const groundRows: CatalogueRow[] = [
     codes: ['container/dependency-failed', 'container/start-failed'],
     seen: 'lab',
   },
-  { id: 'lc-startup-race', title: 'It was started before what it needs was ready', codes: ['start/too-early'], seen: 'lab' },
+  { id: 'lc-startup-race', title: 'It was started before what it needs was ready', codes: ['start-order/too-early'], seen: 'lab' },
   { id: 'lc-oom-main', title: 'It ran out of memory', codes: ['container/oom-killed'], seen: 'lab' },
   { id: 'lc-oom-child', title: 'A child of it ran out of memory', codes: ['container/child-oom-killed'], seen: 'unit' },
   { id: 'lc-paused', title: 'It is paused', codes: ['container/paused'], seen: 'lab' },
   { id: 'lc-network-gone', title: 'Its network was deleted', codes: ['container/network-gone'], seen: 'unit' },
   { id: 'lc-migrate-failed', title: 'A job that others wait for failed', codes: ['container/job-failed'], seen: 'lab' },
-  { id: 'lc-wait-loop', title: 'Its script waits in vain', codes: ['start/waits-in-vain'], seen: 'unit' },
+  { id: 'lc-wait-loop', title: 'Its script waits in vain', codes: ['start-order/waits-in-vain'], seen: 'unit' },
   { id: 'lc-after-reboot', title: 'Everything stopped with the machine', codes: ['compose/not-up'], seen: 'unit' },
-  { id: 'lc-stale-pidfile', title: 'A pid file is in the way', codes: ['start/pid-file-left'], seen: 'unit' },
+  { id: 'lc-stale-pidfile', title: 'A pid file is in the way', codes: ['start-order/pid-file-left'], seen: 'unit' },
 
   // Healthchecks
   { id: 'hc-missing-binary', title: 'The probe calls what the image does not have', codes: ['container/healthcheck-broken'], seen: 'lab' },
@@ -128,7 +128,7 @@ export const groundRows: CatalogueRow[] = [
   {
     id: 'hc-start-period-short',
     title: 'The healthcheck gave up before the service was ready',
-    codes: ['start/gave-up-waiting'],
+    codes: ['start-order/gave-up-waiting'],
     seen: 'unit',
   },
   { id: 'hc-timeout', title: 'The probe takes too long', codes: ['healthcheck/timed-out'], seen: 'lab' },
@@ -141,13 +141,13 @@ export const groundRows: CatalogueRow[] = [
   {
     id: 'hc-pg-false-healthy-init',
     title: 'Postgres is called healthy while it is initialised',
-    codes: ['start/healthy-too-early'],
+    codes: ['start-order/healthy-too-early'],
     seen: 'unit',
   },
   {
     id: 'hc-mysqladmin-false-healthy',
     title: 'The probe of MySQL passes on a refusal',
-    codes: ['healthcheck/passes-on-error', 'start/healthy-too-early'],
+    codes: ['healthcheck/passes-on-error', 'start-order/healthy-too-early'],
     seen: 'unit',
   },
   {
