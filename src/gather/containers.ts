@@ -46,12 +46,24 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
     State.Status === 'running' && RestartCount > 0 && Date.now() - Date.parse(State.StartedAt ?? '') < FRESH_MS;
   await Promise.all(
     raw.map(async (first, index) => {
+      if (isInLoop(first)) raw[index] = { ...first, loops: true };
       for (let look = 0; look < LOOKS && isFresh(first) && !raw[index]!.loops; look++) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         const next = await engine.get<RawContainer>(`/containers/${first.Id}/json`, {}, signal).catch(() => first);
         raw[index] = { ...next, loops: next.State.Status !== 'running' || next.State.StartedAt !== first.State.StartedAt };
       }
     }),
+  );
+};
+
+const MANY_RESTARTS = 3;
+
+/** Restarted many times, and up for less than its runs took on average: on a slow machine a run takes longer than we look. */
+const isInLoop = ({ State, Created, RestartCount = 0 }: RawContainer): boolean => {
+  const started = Date.parse(State.StartedAt ?? '');
+  const average = (started - Date.parse(Created)) / RestartCount;
+  return (
+    State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= MANY_RESTARTS && Date.now() - started < average
   );
 };
 
