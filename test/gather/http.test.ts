@@ -150,7 +150,7 @@ describe('askHttp', () => {
     expect(answer?.body).toBe(`db: ${secret} at postgres://app:${vault.mark('s3same')}@db/app\ufffd`);
   });
 
-  test('a self-signed certificate is no obstacle; no TLS where it is wanted is a failure', async () => {
+  test('FA-28 a self-signed certificate is no obstacle; no TLS where it is wanted is a failure', async () => {
     const tls = await started(createTlsServer({ key, cert }, (_request, response) => response.end('safe')));
     expect((await ask(tls, { url: `https://127.0.0.1:${tls}/` })).answer?.body).toBe('safe');
     const plain = await serve((_request, response) => response.end('plain'));

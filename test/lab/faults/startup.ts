@@ -134,14 +134,6 @@ export const startupFaults: Fault[] = [
     },
   },
   codeFault(
-    'worker-module-missing',
-    'the worker imports a package that the image does not have',
-    'worker',
-    (stack) => edit(stack, 'backend/app/worker.py', 'import asyncio', 'import asyncio\nimport resampler'),
-    'ModuleNotFoundError',
-    { code: 'startup/module-missing', remedy: /docker compose up -d --build worker/ },
-  ),
-  codeFault(
     'worker-code-error',
     'the worker raises while its code is loaded',
     'worker',
