@@ -58,13 +58,13 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
 
 const MANY_RESTARTS = 3;
 
-/** Restarted many times, and up for less than its runs took on average: on a slow machine a run takes longer than we look. */
+/** It ended by itself, and is up for less than its runs took on average: on a slow machine a run takes longer than we look. */
 const isInLoop = ({ State, Created, RestartCount = 0 }: RawContainer): boolean => {
   const started = Date.parse(State.StartedAt ?? '');
   const average = (started - Date.parse(Created)) / RestartCount;
-  return (
-    State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= MANY_RESTARTS && Date.now() - started < average
-  );
+  // A healthcheck that has not spoken since is as much as many restarts.
+  const few = State.Health?.Status === 'starting' ? 1 : MANY_RESTARTS;
+  return State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= few && Date.now() - started < average;
 };
 
 interface RawContainer {

@@ -63,7 +63,7 @@ describe('askHttp', () => {
     expect([trial.outcome, answer?.status, answer?.location, asked]).toEqual(['ok', 307, '/login', 1]);
   });
 
-  test('a proxy of the user is not asked', async () => {
+  test('FA-26 a proxy of the user is not asked', async () => {
     const proxy = await listen((socket) => socket.destroy());
     for (const name of ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'NODE_USE_ENV_PROXY']) vi.stubEnv(name, `http://127.0.0.1:${proxy.port}`);
     onTestFinished(() => void vi.unstubAllEnvs());

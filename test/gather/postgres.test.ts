@@ -110,7 +110,7 @@ test('a client that wants TLS from a server that has none', async () => {
   expect(await trialAt(server.port, { tls: true })).toMatchObject({ layer: 'tls', outcome: 'rejected' });
 });
 
-test("the user's own variables and password file have no say", async () => {
+test("FA-25 the user's own variables and password file have no say", async () => {
   const settings = {
     PGPASSWORD: 'of-the-user',
     PGUSER: 'somebody',

@@ -60,8 +60,8 @@ export const redisFaults: Fault[] = [
     title: 'REDIS_URL demands TLS of a Redis that has none',
     inject: async (stack) => {
       edit(stack, 'docker-compose.yml', '  REDIS_URL: redis://', '  REDIS_URL: rediss://');
-      await compose(stack, 'up', '-d', '--no-deps', '--force-recreate', 'backend', 'worker');
-      await stack.exec('nginx', ['nginx', '-s', 'reload']);
+      await recreate(stack, 'backend');
+      await recreate(stack, 'worker');
       await answers(stack, '/health', 503);
     },
     heal: async (stack) => {
