@@ -1,7 +1,7 @@
 /** Does every container that should run, run? Docker's start error is read first, then status, then exit code: codes outlive runs. */
 import { secondsSince } from '../model/age.ts';
 import { grouped, listed, unique } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
 import { explainExitCode, isStopCode } from '../model/exit-code.ts';
 import type { InsideFact, LogFact, LogLine } from '../model/facts.ts';
@@ -22,13 +22,21 @@ import {
 } from '../model/stack.ts';
 import { suspectsOf } from '../model/suspects.ts';
 
-const spec = (kind: FindingSpec['kind'], layer: FindingSpec['layer'], blocks: boolean, means: string, proof: string): FindingSpec => ({
+const spec = (
+  kind: FindingSpec['kind'],
+  layer: FindingSpec['layer'],
+  blocks: boolean,
+  means: string,
+  proof: string,
+  more: Pick<FindingSpec, 'shows' | 'noticed'> = {},
+): FindingSpec => ({
   severity: 'fail',
   layer,
   kind,
   ...(blocks ? { blocks } : {}),
   means,
   proof,
+  ...more,
 });
 
 interface Scene {
@@ -62,12 +70,14 @@ export const container = defineCheck({
       'The container is tied to a network that was deleted.',
       '`State.Error`: network not found.',
     ),
-    missing: spec(
-      'cause',
-      'compose',
-      true,
-      'The service should run and has no container.',
-      'No container with the labels of project and service exists.',
+    missing: mayPass(
+      spec(
+        'cause',
+        'compose',
+        true,
+        'The service should run and has no container.',
+        'No container with the labels of project and service exists.',
+      ),
     ),
     'command-not-found': spec(
       'cause',
@@ -83,14 +93,18 @@ export const container = defineCheck({
       'The program that the container should run may not be executed, or is in no format that this machine runs.',
       '`State.Error`, exit code 126, or `exec format error` in the log.',
     ),
-    'oom-killed': spec(
-      'cause',
-      'host',
-      true,
-      'The kernel killed the container because it reached its memory limit.',
-      '`State.OOMKilled` is true and the container does not run.',
+    'oom-killed': mayPass(
+      spec(
+        'cause',
+        'host',
+        true,
+        'The kernel killed the container because it reached its memory limit.',
+        '`State.OOMKilled` is true and the container does not run.',
+      ),
     ),
-    paused: spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
+    paused: mayPass(
+      spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
+    ),
     dead: spec('cause', 'host', true, 'Docker could not remove the container, and it cannot run again.', '`State.Status` is `dead`.'),
     restarting: spec(
       'symptom',
@@ -112,6 +126,7 @@ export const container = defineCheck({
       true,
       'The container was created and never started, because what it depends on did not come up.',
       '`State.Status` is `created` without an error, and a dependency does not hold its condition.',
+      { shows: 'probe' },
     ),
     'healthcheck-broken': spec(
       'cause',
@@ -119,6 +134,7 @@ export const container = defineCheck({
       false,
       'The healthcheck itself cannot work; it says nothing about the service.',
       'The output of the last probe: its program is missing or malformed, or it asks an address on which nothing listens.',
+      { noticed: 'by-probe' },
     ),
     unhealthy: spec(
       'symptom',
@@ -126,6 +142,7 @@ export const container = defineCheck({
       false,
       'The container runs and its healthcheck fails.',
       '`State.Health.Status` is `unhealthy` while running, with the output of the last probe.',
+      { shows: 'probe' },
     ),
     'child-oom-killed': {
       severity: 'warn',
@@ -168,6 +185,10 @@ const missing = (service: Service): Finding => ({
   reason: 'missing',
   message: `${service.name} should run and has no container`,
   evidence: [{ source: 'containers of the project', text: `none with the label com.docker.compose.service=${service.name}` }],
+  suspects: [
+    { service: service.name, code: 'compose/name-taken' },
+    { service: service.name, check: 'image' },
+  ],
 });
 
 const judge = (each: Container, scene: Scene): Finding[] => {
@@ -214,6 +235,9 @@ const startError = (each: Container, { service, stack }: Scene): Finding => {
     evidence: [{ source: `docker inspect ${each.name}: State.Error`, text: error }],
     ...(obstacle === 'port' ? { suspects: [{ service: service.name, code: 'ports/taken' }] } : {}),
     ...(obstacle === 'network' ? { suspects: sameNetworkGone(each, stack) } : {}),
+    // They have looked at the file itself.
+    ...(obstacle === 'mount' ? { suspects: [{ service: service.name, check: 'mounts' }] } : {}),
+    ...(program ? { suspects: [{ service: service.name, check: 'image' }] } : {}),
     values: {
       container: each.name,
       ...(port ? { port: String(port.port), hostPort: String(port.port) } : {}),
@@ -317,14 +341,24 @@ const ended = (each: Container, scene: Scene): Finding => {
       ? calm && !known
         ? notStartedFor(each, scene)
         : suspectsOf(known, service, stack)
-      : undefined;
+      : reason === 'oom-killed'
+        ? undefined
+        : [{ service: service.name, check: 'image' }];
   return {
     reason,
     message: `${service.name} ${what}${says}`,
     evidence: [stateOf(each), ...logEvidence(lines, known, service)],
     ...(suspects ? { suspects } : {}),
+    ...timesOf(each, calm),
     values: { container: each.name, ...programValue(reason, each, known) },
   };
+};
+
+/** Of one that was never restarted: each end of a loop has times of its own. One that was stopped in good order did not fail. */
+const timesOf = ({ state }: Container, calm: boolean): Pick<Finding, 'failedAt' | 'well'> => {
+  const { status, restartCount, startedAt, finishedAt } = state;
+  if (status !== 'exited' || restartCount > 0 || startedAt === null || finishedAt === null) return {};
+  return { ...(calm ? {} : { failedAt: finishedAt }), well: { from: startedAt, until: finishedAt } };
 };
 
 const saying = (known: KnownError | null): string => (known ? `; its log says: ${known.line}` : '');
@@ -408,7 +442,10 @@ const health = (each: Container, scene: Scene): Finding[] => {
     known && known.blame !== 'self'
       ? suspectsOf(known, service, stack)?.filter((suspect) => suspect.service !== service.name || suspect.check === 'network')
       : undefined;
-  const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'ports'].map((check) => ({ service: service.name, check }));
+  const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'mysql', 'rabbitmq', 'ports'].map((check) => ({
+    service: service.name,
+    check,
+  }));
   return [
     {
       reason: 'unhealthy',
@@ -445,13 +482,16 @@ const merged = (findings: Finding[], service: Service, answering: boolean): Find
   grouped(findings, (finding) => finding.reason).map((alike) => {
     const [first, ...others] = alike as [Finding, ...Finding[]];
     return {
-      ...first,
+      ...(others.length > 0 ? timeless(first) : first),
       message:
         others.length > 0 ? `${first.message} (and ${others.length} more of ${service.containers.length} containers)` : first.message,
       evidence: alike.flatMap((each) => each.evidence),
       ...(answering ? { blocks: false } : {}),
     };
   });
+
+/** The times of one are not those of all. */
+const timeless = ({ failedAt: _failedAt, well: _well, ...rest }: Finding): Finding => rest;
 
 const noteOf = ({ service }: Scene): string => {
   const { containers, role } = service;

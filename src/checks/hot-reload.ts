@@ -43,6 +43,7 @@ export const hotReload = defineCheck({
       kind: 'cause',
       means: 'The folder that is mounted as source is missing or empty on the host.',
       proof: 'The host path of the bind mount does not exist, or the folder that the app runs in is mounted from an empty one.',
+      ofFolder: true,
     },
     'stale-mount': {
       severity: 'fail',
@@ -50,6 +51,7 @@ export const hotReload = defineCheck({
       kind: 'cause',
       means: 'The container still holds the folder that had this name when it started; edits go to another one.',
       proof: "mountinfo says `//deleted` or another path, or the folder's inode inside differs from the host's.",
+      ofFolder: true,
     },
     shadowed: {
       severity: 'fail',
@@ -64,11 +66,13 @@ export const hotReload = defineCheck({
       kind: 'cause',
       means: "The container's user may not read the mounted source.",
       proof: 'Reading the folder inside the container is denied.',
+      ofFolder: true,
     },
     'content-differs': {
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
+      passes: true,
       means: 'The newest source file holds other bytes inside the container than on the host.',
       proof: 'The bytes of one file, read on both sides.',
     },
@@ -83,6 +87,7 @@ export const hotReload = defineCheck({
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
+      passes: true,
       means: 'The reloader lives and the app that it started is dead: the container looks well and answers nothing.',
       proof: 'The list of processes has the reloader and no child that is the app; the log since the last reload says why.',
     },
@@ -311,7 +316,7 @@ const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null)
       { source: `processes of ${service.name}`, text: seen },
       ...(crash ? [{ source: `${service.name} log`, text: crash.at ? `${crash.error}, ${crash.at}` : crash.error }] : []),
     ],
-    ...(peers.length > 0 ? { suspects: [...new Set(peers)].map((peer) => ({ service: peer })) } : {}),
+    suspects: [{ service: service.name, check: 'image' }, ...[...new Set(peers)].map((peer) => ({ service: peer }))],
     values: crash?.at ? { file: crash.at } : {},
   };
 };

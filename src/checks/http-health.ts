@@ -5,7 +5,7 @@ import { defineCheck, type Evidence, type Finding, type Verdict } from '../model
 import { sinceLastReload } from '../model/crash.ts';
 import type { Fact, HttpAnswer, HttpFact, HttpTry, LogLine } from '../model/facts.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
-import { connectionsFrom, serviceNamed, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
+import { connectionsFrom, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
 
 /** Half of what a healthcheck is mostly given. A developer's machine is busy; a page that is compiled when it is first asked for takes a second. */
 const SLOW_MS = 2_500;
@@ -40,6 +40,7 @@ export const httpHealth = defineCheck({
       kind: 'symptom',
       means: 'The service takes the connection and never answers.',
       proof: 'Connected, and no byte of an answer within the limit.',
+      shows: 'silence',
     },
     reset: {
       severity: 'fail',
@@ -54,6 +55,7 @@ export const httpHealth = defineCheck({
       kind: 'symptom',
       means: 'The service lives and says that a part that it needs fails.',
       proof: 'The body of the answer names the part.',
+      shows: 'error',
     },
     'server-error': {
       severity: 'fail',
@@ -61,6 +63,7 @@ export const httpHealth = defineCheck({
       kind: 'symptom',
       means: 'The service answers with an error of its own.',
       proof: 'A status of 500 or more, or a body that says the service is ill, without naming a part.',
+      shows: 'error',
     },
     'pool-exhausted': {
       severity: 'fail',
@@ -208,7 +211,9 @@ const servicesOf = ({ name }: Part, { service, stack }: Given): string[] => {
   const peers = own
     .filter(
       ({ to, kind }) =>
-        to !== null && (kinds.includes(kind) || (kind === 'depends-on' && kinds.some((each) => serviceNamed(stack, to)?.role === each))),
+        to !== null &&
+        (kinds.includes(kind) ||
+          (kind === 'depends-on' && kinds.some((each) => spokenBy(serviceNamed(stack, to)?.role ?? 'unknown') === each))),
     )
     .map(({ to }) => to!);
   return [...new Set(peers)];

@@ -2,7 +2,7 @@
 import { isStarting } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
 import { isLoopback, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
@@ -20,6 +20,7 @@ import {
   type Container,
   type Service,
   type Stack,
+  spokenBy,
 } from '../model/stack.ts';
 
 const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'compose'): FindingSpec => ({
@@ -28,6 +29,7 @@ const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'comp
   kind: 'cause',
   means,
   proof,
+  ofConnection: true,
 });
 /** Below the app: what the app says of itself comes of this. */
 const symptom = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'data', kind: 'symptom', means, proof });
@@ -54,9 +56,11 @@ export const network = defineCheck({
       'The client looks for another service on localhost, which inside a container is the container itself.',
       'The host of the URL is a loopback address, and nothing in the network namespace of the client listens on that port.',
     ),
-    'unknown-host': cause(
-      'The client uses a host name that no service, container or alias has.',
-      'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+    'unknown-host': mayPass(
+      cause(
+        'The client uses a host name that no service, container or alias has.',
+        'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+      ),
     ),
     'dependency-stopped': symptom(
       'The service that the client wants is not running, so its name does not resolve or nobody answers.',
@@ -237,7 +241,8 @@ const malformed: Judge = (connection, scene) => {
   if (!connection.malformed || trialOf(connection, scene)?.view.kind === 'server') return null;
   const known = knownErrorIn(scene.log, scene.service.role);
   const suffers =
-    ['name', 'connection', connection.kind].includes(known?.blame ?? '') || scene.log.some((line) => URL_TROUBLE.test(line.text));
+    ['name', 'connection', connection.kind === 'amqp' ? 'rabbitmq' : connection.kind].includes(known?.blame ?? '') ||
+    scene.log.some((line) => URL_TROUBLE.test(line.text));
   return {
     reason: 'malformed-url',
     ...(scene.up && !suffers ? { severity: 'warn' as const } : {}),
@@ -296,7 +301,7 @@ const meantIs = ({ kind }: Connection, meant: string | null): string =>
   meant ? `; the ${STORES.includes(kind) ? kind : 'nearest'} service is "${meant}"` : '';
 
 const byRole = (connection: Connection, { services }: Stack): string | null => {
-  const same = services.filter((each) => each.role === connection.kind && each.name !== connection.from);
+  const same = services.filter((each) => (spokenBy(each.role) ?? each.role) === connection.kind && each.name !== connection.from);
   return same.length === 1 ? same[0]!.name : null;
 };
 

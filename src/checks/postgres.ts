@@ -2,6 +2,7 @@
 import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -10,13 +11,14 @@ import {
   listed,
   reached,
   seenFrom,
+  spared,
   unreachedSuspects,
   withVerb,
 } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
-import { running, type Service, type Stack } from '../model/stack.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
 const START_SECONDS = 60;
@@ -47,13 +49,16 @@ export const postgres = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; POSTGRES_PASSWORD counts only at the first start.',
       proof: 'SQLSTATE 28P01 for the user and password of the server container itself, without the log saying that the role is missing.',
+      answers: true,
     },
     'role-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The user that the client names does not exist on this server.',
       proof: 'SQLSTATE 28P01 with DETAIL `Role "…" does not exist.` in the server log, or 28000 with these words.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -61,6 +66,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server knows the user and rejects the password.',
       proof: 'SQLSTATE 28P01 for the credentials of the client, while the role exists.',
+      answers: true,
     },
     'no-hba-entry': {
       severity: 'fail',
@@ -68,6 +74,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: "The server's pg_hba.conf allows no login from this address for this user and database.",
       proof: 'SQLSTATE 28000 that names pg_hba.conf.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -75,18 +82,22 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'The try ended at the TLS layer, or the server asks for TLS or a certificate.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The database that the client names does not exist on this server.',
       proof: 'SQLSTATE 3D000.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection slot that the client may use is taken.',
       proof: 'SQLSTATE 53300; the holders are counted in pg_stat_activity where a reserved slot let the doctor in.',
     },
@@ -96,6 +107,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk, or its shared memory, is full.',
       proof: 'SQLSTATE 53100, or `No space left on device` from the server.',
+      answers: true,
     },
     'shared-memory-full': {
       severity: 'fail',
@@ -115,6 +127,7 @@ export const postgres = defineCheck({
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The only Postgres of the stack is a standby, which takes no writes.',
       proof: 'pg_is_in_recovery() is true, and the stack has no other Postgres to follow.',
     },
@@ -124,11 +137,13 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Transactions are read-only by default on this server.',
       proof: 'default_transaction_read_only is on, and the server is not in recovery.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'A session that idles inside a transaction holds a lock for which others wait.',
       proof: 'pg_blocking_pids() leads to a session that nobody blocks and whose state is idle in transaction.',
     },
@@ -138,6 +153,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Postgres protocol.',
       proof: "The answer to the start-up message is not Postgres'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -145,6 +161,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: 'The SQLSTATE and the message of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',
@@ -177,7 +194,7 @@ export const postgres = defineCheck({
       stack,
       fact,
       tries,
-      declared: declaredLogin(running(service)[0]?.env ?? {}),
+      declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
     const told = rejections(known);
@@ -214,6 +231,8 @@ const rejections = (known: Known): Finding[] => {
   );
 };
 
+const LOGIN = new Set(['auth-rejected', 'password-volume-mismatch', 'role-missing']);
+
 const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   if (reason === 'database-missing') return attempt.database;
   if (reason === 'auth-rejected' || reason === 'role-missing' || reason === 'no-hba-entry') return attempt.user;
@@ -240,6 +259,8 @@ const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Fi
     evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    ...spared(reason, clients, known.tries, known.service.name),
+    ...(LOGIN.has(reason) ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,

@@ -60,6 +60,7 @@ export const proxy = defineCheck({
       severity: 'fail',
       layer: 'proxy',
       kind: 'cause',
+      passes: true,
       means: 'The configuration names an upstream host that no service of the stack answers to.',
       proof: 'The name is no service, alias or extra host, and nginx says that it does not resolve, or answers 502.',
     },
@@ -67,6 +68,7 @@ export const proxy = defineCheck({
       severity: 'fail',
       layer: 'proxy',
       kind: 'cause',
+      passes: true,
       means: "The upstream is loopback, which inside the container is nginx's own; nothing listens there.",
       proof: "The configuration's host is loopback, and no socket of the container listens on that port.",
     },
@@ -119,6 +121,7 @@ export const proxy = defineCheck({
       kind: 'symptom',
       means: 'The upstream does not answer in time.',
       proof: 'Status 504, or no answer through the proxy within the limit.',
+      shows: 'silence',
     },
     'upstream-error': {
       severity: 'fail',
@@ -126,6 +129,7 @@ export const proxy = defineCheck({
       kind: 'symptom',
       means: 'The upstream answers with an error of its own, which nginx passes on.',
       proof: 'A status of 500 or more that is not from nginx itself.',
+      shows: 'error',
     },
     'no-answer': {
       severity: 'fail',

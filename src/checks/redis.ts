@@ -1,6 +1,7 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -9,6 +10,7 @@ import {
   listed,
   reached,
   seenFrom,
+  spared,
   unreachedSuspects,
   withVerb,
 } from '../model/attempt.ts';
@@ -43,6 +45,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server wants a password, and the client gives none.',
       proof: 'The reply NOAUTH.',
+      answers: true,
     },
     'wrong-password': {
       severity: 'fail',
@@ -50,6 +53,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'The reply WRONGPASS.',
+      answers: true,
     },
     'unexpected-password': {
       severity: 'fail',
@@ -57,6 +61,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The client gives a password to a server that has none; most client libraries take the error for a failed login.',
       proof: 'The reply that AUTH was called without any password configured.',
+      answers: true,
     },
     'protected-mode': {
       severity: 'fail',
@@ -64,6 +69,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server runs in protected mode: with no password set, it serves its own loopback alone.',
       proof: 'The reply DENIED.',
+      answers: true,
     },
     'read-only-replica': {
       severity: 'fail',
@@ -71,6 +77,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server is a replica of another one, and refuses writes.',
       proof: 'INFO replication: role slave with a master that is no service of this stack, or the reply READONLY.',
+      answers: true,
     },
     'cannot-persist': {
       severity: 'fail',
@@ -78,20 +85,25 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server cannot save its data to disk, and therefore refuses writes.',
       proof: 'The reply MISCONF, or INFO persistence with a failed append; a failed snapshot alone is a warning while writes are taken.',
+      answers: true,
     },
     'out-of-memory': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The server is at its memory limit and may evict nothing, so it refuses writes.',
       proof: 'The reply OOM, or INFO memory: used_memory at maxmemory with policy noeviction.',
+      answers: true,
     },
     'max-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection that the server allows is taken.',
       proof: 'The reply `max number of clients reached`.',
+      answers: true,
     },
     'database-out-of-range': {
       severity: 'fail',
@@ -99,6 +111,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The client asks for a database index that the server does not have.',
       proof: 'The reply `DB index is out of range`.',
+      answers: true,
     },
     'tls-mismatch': {
       severity: 'fail',
@@ -113,6 +126,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Redis protocol.',
       proof: "The answer to the first command is not Redis'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -120,6 +134,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
       proof: 'The error reply of the server.',
+      answers: true,
     },
     loading: {
       severity: 'warn',
@@ -193,6 +208,8 @@ const describe = (reason: string, attempts: RedisAttempt[], known: Known): Findi
     evidence: attempts.flatMap((each) => evidenceOf(reason, each)),
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
+    ...spared(reason, clients, known.tries, known.service.name),
+    ...(reason === 'wrong-password' || reason === 'auth-required' ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,

@@ -1,6 +1,7 @@
 /** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
 import type { Located, Outcome } from '../model/check.ts';
-import { SCHEMA_VERSION, type CheckReport, type Remedy, type Report } from '../model/report.ts';
+import { serviceNode } from '../model/graph.ts';
+import { SCHEMA_VERSION, type Candidate, type CheckReport, type Remedy, type Report } from '../model/report.ts';
 import { running, type Service, type Stack } from '../model/stack.ts';
 import { keyOf, type Explanation } from './explain.ts';
 
@@ -32,11 +33,11 @@ export const reportOf = (told: Told): Report => {
       workingDir: told.stack.workingDir,
       composeFiles: told.stack.composeFiles,
       engine: told.engine,
-      services: told.stack.services.map(serviceReport),
+      services: told.stack.services.map(serviceNode),
       connections: told.stack.connections.map(({ from, to, kind, source }) => ({ from, to, kind, source })),
     },
     counts,
-    rootCauses: told.explanation.roots.map(({ located, explains }) => ({
+    rootCauses: told.explanation.roots.map(({ located, explains, candidates, ask }) => ({
       id: located.id,
       check: located.check,
       service: located.service,
@@ -44,12 +45,20 @@ export const reportOf = (told: Told): Report => {
       summary: located.finding.message,
       evidence: located.finding.evidence,
       explains,
+      lasting: located.spec.kind === 'cause' && !located.spec.passes,
       remedy: remedyWithTwins(located, told),
+      ...(candidates && { candidates: candidates.map(candidateOf) }),
+      ...(ask !== undefined && { decide: { command: `docker compose logs --tail 50 ${quoted(ask)}` } }),
     })),
     checks,
     notes: told.notes,
   };
 };
+
+const candidateOf = ({ id, service, code, finding }: Located): Candidate => ({ id, service, code, summary: finding.message });
+
+/** A name of Compose needs no quotes; whose it is, a label of a container says. */
+const quoted = (name: string): string => (/^\w[\w.-]*$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`);
 
 /** A folder that one container holds by an old mount is held so by all that mount it: what mends it in one is added for the others. */
 const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
@@ -96,18 +105,5 @@ const checkReport = (outcome: Outcome, told: Told): CheckReport => {
       evidence: located.finding.evidence,
       causedBy: causeOf(located),
     })),
-  };
-};
-
-const serviceReport = (service: Service): Report['stack']['services'][number] => {
-  const running = service.containers.find((each) => each.state.status === 'running');
-  const first = running ?? service.containers[0];
-  return {
-    name: service.name,
-    role: service.role,
-    image: first?.image ?? service.spec?.image ?? null,
-    state: first?.state.status ?? 'missing',
-    health: running?.health?.status ?? null,
-    replicas: service.containers.length,
   };
 };

@@ -6,7 +6,7 @@ import type { LogLine } from './facts.ts';
 import type { Role } from './stack.ts';
 
 /** Where a line points: to the other side of a connection, to the compose files, or nowhere beyond the service. */
-type Blame = 'name' | 'connection' | 'postgres' | 'redis' | 'variable' | 'data-path' | 'command' | 'format' | 'self';
+type Blame = 'name' | 'connection' | 'postgres' | 'redis' | 'mysql' | 'rabbitmq' | 'variable' | 'data-path' | 'command' | 'format' | 'self';
 
 interface Signature {
   id: string;

@@ -4,7 +4,7 @@ import { isLoopback, nameTable } from './connections.ts';
 import { serviceAt } from './addresses.ts';
 import type { KnownError } from './log-signatures.ts';
 import { migrationReason, startupReason } from './startup-reason.ts';
-import { connectionsFrom, type Service, type Stack } from './stack.ts';
+import { connectionsFrom, spokenBy, type Role, type Service, type Stack } from './stack.ts';
 
 /** `[]`: nobody else. `undefined`: the line does not tell. */
 export const suspectsOf = (known: KnownError | null, service: Service, stack: Stack): Suspect[] | undefined => {
@@ -19,6 +19,8 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
       return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name }))];
     case 'postgres':
     case 'redis':
+    case 'mysql':
+    case 'rabbitmq':
       return [
         { service: service.name, check: 'compose' },
         ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` })),
@@ -63,10 +65,10 @@ const otherSides = ({ host }: KnownError, service: Service, stack: Stack): strin
   return named && named !== service.name ? [named] : [];
 };
 
-const servers = (kind: 'postgres' | 'redis', service: Service, stack: Stack): string[] => [
+const servers = (role: Role, service: Service, stack: Stack): string[] => [
   ...new Set(
     connectionsFrom(stack, service.name).flatMap((connection) =>
-      connection.kind === kind && connection.to !== null ? [connection.to] : [],
+      connection.kind === spokenBy(role) && connection.to !== null ? [connection.to] : [],
     ),
   ),
 ];
