@@ -128,7 +128,9 @@ export const hotReload = defineCheck({
     ];
     if (findings.length > 0) return { findings };
     const unseen = unseenIn(given);
-    return unseen === null ? { findings: [] } : { cannotLook: unseen };
+    if (unseen !== null) return { cannotLook: unseen };
+    const note = mounts.map((mount) => olderCode(mount, given)).find((each) => each !== null);
+    return { findings: [], ...(note ? { note } : {}) };
   },
 });
 
@@ -362,6 +364,17 @@ const notEnabled = (given: Given): Finding[] => {
       values: { path: bind.destination, hostPath: bind.source },
     },
   ];
+};
+
+const SOURCE = /\.(py|[cm]?[jt]sx?|rb|php|go)$/;
+
+/** A worker that does not reload may never load the file that was edited: worth a word, and no more. */
+const olderCode = ({ sample, destination }: Mount, given: Given): string | null => {
+  const { service, container } = given;
+  const { startedAt } = container.state;
+  if (service.role !== 'worker' || isReloading(given) || !holdsCode(destination, container)) return null;
+  if (sample?.same !== true || !SOURCE.test(sample.file) || !startedAt || sample.hostModifiedAt <= startedAt) return null;
+  return `${service.name} started before the newest edit of its source (${sample.file}), and does not reload it`;
 };
 
 const noBindMount = (given: Given): Finding[] => {

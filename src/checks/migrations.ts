@@ -77,7 +77,11 @@ export const migrations = defineCheck({
 const TOOL = /\[alembic\.runtime\.migration\]|Applying migration `|No pending migrations to apply|Running migrations:/;
 
 /** Frames of a traceback, and last words, that are of a migration and of nothing else. */
-const MIGRATING = /[/\\]alembic[/\\]|\bFAILED: |management[/\\]commands[/\\]migrate/;
+const MIGRATING = /[/\\]alembic[/\\]|\bFAILED: |management[/\\]commands[/\\]migrate|^\s*(?:File "|at )\S*migrat/;
+
+/** Tools that print a line and no traceback. */
+const SAYS_FAILED =
+  /\bmigrations?\b.{0,80}\bfail(?:ed|s|ure)\b|\bfailed to (?:run|apply) (?:the )?migrations?\b|\berror (?:running|applying) migrations?\b/i;
 
 /** What runs once the migrations are done: an app that serves says so. */
 const SERVES = /Uvicorn running on|Application startup complete|Listening at: |Starting development server at|Booting worker|listening on/i;
@@ -157,7 +161,8 @@ const failedRun = (before: LogLine[], scene: Scene, harmless: boolean): Finding[
     before.findLastIndex(({ text }) => text.startsWith('Traceback (most recent call last)')),
   );
   const last = before.slice(from);
-  const crash = last.some(({ text }) => MIGRATING.test(text)) ? crashIn(last) : null;
+  const spoken = scene.ends ? before.findLast(({ text }) => SAYS_FAILED.test(text))?.text.trim() : undefined;
+  const crash = last.some(({ text }) => MIGRATING.test(text)) ? crashIn(last) : spoken ? { error: spoken.slice(0, 300), at: null } : null;
   if (!crash || isUnreachedPeer(crash.error)) return [];
   const { service } = scene;
   return [

@@ -48,6 +48,7 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
     State.Status === 'running' && RestartCount > 0 && Date.now() - Date.parse(State.StartedAt ?? '') < FRESH_MS;
   await Promise.all(
     raw.map(async (first, index) => {
+      if (isInLoop(first)) raw[index] = { ...first, loops: true };
       for (let look = 0; look < LOOKS && isFresh(first) && !raw[index]!.loops; look++) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         const next = await engine.get<RawContainer>(`/containers/${first.Id}/json`, {}, signal).catch(() => first);
@@ -55,6 +56,17 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
       }
     }),
   );
+};
+
+const MANY_RESTARTS = 3;
+
+/** It ended by itself, and is up for less than its runs took on average: on a slow machine a run takes longer than we look. */
+const isInLoop = ({ State, Created, RestartCount = 0 }: RawContainer): boolean => {
+  const started = Date.parse(State.StartedAt ?? '');
+  const average = (started - Date.parse(Created)) / RestartCount;
+  // A healthcheck that has not spoken since is as much as many restarts.
+  const few = State.Health?.Status === 'starting' ? 1 : MANY_RESTARTS;
+  return State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= few && Date.now() - started < average;
 };
 
 interface RawContainer {

@@ -220,7 +220,7 @@ const RECENT_LINES = 60;
 const matchOf = (text: string, signatures: Signature[], role: Role): KnownError | null => {
   for (const { id, blame, says, pattern } of signatures) {
     // A server's own log tells of its clients' mistakes; they are not why the server is ill.
-    if (blame === role) continue;
+    if (blame === role || (role === 'postgres' && id === 'schema')) continue;
     const found = pattern.exec(text);
     if (!found) continue;
     const { host, port } = found.groups ?? {};

@@ -377,3 +377,11 @@ describe('could not look, does not apply', () => {
   ];
   it.each(cases)('%s', (_, actual, expected) => expect(actual).toBe(expected));
 });
+
+it('notes that a worker started before the newest edit, and no more', () => {
+  const edited = [mount({ sample: { file: 'app/jobs.py', same: true, hostModifiedAt: '2026-11-23T06:55:00.000Z' } })];
+  const worker: Case = { role: 'worker', command: ['python', '-m', 'app.jobs'], processes: tree('python -m app.jobs') };
+  expect(judge({ ...worker, mounts: edited })).toMatchObject({ findings: [], note: expect.stringContaining('app/jobs.py') });
+  expect(judge({ ...worker, mounts: [mount()] })).toEqual({ findings: [] });
+  expect(judge({ mounts: edited })).toEqual({ findings: [] });
+});
