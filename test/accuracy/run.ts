@@ -1,5 +1,6 @@
 /** Breaks real stacks and asks the built doctor. Everything that counts is elsewhere and pure. */
 import { readFileSync, readdirSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Report } from '../../src/model/report.ts';
@@ -150,6 +151,7 @@ const blank = (kind: Case['kind'], id: string, title: string, stack: string, roo
   verdict: null,
   baselines: {},
   ms: NaN,
+  load: Math.round((10 * loadavg()[0]!) / cpus().length) / 10,
 });
 
 const timed = async (stack: LabStack): Promise<{ report: Report; ms: number }> => {
@@ -194,7 +196,7 @@ const baseline = (said: Named | null, expected: readonly Expected[]): Told => ({
   reason: said !== null && expected.some((each) => isNamed(each, said)),
 });
 
-const WAIT_SECONDS = 15;
+const WAIT_SECONDS = 10;
 
 /** What Compose says when it is asked to make all of it run. It may even mend it, or see nothing wrong: then it names nobody. */
 const waited = async (stack: LabStack, expected: readonly Expected[], services: Declared): Promise<Told> => {
