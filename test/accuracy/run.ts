@@ -143,14 +143,14 @@ export async function* healthyCases(engine: LabEngine, variants: readonly Health
 const whileWell = async (stack: LabStack, ask: () => ReturnType<typeof timed>): Promise<Pick<Case, 'said' | 'red' | 'ms'>> => {
   for (let attempt = 1; attempt <= 5; attempt++) {
     const seen: number[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const witness = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         seen.push((await get(stack, shapes[stack.shape].front.path)).status);
         await sleep(200);
       }
     })();
-    const { report, ms } = await ask().finally(() => (isOver = true));
+    const { report, ms } = await ask().finally(() => over.abort());
     await witness;
     if (seen.every((status) => status > 0 && status < 500)) return { ...told(report), ms };
     await sleep(5_000);
