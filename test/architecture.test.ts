@@ -72,9 +72,10 @@ const LAWS: Record<string, Law> = {
   'reference.ts': { rooms: ['model', 'checks', 'runbook', 'doctor.ts'], ...PURE },
   'args.ts': { rooms: ['model', 'doctor.ts'], node: (what) => /^node:(path|util)$/.test(what), packages: nothing },
   'progress.ts': { rooms: ['model', 'doctor.ts', 'render'], node: nothing, packages: (what, how) => what === 'ora' && how !== 'now' },
+  'wait.ts': { rooms: ['model', 'render'], ...PURE },
   'quick-start.ts': { rooms: [], node: (what) => /^node:(fs|path|module|os|v8|vm|zlib)$/.test(what), packages: nothing },
   'cli.ts': {
-    rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'render', 'runbook', 'recording'],
+    rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'wait.ts', 'render', 'runbook', 'recording'],
     node: anything,
     packages: nothing,
   },

@@ -4,6 +4,7 @@ import { traps } from './healthy/traps.ts';
 import { until } from './run.ts';
 import type { StackShape } from './shapes.ts';
 import type { LabStack, StackOptions } from './stack.ts';
+import { EXTRA } from './sweep.ts';
 
 /** A stack that is well although it differs from the reference: the doctor must report no failure. */
 export interface HealthyVariant {
@@ -125,10 +126,20 @@ export const healthyVariants: HealthyVariant[] = [
   },
   {
     id: 'database-restarted',
-    title: "Postgres was restarted a moment ago; its log and the backend's tell of it",
+    title: "Postgres was restarted a moment ago; its log and the backend's tell of it (FA-18, FA-24)",
     options: {},
     after: async (stack) => {
       await compose(stack, 'restart', 'db');
+      await compose(stack, 'up', '-d', '--wait');
+    },
+  },
+  {
+    id: 'compose-notes',
+    title: 'Compose has notes to make: an obsolete attribute (FA-10), a volume that it did not make itself (FA-11)',
+    options: { edit: (dir) => edit(dir, ['services:\n', 'version: "3.8"\nservices:\n']) },
+    after: async (stack) => {
+      await compose(stack, 'down', '-v', '-t', '1');
+      await stack.docker('volume', 'create', '--label', `${EXTRA}=${stack.project}`, `${stack.project}_postgres-data`);
       await compose(stack, 'up', '-d', '--wait');
     },
   },
