@@ -60,5 +60,5 @@ const servesThem = (candidate: Located, { service }: Located, ways: Ways): boole
   const { spares } = candidate.finding;
   if (!spares || service === null || candidate.service === null || service === candidate.service) return false;
   if (spares.includes(service)) return true;
-  return ways.from(service).any.has(candidate.service) && !ways.leadTo(candidate.service, spares).has(service);
+  return ways.leads(service, candidate.service) && !ways.leads(service, candidate.service, spares);
 };
