@@ -42,6 +42,13 @@ const withoutUnneeded: Plugin = {
       if (builtIn) return { path: builtIn, external: true };
       return UNNEEDED.has(path) && importer.includes('node_modules') ? { path, namespace: 'unneeded' } : undefined;
     });
+    // For its debugging output docker-modem writes out the options of every request, agent and all, whether anybody debugs or not.
+    pluginBuild.onLoad({ filter: /docker-modem[\\/]lib[\\/]modem\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      const quiet = text.replace(/debug\('Sending: %s', util\.inspect\(options, \{[^}]*\}\)\);/, '');
+      if (quiet === text) throw new Error('docker-modem no longer inspects the options of its requests as it did: look at it again');
+      return { contents: quiet, loader: 'js' };
+    });
     pluginBuild.onLoad({ filter: /.*/, namespace: 'unneeded' }, ({ path }) => ({ contents: throwing(path), loader: 'js' }));
   },
 };

@@ -25,13 +25,24 @@ export interface Looks {
 export type Command =
   | { kind: 'help' }
   | { kind: 'version' }
-  | { kind: 'run'; stack: StackOptions; looks: Looks; selectors: string[]; strict: boolean; waitMs: number | null; replay: string | null }
+  | {
+      kind: 'run';
+      stack: StackOptions;
+      looks: Looks;
+      format: ReportFormat;
+      selectors: string[];
+      strict: boolean;
+      waitMs: number | null;
+      replay: string | null;
+    }
   | { kind: 'list'; stack: StackOptions; looks: Looks; replay: string | null }
   | { kind: 'graph'; stack: StackOptions; looks: Looks; format: GraphFormat; replay: string | null }
   | { kind: 'explain'; stack: StackOptions; looks: Looks; code: string }
   | { kind: 'runbook'; stack: StackOptions; looks: Looks; verify: boolean }
   | { kind: 'record'; stack: StackOptions; looks: Looks; file: string };
 
+export const REPORT_FORMATS = ['text', 'json', 'junit', 'markdown'] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
 export const GRAPH_FORMATS = ['text', 'mermaid', 'dot', 'json'] as const;
 export type GraphFormat = (typeof GRAPH_FORMATS)[number];
 
@@ -64,10 +75,10 @@ const OPTIONS: Record<string, OptionSpec> = {
   runbook: { value: 'file', help: "Your team's runbook, before the doctor's own", of: EVERY },
   config: { value: 'file', help: '', of: EVERY },
   timeout: { value: 'time', help: 'For the whole run: 30s, 1500ms, 2m (default 30s)', of: LOOKING },
-  wait: { value: 'time', help: 'Look again until nothing fails or the time is up', of: ['check'] },
+  wait: { value: 'time', help: 'Look again until nothing fails, or the time is up', of: ['check'] },
   strict: { help: 'Warnings fail too', of: ['check'] },
   json: { help: 'One JSON document on stdout', of: ['check', 'list', 'graph'] },
-  format: { value: 'form', help: 'Of "doctor graph": text, mermaid, dot, json', of: ['graph'] },
+  format: { value: 'form', help: 'json, junit, markdown; of a graph: mermaid, dot', of: ['check', 'graph'] },
   replay: { value: 'file', help: 'Diagnose from a recording; needs no Docker', of: ['check', 'list', 'graph'] },
   quiet: { short: 'q', help: 'Only the verdict and the root causes', of: EVERY },
   verbose: { short: 'v', help: 'Everything: timings, evidence in full', of: EVERY },
@@ -110,14 +121,15 @@ export const parseArgs = (argv: readonly string[]): Command => {
       const waitMs = given.has('wait') ? duration('--wait', one(given, 'wait')!) : null;
       if (waitMs !== null && replay !== null)
         throw new UsageError('--wait and --replay contradict each other: a recording does not change');
-      return { kind: 'run', stack, looks, selectors: rest, strict: given.has('strict'), waitMs, replay };
+      const format = formatOf('doctor check', REPORT_FORMATS, one(given, 'format'), looks.json);
+      return { kind: 'run', stack, looks, format, selectors: rest, strict: given.has('strict'), waitMs, replay };
     }
     case 'list':
       noMore(rest, 0, 'doctor list');
       return { kind: 'list', stack, looks, replay };
     case 'graph':
       noMore(rest, 0, `doctor graph${isFormat(rest[0]) ? ` --format ${rest[0]}` : ''}`);
-      return { kind: 'graph', stack, looks, format: graphFormat(one(given, 'format'), looks.json), replay };
+      return { kind: 'graph', stack, looks, format: formatOf('doctor graph', GRAPH_FORMATS, one(given, 'format'), looks.json), replay };
     case 'explain':
       if (rest[0] === undefined)
         throw new UsageError(
@@ -147,16 +159,17 @@ const rightCommand = (word: string): string => {
   return /^[\w.*/-]+$/.test(word) ? `; to ask about one service or check: doctor check ${word}` : '; see doctor --help';
 };
 
-const isFormat = (word: string | undefined): word is GraphFormat => (GRAPH_FORMATS as readonly (string | undefined)[]).includes(word);
+const isFormat = (word: string | undefined): boolean => (GRAPH_FORMATS as readonly (string | undefined)[]).includes(word);
 
-const graphFormat = (asked: string | null, json: boolean): GraphFormat => {
+const formatOf = <F extends string>(command: string, formats: readonly F[], asked: string | null, json: boolean): F | 'text' | 'json' => {
   if (asked === null) return json ? 'json' : 'text';
-  if (!isFormat(asked))
+  const format = formats.find((each) => each === asked);
+  if (format === undefined)
     throw new UsageError(
-      `--format "${asked}" is no format of "doctor graph"${didYouMean(asked, GRAPH_FORMATS) || `; it takes ${GRAPH_FORMATS.join(', ')}`}`,
+      `--format "${asked}" is no format of "${command}"${didYouMean(asked, formats) || `; it takes ${formats.join(', ')}`}`,
     );
   if (json && asked !== 'json') throw new UsageError(`--json and --format ${asked} contradict each other; give one of them`);
-  return asked;
+  return format;
 };
 
 type Given = Map<string, string[]>;

@@ -44,6 +44,8 @@ const codesOf = (questions: readonly Question[]): string[] =>
 const TYPICAL_ROLE: Record<string, Role> = {
   postgres: 'postgres',
   redis: 'redis',
+  mysql: 'mysql',
+  rabbitmq: 'rabbitmq',
   worker: 'worker',
   proxy: 'nginx',
   'static-files': 'nginx',

@@ -57,7 +57,7 @@ const nothing = () => false;
 const anything = () => true;
 const PURE: Omit<Law, 'rooms'> = { node: nothing, packages: nothing };
 /** Drivers are loaded by `await import()`, only when a stack has something for them. */
-const DRIVERS = /^(dockerode|pg|ioredis|undici|tar-stream)(\/|$)/;
+const DRIVERS = /^(dockerode|pg|ioredis|mysql2|amqplib|undici|tar-stream)(\/|$)/;
 
 const LAWS: Record<string, Law> = {
   model: { rooms: ['model'], ...PURE },
@@ -72,9 +72,10 @@ const LAWS: Record<string, Law> = {
   'reference.ts': { rooms: ['model', 'checks', 'runbook', 'doctor.ts'], ...PURE },
   'args.ts': { rooms: ['model', 'doctor.ts'], node: (what) => /^node:(path|util)$/.test(what), packages: nothing },
   'progress.ts': { rooms: ['model', 'doctor.ts', 'render'], node: nothing, packages: (what, how) => what === 'ora' && how !== 'now' },
+  'wait.ts': { rooms: ['model', 'render'], ...PURE },
   'quick-start.ts': { rooms: [], node: (what) => /^node:(fs|path|module|os|v8|vm|zlib)$/.test(what), packages: nothing },
   'cli.ts': {
-    rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'render', 'runbook', 'recording'],
+    rooms: ['model', 'args.ts', 'doctor.ts', 'reference.ts', 'progress.ts', 'quick-start.ts', 'wait.ts', 'render', 'runbook', 'recording'],
     node: anything,
     packages: nothing,
   },
@@ -141,7 +142,7 @@ describe('words that belong in one place', () => {
     ).toEqual([]);
   });
   test('a secret is turned back only where a client is configured', () => {
-    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|vault)/.test(file))).toEqual([]);
+    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|mysql|rabbitmq|vault)/.test(file))).toEqual([]);
   });
   test('no class but an error', () => expect(uses(/\bclass \w+(?! extends \w*Error\b)\b/, () => false)).toEqual([]));
   test('no file of odds and ends', () =>

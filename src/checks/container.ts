@@ -179,6 +179,10 @@ const missing = (service: Service): Finding => ({
   reason: 'missing',
   message: `${service.name} should run and has no container`,
   evidence: [{ source: 'containers of the project', text: `none with the label com.docker.compose.service=${service.name}` }],
+  suspects: [
+    { service: service.name, code: 'compose/name-taken' },
+    { service: service.name, check: 'image' },
+  ],
 });
 
 const judge = (each: Container, scene: Scene): Finding[] => {
@@ -225,6 +229,9 @@ const startError = (each: Container, { service, stack }: Scene): Finding => {
     evidence: [{ source: `docker inspect ${each.name}: State.Error`, text: error }],
     ...(obstacle === 'port' ? { suspects: [{ service: service.name, code: 'ports/taken' }] } : {}),
     ...(obstacle === 'network' ? { suspects: sameNetworkGone(each, stack) } : {}),
+    // They have looked at the file itself.
+    ...(obstacle === 'mount' ? { suspects: [{ service: service.name, check: 'mounts' }] } : {}),
+    ...(program ? { suspects: [{ service: service.name, check: 'image' }] } : {}),
     values: {
       container: each.name,
       ...(port ? { port: String(port.port), hostPort: String(port.port) } : {}),
@@ -328,7 +335,9 @@ const ended = (each: Container, scene: Scene): Finding => {
       ? calm && !known
         ? notStartedFor(each, scene)
         : suspectsOf(known, service, stack)
-      : undefined;
+      : reason === 'oom-killed'
+        ? undefined
+        : [{ service: service.name, check: 'image' }];
   return {
     reason,
     message: `${service.name} ${what}${says}`,
@@ -427,7 +436,10 @@ const health = (each: Container, scene: Scene): Finding[] => {
     known && known.blame !== 'self'
       ? suspectsOf(known, service, stack)?.filter((suspect) => suspect.service !== service.name || suspect.check === 'network')
       : undefined;
-  const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'ports'].map((check) => ({ service: service.name, check }));
+  const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'mysql', 'rabbitmq', 'ports'].map((check) => ({
+    service: service.name,
+    check,
+  }));
   return [
     {
       reason: 'unhealthy',

@@ -312,7 +312,7 @@ const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null)
       { source: `processes of ${service.name}`, text: seen },
       ...(crash ? [{ source: `${service.name} log`, text: crash.at ? `${crash.error}, ${crash.at}` : crash.error }] : []),
     ],
-    ...(peers.length > 0 ? { suspects: [...new Set(peers)].map((peer) => ({ service: peer })) } : {}),
+    suspects: [{ service: service.name, check: 'image' }, ...[...new Set(peers)].map((peer) => ({ service: peer }))],
     values: crash?.at ? { file: crash.at } : {},
   };
 };

@@ -4,7 +4,7 @@ import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { HttpAnswer, HttpFact, HttpTry } from '../model/facts.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
-import { connectionsFrom, serviceNamed, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
+import { connectionsFrom, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
 
 /** Half of what a healthcheck is mostly given. A developer's machine is busy; a page that is compiled when it is first asked for takes a second. */
 const SLOW_MS = 2_500;
@@ -147,7 +147,9 @@ const servicesOf = ({ name }: Part, { service, stack }: Given): string[] => {
   const peers = own
     .filter(
       ({ to, kind }) =>
-        to !== null && (kinds.includes(kind) || (kind === 'depends-on' && kinds.some((each) => serviceNamed(stack, to)?.role === each))),
+        to !== null &&
+        (kinds.includes(kind) ||
+          (kind === 'depends-on' && kinds.some((each) => spokenBy(serviceNamed(stack, to)?.role ?? 'unknown') === each))),
     )
     .map(({ to }) => to!);
   return [...new Set(peers)];

@@ -20,6 +20,7 @@ import {
   type Container,
   type Service,
   type Stack,
+  spokenBy,
 } from '../model/stack.ts';
 
 const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'compose'): FindingSpec => ({
@@ -238,7 +239,8 @@ const malformed: Judge = (connection, scene) => {
   if (!connection.malformed || trialOf(connection, scene)?.view.kind === 'server') return null;
   const known = knownErrorIn(scene.log, scene.service.role);
   const suffers =
-    ['name', 'connection', connection.kind].includes(known?.blame ?? '') || scene.log.some((line) => URL_TROUBLE.test(line.text));
+    ['name', 'connection', connection.kind === 'amqp' ? 'rabbitmq' : connection.kind].includes(known?.blame ?? '') ||
+    scene.log.some((line) => URL_TROUBLE.test(line.text));
   return {
     reason: 'malformed-url',
     ...(scene.up && !suffers ? { severity: 'warn' as const } : {}),
@@ -297,7 +299,7 @@ const meantIs = ({ kind }: Connection, meant: string | null): string =>
   meant ? `; the ${STORES.includes(kind) ? kind : 'nearest'} service is "${meant}"` : '';
 
 const byRole = (connection: Connection, { services }: Stack): string | null => {
-  const same = services.filter((each) => each.role === connection.kind && each.name !== connection.from);
+  const same = services.filter((each) => (spokenBy(each.role) ?? each.role) === connection.kind && each.name !== connection.from);
   return same.length === 1 ? same[0]!.name : null;
 };
 

@@ -1,7 +1,8 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
-import { secondsUp } from '../model/age.ts';
+import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -15,9 +16,9 @@ import {
   withVerb,
 } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
-import { running, type Service, type Stack } from '../model/stack.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
 const START_SECONDS = 60;
@@ -37,7 +38,7 @@ export const postgres = defineCheck({
   title: "Postgres accepts the app's connection",
   question: 'Does Postgres accept the connection that each client service really makes?',
   aliases: ['db'],
-  needs: ['postgres'],
+  needs: ['postgres', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'postgres',
   findings: {
@@ -104,6 +105,20 @@ export const postgres = defineCheck({
       means: 'The server cannot write: its disk, or its shared memory, is full.',
       proof: 'SQLSTATE 53100, or `No space left on device` from the server.',
       answers: true,
+    },
+    'shared-memory-full': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The container's /dev/shm is full, which the disk has nothing to do with: queries that work in parallel fail.",
+      proof: "`could not resize shared memory segment` in the server's log within the last minutes; a warning where it is older.",
+    },
+    'collation-version': {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The image brings other rules of sorting than those that the indexes were built with.',
+      proof: "`collation version mismatch` in the server's log of this start.",
     },
     'in-recovery': {
       severity: 'fail',
@@ -174,10 +189,12 @@ export const postgres = defineCheck({
       stack,
       fact,
       tries,
-      declared: declaredLogin(running(service)[0]?.env ?? {}),
+      declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
-    const findings = [...rejections(known), ...stateOfServer(known)];
+    const told = rejections(known);
+    const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
+    const findings = [...told, ...stateOfServer(known), ...logged.filter((each) => !told.some(({ reason }) => reason === each.reason))];
     if (findings.length > 0) return { findings };
     return passOrUnseen(known);
   },
@@ -209,6 +226,8 @@ const rejections = (known: Known): Finding[] => {
   );
 };
 
+const LOGIN = new Set(['auth-rejected', 'password-volume-mismatch', 'role-missing']);
+
 const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   if (reason === 'database-missing') return attempt.database;
   if (reason === 'auth-rejected' || reason === 'role-missing' || reason === 'no-hba-entry') return attempt.user;
@@ -236,6 +255,7 @@ const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Fi
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
     ...spared(reason, clients, known.tries, known.service.name),
+    ...(LOGIN.has(reason) ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,
@@ -276,6 +296,8 @@ const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): s
       return `${db} has no connection left for ${listed(names)}${holders(known)}`;
     case 'disk-full':
       return `${db} cannot write: ${trial.text}`;
+    case 'shared-memory-full':
+      return `/dev/shm of ${db} is full, not its disk: ${trial.text}`;
     case 'read-only':
       return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
     case 'starting-up':
@@ -385,6 +407,35 @@ const blocking = (root: NonNullable<PostgresFact['server']>['blockers'][number],
     ],
     values: { owner: holder, pid: String(root.pid) },
   };
+};
+
+const NO_ROOM = /(?:ERROR|FATAL|PANIC): .*No space left on device/;
+const SHARED_MEMORY = /could not resize shared memory segment "[^"]*" to (\d+) bytes/;
+const COLLATION = /database "([^"]*)" has a collation version mismatch/;
+
+/** What no question of ours would show: it fails those who write, or who ask for much. */
+const ownWords = (service: Service, lines: readonly LogLine[], now: string): Finding[] => {
+  const say = (reason: string, pattern: RegExp, message: (found: RegExpExecArray) => string, unless?: RegExp): Finding[] => {
+    const line = lines.findLast(({ text }) => pattern.test(text) && !unless?.test(text));
+    if (!line) return [];
+    const old = !isRecent(line.time, now) ? { severity: 'warn' as const } : {};
+    return [{ reason, ...old, message: message(pattern.exec(line.text)!), evidence: [{ source: `${service.name} log`, text: line.text }] }];
+  };
+  const shm = running(service)[0]?.shmSize ?? 0;
+  return [
+    ...say(
+      'shared-memory-full',
+      SHARED_MEMORY,
+      ([, bytes]) =>
+        `/dev/shm of ${service.name}${shm > 0 ? ` (${Math.round(shm / 1024 / 1024)} MiB)` : ''} is full, not its disk: a query wanted ${bytes} bytes of it`,
+    ),
+    ...say('disk-full', NO_ROOM, ([text]) => `${service.name} cannot write: ${text}`, SHARED_MEMORY),
+    ...say(
+      'collation-version',
+      COLLATION,
+      ([, database]) => `the indexes of database "${database}" of ${service.name} were built with another version of its collation`,
+    ),
+  ];
 };
 
 /** A standby beside a primary is as it should be. */

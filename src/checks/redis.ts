@@ -1,6 +1,7 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
 import {
+  alteredSuspects,
   couldNotAsk,
   deciding,
   grouped,
@@ -14,7 +15,7 @@ import {
   withVerb,
 } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { RedisAttempt, RedisFact } from '../model/facts.ts';
+import type { Fact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
 import { redisReason } from '../model/redis-answer.ts';
 import type { Service, Stack } from '../model/stack.ts';
 
@@ -34,7 +35,7 @@ export const redis = defineCheck({
   title: 'Redis answers and takes work',
   question: 'Does Redis answer each client service with its own URL, and may it write?',
   aliases: ['cache', 'queue'],
-  needs: ['redis'],
+  needs: ['redis', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'redis',
   findings: {
@@ -110,6 +111,13 @@ export const redis = defineCheck({
       proof: 'The reply `DB index is out of range`.',
       answers: true,
     },
+    'tls-mismatch': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The client demands TLS (`rediss://`), and the server speaks plain Redis on that port.',
+      proof: 'The TLS handshake ends, or waits in vain, on a port that takes connections.',
+    },
     'not-redis': {
       severity: 'fail',
       layer: 'data',
@@ -123,7 +131,7 @@ export const redis = defineCheck({
       layer: 'data',
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
-      proof: 'The error reply of the server, or a TLS handshake that fails.',
+      proof: 'The error reply of the server.',
       answers: true,
     },
     loading: {
@@ -154,7 +162,9 @@ export const redis = defineCheck({
     const tries = deciding(fact.attempts, service.name).filter((each) => !isGuess(each, service));
     const told = rejections({ service, tries, secondsUp: secondsUp(service, now) });
     const measured = fact.server ? stateOfServer(service, fact.server, stack) : [];
-    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))];
+    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))].map((finding) =>
+      finding.reason === 'cannot-persist' ? withObstacle(finding, facts.logs) : finding,
+    );
     if (findings.length > 0) return { findings };
     return passOrUnseen(service, fact, tries);
   },
@@ -197,6 +207,7 @@ const describe = (reason: string, attempts: RedisAttempt[], known: Known): Findi
     ...severityOf(reason, clients, known),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
     ...spared(reason, clients, known.tries, known.service.name),
+    ...(reason === 'wrong-password' || reason === 'auth-required' ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
     values: {
       client: first.client,
       target: known.service.name,
@@ -214,7 +225,7 @@ const severityOf = (reason: string, clients: string[], { service, tries, seconds
 };
 
 const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsUp: up }: Known): string => {
-  const { database, port, trial, tls } = attempts[0]!;
+  const { database, port, trial } = attempts[0]!;
   const redisName = service.name;
   const names = attempts.map((each) => each.client);
   const clients = names.filter((name) => name !== redisName);
@@ -246,17 +257,17 @@ const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsU
       return `${redisName} refuses connections on port ${port} (tried as ${listed(names)})`;
     case 'no-answer':
       return `${redisName} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+    case 'tls-mismatch':
+      return `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`;
     default:
-      return tls && trial.layer !== 'login' && trial.layer !== 'query'
-        ? `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`
-        : `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
+      return `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
   }
 };
 
 const evidenceOf = (reason: string, attempt: RedisAttempt): Evidence[] => {
   const { code, text, outcome } = attempt.trial;
   const said = { source: `redis${code && ` ${code}`} ${seenFrom(attempt)}`, text: text || outcome };
-  const isWritten = /password|auth|database|error/.test(reason);
+  const isWritten = /password|auth|database|error|tls/.test(reason);
   return isWritten
     ? [
         said,
@@ -318,6 +329,20 @@ const persistence = (service: Service, server: Server): Finding[] => {
       evidence: [{ source: `INFO persistence of ${service.name}`, text: field }],
     },
   ];
+};
+
+const SAVE_FAILED =
+  /(?:Failed opening|Write error|Error (?:moving|trying to)|Can't (?:open|create)|Failed trying).*?: (Permission denied|No space left on device|Read-only file system|Disk quota exceeded)/;
+
+/** The reply does not say why; the server's log does. */
+const withObstacle = (finding: Finding, logs: Fact<LogFact>): Finding => {
+  const line = logs.ok ? logs.value.lines.findLast(({ text }) => SAVE_FAILED.test(text)) : undefined;
+  if (!line || !logs.ok) return finding;
+  return {
+    ...finding,
+    message: `${finding.message} (${SAVE_FAILED.exec(line.text)![1]!.toLowerCase()})`,
+    evidence: [...finding.evidence, { source: `log of ${logs.value.container}`, text: line.text }],
+  };
 };
 
 const memory = (service: Service, server: Server): Finding[] =>

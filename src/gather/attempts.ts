@@ -20,11 +20,13 @@ export interface Attempt<A> {
 export interface Asking<A> {
   clients: Credentials[];
   own: Credentials | null;
-  /** Whether the server's own words are tried when a client's were accepted. */
-  always: boolean;
+  /** Whether the server's own words are tried when a client's were accepted; asked when the clients' tries are done. */
+  always: boolean | (() => boolean);
   ask(vantage: Vantage, credentials: Credentials): Promise<{ trial: Trial; answer: A | null }>;
   /** A failure that other clients would meet as well, so that they need not try. */
   concernsAll(trial: Trial): boolean;
+  /** A no that may be meant for the place alone: where the client stands it may be a yes. */
+  dependsOnPlace?(trial: Trial): boolean;
 }
 
 /** Sessions at one server at a time. */
@@ -70,7 +72,7 @@ export const askAll = async <A>(service: Service, container: Container, given: G
   const look = async (credentials: Credentials): Promise<Attempt<A>> => {
     const vantage = outside(credentials);
     const first = vantage && (await ask(vantage, credentials));
-    if (first && isProof(first)) return first;
+    if (first && isProof(first) && !asking.dependsOnPlace?.(first.trial)) return first;
     const tunnel =
       fromClient(engine, clientOf(credentials), credentials.host, credentials.port, container) ??
       fromItself(engine, stack, container, credentials.port);
@@ -100,8 +102,9 @@ export const askAll = async <A>(service: Service, container: Container, given: G
   const others = await Promise.all(clients.slice(1).map(follow));
   const attempts = [first, ...others];
   const accepted = () => attempts.find((each) => each.trial.outcome === 'ok' && each.view.kind !== 'published');
+  const always = () => (typeof asking.always === 'function' ? asking.always() : asking.always);
   const isHopeless = own?.port === scout.port && (first.trial.outcome === 'timeout' || isBelowLogin(first.trial));
-  if (own && own !== scout && !isHopeless && (asking.always || !accepted()) && !attempts.some((each) => isSame(each.credentials, own))) {
+  if (own && own !== scout && !isHopeless && (always() || !accepted()) && !attempts.some((each) => isSame(each.credentials, own))) {
     attempts.push(await look(own));
   }
 

@@ -1,5 +1,16 @@
 /** With whose words a server is asked: each client's own, and those that the server itself was given. Passwords are marks. */
-import { connectionsTo, serviceNamed, shouldRun, type ConnectionKind, type Container, type Service, type Stack } from '../model/stack.ts';
+import { declaredLogins } from '../model/mysql-answer.ts';
+import { declaredBroker } from '../model/rabbitmq-answer.ts';
+import {
+  connectionsTo,
+  serviceNamed,
+  shouldRun,
+  toldTo,
+  type ConnectionKind,
+  type Container,
+  type Service,
+  type Stack,
+} from '../model/stack.ts';
 
 export interface Credentials {
   client: string;
@@ -18,7 +29,7 @@ export const clientCredentials = (stack: Stack, server: string, kind: Connection
     const client = serviceNamed(stack, each.from);
     if (each.kind !== kind || each.from === server || each.malformed !== null || each.port <= 0) return [];
     if (!client || (client.containers.length === 0 && !shouldRun(client))) return [];
-    const env = client.containers[0]?.env ?? client.spec?.environment ?? {};
+    const env = client.containers[0] ? toldTo(client.containers[0]) : (client.spec?.environment ?? {});
     // libpq and its kin take it where the URL gives none.
     const password = each.password ?? ((kind === 'postgres' && env['PGPASSWORD']) || null);
     if (password === null && isToldByFile(client, env)) return [];
@@ -36,14 +47,14 @@ const isToldByFile = (client: Service, env: Record<string, string>): boolean =>
  * be tried. Those values count only while the data folder is new: that they fail later is what this is asked for.
  */
 export const ownPostgresCredentials = (container: Container): Credentials | null => {
-  const { env } = container;
+  const env = toldTo(container);
   const key = ['POSTGRES_PASSWORD', 'POSTGRESQL_PASSWORD'].find((each) => env[each]);
   const isTrusting = env['POSTGRES_HOST_AUTH_METHOD'] === 'trust';
   if (!key && !isTrusting) return null;
   const user = env['POSTGRES_USER'] || env['POSTGRESQL_USERNAME'] || 'postgres';
   return {
     client: container.service,
-    source: `env ${key ?? 'POSTGRES_HOST_AUTH_METHOD'}`,
+    source: `env ${key && container.env[key] === undefined ? `${key}_FILE` : (key ?? 'POSTGRES_HOST_AUTH_METHOD')}`,
     host: container.service,
     port: postgresPort(container),
     user,
@@ -58,7 +69,7 @@ export const postgresPort = (container: Container): number =>
 
 /** `requirepass` on the command line, or the variable that images turn into it; no password where none is set. */
 export const ownRedisCredentials = (container: Container): Credentials => {
-  const key = ['REDIS_PASSWORD', 'VALKEY_PASSWORD'].find((each) => container.env[each]);
+  const key = ['REDIS_PASSWORD', 'VALKEY_PASSWORD'].find((each) => toldTo(container)[each]);
   const flag = valueAfter(container, /^--requirepass$/);
   return {
     client: container.service,
@@ -66,11 +77,65 @@ export const ownRedisCredentials = (container: Container): Credentials => {
     host: container.service,
     port: toPort(valueAfter(container, /^--port$/)) ?? toPort(container.env['REDIS_PORT_NUMBER']) ?? 6379,
     user: null,
-    password: flag ?? (key ? container.env[key]! : null),
+    password: flag ?? (key ? toldTo(container)[key]! : null),
     database: null,
     tls: false,
   };
 };
+
+/**
+ * What the official images of MySQL and MariaDB were told at their first start: root, who sees all accounts, else the one user. No password at
+ * all where the set-up says that there is none.
+ */
+export const ownMysqlCredentials = (container: Container): Credentials | null => {
+  const env = toldTo(container);
+  const allowsEmpty = ['MARIADB_ALLOW_EMPTY_ROOT_PASSWORD', 'MYSQL_ALLOW_EMPTY_PASSWORD'].find((each) => env[each]);
+  const [first] = declaredLogins(env);
+  if (!first && !allowsEmpty) return null;
+  return {
+    client: container.service,
+    source: `env ${first?.variable ?? allowsEmpty}`,
+    host: container.service,
+    port: mysqlPort(container),
+    user: first?.user ?? 'root',
+    password: first?.password ?? null,
+    database: null,
+    tls: false,
+  };
+};
+
+export const mysqlPort = (container: Container): number =>
+  toPort(valueAfter(container, /^(?:-P|--port)$/)) ?? toPort(container.env['MYSQL_TCP_PORT'] ?? container.env['MYSQL_PORT_NUMBER']) ?? 3306;
+
+/** What the official image of RabbitMQ (and Bitnami's) was told at its first start; without a word it makes guest, with the password guest. */
+export const ownRabbitmqCredentials = (container: Container): Credentials | null => {
+  const declared = declaredBroker(toldTo(container));
+  if (!declared) return null;
+  return {
+    client: container.service,
+    source: `env ${declared.variable}`,
+    host: container.service,
+    port: rabbitmqPort(container),
+    user: declared.user,
+    password: declared.password,
+    database: container.env['RABBITMQ_DEFAULT_VHOST'] || container.env['RABBITMQ_VHOST'] || '/',
+    tls: false,
+  };
+};
+
+export const rabbitmqPort = (container: Container): number => toPort(container.env['RABBITMQ_NODE_PORT']) ?? 5672;
+
+/** Nobody's name is known: then only the protocol is asked for. */
+export const unknownCredentials = (container: Container, port: number): Credentials => ({
+  client: container.service,
+  source: 'no credentials known',
+  host: container.service,
+  port,
+  user: null,
+  password: null,
+  database: null,
+  tls: false,
+});
 
 /** `--flag value` or `--flag=value`, also inside one `sh -c` line. */
 const valueAfter = (container: Container, flag: RegExp): string | null => {

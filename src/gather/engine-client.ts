@@ -29,10 +29,14 @@ export interface EngineClient {
   ): Promise<ExecResult>;
   /** A two-way stream to a command in a container: what is written goes to its stdin, what is read is its stdout. stderr text is passed on. Destroy it to end. */
   execStream(id: string, command: string[], options?: { signal?: AbortSignal; onStderr?: (text: string) => void }): Promise<Duplex>;
-  /** A file from inside a container by the archive API (sees mounts afresh, never a stale one); at most `maxBytes`. `null` when there is none. */
-  readFile(id: string, path: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Buffer | null>;
+  /** A file from inside a container by the archive API (sees mounts afresh, never a stale one); at most `maxBytes`, or with `cut` its first ones. `null` when there is none. */
+  readFile(id: string, path: string, options?: { maxBytes?: number; cut?: boolean; signal?: AbortSignal }): Promise<Buffer | null>;
   /** Files below a folder, by the archive API: path → content. At most `maxBytes` in all. `null` when there is none. */
-  readTree(id: string, path: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Map<string, Buffer> | null>;
+  readTree(
+    id: string,
+    path: string,
+    options?: { maxBytes?: number; cut?: boolean; signal?: AbortSignal },
+  ): Promise<Map<string, Buffer> | null>;
   /** Closes idle connections and everything still open. */
   close(): void;
 }

@@ -4,9 +4,15 @@ import type { ServiceGatherer } from './gathering.ts';
 import { gatherHttp } from './http.ts';
 import { gatherInside } from './inside.ts';
 import { gatherLogs } from './logs.ts';
+import { gatherMysql } from './mysql.ts';
+import { gatherMaking } from './making.ts';
+import { gatherMounts } from './mounts.ts';
 import { gatherNginx } from './nginx.ts';
+import { gatherPackages } from './packages.ts';
 import { gatherPostgres } from './postgres.ts';
+import { gatherProgram } from './program.ts';
 import { gatherPublished } from './published.ts';
+import { gatherRabbitmq } from './rabbitmq.ts';
 import { gatherReach } from './reach.ts';
 import { gatherRedis } from './redis.ts';
 import { gatherSource } from './source.ts';
@@ -20,9 +26,15 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   reach: gatherReach,
   postgres: gatherPostgres,
   redis: gatherRedis,
+  mysql: gatherMysql,
+  rabbitmq: gatherRabbitmq,
   http: gatherHttp,
   nginx: gatherNginx,
   webroot: gatherWebroot,
   source: gatherSource,
   published: gatherPublished,
+  mounts: gatherMounts,
+  making: gatherMaking,
+  program: gatherProgram,
+  packages: gatherPackages,
 };

@@ -35,6 +35,16 @@ export const readLog = async (
   return lines.map((line) => ({ ...line, text: plain(vault.maskText(line.text)).slice(0, LINE_LENGTH) }));
 };
 
+/** For what a log adds to an answer: one that cannot be read (another driver) takes nothing away from it. */
+export const readLogQuietly = async (given: Gathering, container: Container, since: string | null, tail: number): Promise<LogLine[]> => {
+  try {
+    return await readLog(given.engine, given.vault, container, since, tail, given.signal);
+  } catch (error) {
+    if (error instanceof EngineError || error instanceof CannotLook) return [];
+    throw error;
+  }
+};
+
 const TROUBLE = ['restarting', 'dead', 'exited', 'created', 'paused', 'removing', 'running'];
 
 const mostTelling = (service: Service): Container | undefined => service.containers.toSorted((a, b) => rank(a) - rank(b))[0];

@@ -6,7 +6,8 @@ import type { ClientConfig, Client as PgClient } from 'pg';
 import type { PostgresAttempt, PostgresFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
-import { TryStopped, tryOut, type Limits, type Progress } from './trial.ts';
+import { rootsOf } from './lock-waits.ts';
+import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
 export type PostgresServer = NonNullable<PostgresFact['server']>;
@@ -24,7 +25,14 @@ export interface PostgresLogin {
   tls: boolean;
   /** Also ask who is connected and who waits for whom. */
   wantSessions: () => boolean;
+  /** Asked of the server once it let us in; what the server will not tell takes nothing away from the login. */
+  inquire?: Inquiry;
 }
+
+export type Inquiry = (
+  query: (sql: string, values: unknown[]) => Promise<Record<string, string | null>[]>,
+  database: string,
+) => Promise<void>;
 
 const APPLICATION = 'stack-doctor';
 /** How long a server may take to close after the goodbye. */
@@ -59,6 +67,7 @@ export const askPostgres = async (
       answer = readIdentity(said.rows[0] ?? {});
       at.layer = 'done';
       if (login.wantSessions()) Object.assign(answer.server, await askSessionsTwice(client, limits));
+      await login.inquire?.(async (sql, values) => (await client.query(sql, values)).rows, login.database);
       await Promise.race([client.end(), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
       throw postgresFailure(error, at, login);
@@ -224,7 +233,7 @@ const askSessions = async (client: PgClient, { vault }: Limits): Promise<Pick<Po
       count: toNumber(row['count']),
       oldestSeconds: toNumber(row['oldest']),
     })),
-    blockers: rootBlockers(
+    blockers: rootsOf(
       (results[3]?.rows ?? []).map((row) => ({
         waiter: toNumber(row['pid']),
         blocker: toNumber(row['blocker']),
@@ -233,29 +242,8 @@ const askSessions = async (client: PgClient, { vault }: Limits): Promise<Pick<Po
         state: text(row['state']),
         seconds: toNumber(row['seconds']),
       })),
-    ),
+    ).map(({ waiter: _, blocker, ...rest }) => ({ pid: blocker, ...rest })),
   };
-};
-
-interface Wait {
-  waiter: number;
-  blocker: number;
-  /** Of the blocker. */
-  address: string | null;
-  application: string;
-  state: string;
-  seconds: number;
-}
-
-/** Sessions that hold others up and wait for nobody themselves; `blocked` counts everyone behind them. */
-export const rootBlockers = (waits: Wait[]): PostgresServer['blockers'] => {
-  const waiters = new Set(waits.map((each) => each.waiter));
-  const roots = new Map(waits.filter((each) => !waiters.has(each.blocker)).map((each) => [each.blocker, each]));
-  return [...roots.values()].map(({ blocker, address, application, state, seconds }) => {
-    const behind = new Set([blocker]);
-    for (const pid of behind) for (const each of waits) if (each.blocker === pid) behind.add(each.waiter);
-    return { pid: blocker, address, application, state, seconds, blocked: behind.size - 1 };
-  });
 };
 
 const short = (value: string | null | undefined): string => plain((value ?? '').slice(0, 200));
@@ -275,14 +263,6 @@ export const probePostgres = (vantage: Vantage, limits: Limits): Promise<Trial> 
     at.layer = 'protocol';
     // SSLRequest: length 8, code 80877103.
     stream.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
-    const chunk = await new Promise<Buffer>((resolve, reject) => {
-      stream.once('data', resolve);
-      stream.once('error', reject);
-      stream.once('close', () =>
-        reject(
-          new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' }),
-        ),
-      );
-    });
+    const chunk = await firstBytes(stream);
     if (!isPostgres(chunk, true)) throw notPostgres(chunk);
   });

@@ -1,13 +1,13 @@
 /** What a Postgres server says to the words that its clients really use. */
 import type { LogLine, PostgresFact, Trial } from '../model/facts.ts';
-import type { Container } from '../model/stack.ts';
+import { serviceNamed, type Container } from '../model/stack.ts';
 import { askAll, type Attempt } from './attempts.ts';
-import { clientCredentials, ownPostgresCredentials, postgresPort, type Credentials } from './credentials.ts';
-import { EngineError } from './engine-client.ts';
-import { CannotLook, TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
-import { readLog } from './logs.ts';
+import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredentials, type Credentials } from './credentials.ts';
+import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { readLogQuietly } from './logs.ts';
+import { askSchema, missingIn, type Schema } from './postgres-schema.ts';
 import { askPostgres, probePostgres, type PostgresAnswer, type PostgresServer } from './postgres-session.ts';
-import { isBelowLogin } from './trial.ts';
+import { isBelowLogin, knock } from './trial.ts';
 import { byAddress, type Vantage } from './vantage.ts';
 
 export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given) => {
@@ -43,29 +43,41 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
     return result;
   };
 
-  const words = own ?? (clients.length === 0 ? unknown(container) : null);
+  const misses = async (client: string): Promise<string[]> => {
+    const user = client === service.name ? undefined : serviceNamed(given.stack, client);
+    const log = user && (await given.fact('logs', user));
+    return log?.ok ? missingIn(log.value.lines.map(({ text }) => text)) : [];
+  };
+  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<Schema[]> => {
+    const names = await misses(credentials.client);
+    const vantage =
+      names.length === 0 || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
+    if (!vantage || credentials.user === null) return [];
+    const schemas: Schema[] = [];
+    await askPostgres(
+      vantage,
+      {
+        user: credentials.user,
+        password: credentials.password === null ? null : given.vault.reveal(credentials.password),
+        database: credentials.database ?? credentials.user,
+        tls: credentials.tls,
+        wantSessions: () => false,
+        inquire: askSchema(names, (schema) => schemas.push({ client: credentials.client, ...schema })),
+      },
+      limits,
+    );
+    return schemas;
+  };
+
+  const words = own ?? (clients.length === 0 ? unknownCredentials(container, postgresPort(container)) : null);
   const attempts = await askAll<PostgresAnswer>(service, container, given, { clients, own: words, always: true, ask, concernsAll });
   return {
     attempts: attempts.map(toFact),
     server: sessions ?? attempts.find((each) => each.answer)?.answer?.server ?? null,
+    schemas: (await Promise.all(attempts.filter(({ trial }) => trial.outcome === 'ok').map(schemaFor))).flat(),
     serverLog: attempts.some(({ trial }) => trial.outcome !== 'ok') ? await readServerLog(container, since, attempts, given) : [],
   };
 };
-
-/** Nobody's name is known: then only the protocol is asked for. */
-const unknown = (container: Container): Credentials => ({
-  client: container.service,
-  source: 'no credentials known',
-  host: container.service,
-  port: postgresPort(container),
-  user: null,
-  password: null,
-  database: null,
-  tls: false,
-});
-
-/** It answered as Postgres does; that is as far as this went. */
-const knock = (trial: Trial): Trial => (trial.outcome === 'ok' ? { ...trial, layer: 'protocol' } : trial);
 
 /** `no pg_hba.conf entry for host …, no encryption`: the words of a server that would have us with TLS. */
 const wantsTls = ({ code, text }: Trial): boolean => code === '28000' && /no encryption|SSL off/.test(text);
@@ -105,15 +117,10 @@ const readServerLog = async (
 ): Promise<LogLine[]> => {
   const isAnswered = attempts.some(({ trial }) => /^28|^3D/.test(trial.code));
   let lines: LogLine[] = [];
-  try {
-    for (const wait of isAnswered ? LOG_WAITS_MS : [0]) {
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      lines = await readLog(given.engine, given.vault, container, since, LOG_LINES, given.signal);
-      if (lines.some(({ text }) => /FATAL/.test(text))) break;
-    }
-  } catch (error) {
-    // A log that cannot be read (another driver) takes nothing away from the answers.
-    if (!(error instanceof EngineError) && !(error instanceof CannotLook)) throw error;
+  for (const wait of isAnswered ? LOG_WAITS_MS : [0]) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    lines = await readLogQuietly(given, container, since, LOG_LINES);
+    if (lines.some(({ text }) => /FATAL/.test(text))) break;
   }
   return lines;
 };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { SourceFact } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { runsSource } from '../model/reloader.ts';
-import { commandLine, type Container, type Service } from '../model/stack.ts';
+import { commandLine, spokenBy, type Container, type Service } from '../model/stack.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { entriesOf, mayUse, onThisMachine, sharesFiles, statOf, walkFolder, type Entry, type Walk } from './host-files.ts';
 import { fileThroughProc, folderThroughProc, holdsFolder, listInside } from './look-inside.ts';
@@ -55,7 +55,7 @@ export const gatherSource: ServiceGatherer<'source'> = async (service, given) =>
 /** Does the mount touch where the app's code is looked for: the working folder, the command line, the interpreter's paths? */
 const isRelated = ({ destination }: Mount, service: Service, container: Container): boolean => {
   // These have a working folder, too, and it holds data.
-  if (['postgres', 'redis', 'nginx'].includes(service.role) || SYSTEM.test(destination)) return false;
+  if (spokenBy(service.role) !== null || service.role === 'nginx' || SYSTEM.test(destination)) return false;
   return touchesWorkingDir(destination, container) || isNamed(destination, container);
 };
 

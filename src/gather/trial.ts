@@ -1,4 +1,5 @@
 /** One try at a service, within one limit: connect, ask and answer together. What stops it is a fact, never an exception. */
+import type { Duplex } from 'node:stream';
 import type { Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { CannotLook } from './gathering.ts';
@@ -135,3 +136,16 @@ export const systemFailure = (thrown: unknown, layer: Layer): Failure => {
 export const isBelowLogin = (trial: Trial): boolean => trial.outcome !== 'ok' && ['name', 'tcp', 'tls', 'protocol'].includes(trial.layer);
 
 export const isBelowProtocol = (trial: Trial): boolean => trial.outcome !== 'ok' && (trial.layer === 'name' || trial.layer === 'tcp');
+
+/** It answered as its protocol has it; that is as far as this went. */
+export const knock = (trial: Trial): Trial => (trial.outcome === 'ok' ? { ...trial, layer: 'protocol' } : trial);
+
+/** What a server says first, or to the first question. Errors: `TryStopped` where it hangs up instead. */
+export const firstBytes = (stream: Duplex): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    stream.once('data', resolve);
+    stream.once('error', reject);
+    stream.once('close', () =>
+      reject(new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' })),
+    );
+  });

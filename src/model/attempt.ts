@@ -108,6 +108,12 @@ export const unreachedSuspects = (server: string, clients: readonly string[]): S
   ...clients.map((client) => ({ service: client, check: 'network' })),
 ];
 
+/** A value that did not arrive as it is written is why a login fails, on whichever side it is. */
+export const alteredSuspects = (server: string, clients: readonly string[]): Suspect[] =>
+  unique([...clients, server]).flatMap((service) =>
+    ['dollar-in-value', 'comment-in-value', 'shell-overrides'].map((reason) => ({ service, code: `compose/${reason}` })),
+  );
+
 /** Those whose tries were accepted; the server's own name only where there is nobody else. */
 export const guests = (tries: readonly Attempt[], server: string): string[] => {
   const names = tries.filter(accepted).map((each) => each.client);

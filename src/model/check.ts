@@ -29,6 +29,8 @@ export interface FindingSpec {
   proof: string;
   /** Nothing else can be asked of this service while it holds (the container does not run). */
   blocks?: boolean;
+  /** Waiting does not mend it: somebody has to change something. `--wait` need not wait for it. */
+  lasting?: boolean;
 
   // What the explainer must know to leave the innocent alone. All of it may be left out.
 
@@ -117,6 +119,8 @@ interface CheckBase<N extends FactName, P extends ServiceFactName> {
 export interface ServiceCheck<N extends FactName = FactName, P extends ServiceFactName = ServiceFactName> extends CheckBase<N, P> {
   scope: 'service';
   appliesTo(service: Service, stack: Stack): boolean;
+  /** Services whose facts are needed although this one may not connect to them, by name. */
+  peersOf?(service: Service, stack: Stack): string[];
   evaluate(given: Case<N, P> & { service: Service }): Verdict;
 }
 

@@ -1,11 +1,11 @@
 /** Who reaches for whom: connections read from environment variables and `depends_on`. Values are masked before they come here. */
-import type { Connection, ConnectionKind, Service } from './stack.ts';
+import { spokenBy, toldTo, type Connection, type ConnectionKind, type Service } from './stack.ts';
 
 const KINDS: [ConnectionKind, RegExp, number][] = [
   ['postgres', /^(postgres|postgresql|postgis|timescaledb|pgsql|psql|cockroachdb)$/, 5432],
   ['redis', /^(redis|rediss|valkey|valkeys|keydb)$/, 6379],
-  ['amqp', /^amqps?$/, 5672],
-  ['mysql', /^(mysql|mariadb|mysql2)$/, 3306],
+  ['amqp', /^(py|librabbitmq)?amqps?$/, 5672],
+  ['mysql', /^(mysql|mariadb|mysql2|mysqls)$/, 3306],
   ['mongodb', /^mongodb$/, 27017],
   ['http', /^(https?|wss?)$/, 80],
   ['tcp', /^(tcp|nats|kafka|smtp|smtps|memcached|ldap|s3|grpc|clickhouse|elasticsearch|bolt|neo4j)$/, 0],
@@ -21,7 +21,7 @@ const URL_PARTS =
 export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
-    const env = service.containers[0]?.env ?? service.spec?.environment ?? {};
+    const env = service.containers[0] ? toldTo(service.containers[0]) : (service.spec?.environment ?? {});
     const told = Object.entries(env).flatMap(([key, value]) => fromVariable(service, key, value.trim(), env, names, services));
     return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
@@ -30,7 +30,7 @@ export const connectionsOf = (services: Service[]): Connection[] => {
 
 /** One env file for all services is common: what a database or a proxy reads there, it does not use. */
 const speaks = (service: Service, { kind, source }: Connection): boolean => {
-  if (service.role === 'postgres' || service.role === 'redis') return /MASTER|PRIMARY|LEADER|REPLICA/i.test(source);
+  if (spokenBy(service.role) !== null) return /MASTER|PRIMARY|LEADER|REPLICA|SOURCE/i.test(source);
   return service.role !== 'nginx' || kind === 'http';
 };
 
@@ -71,7 +71,10 @@ type Told = (
 const fromVariable: Told = (...given) => {
   const [service, key, value, env, names] = given;
   const parsed = parseUrl(value) ?? parseWords(value);
-  if (!parsed) return [...fromHostAndPort(...given), ...fromFamily(...given)];
+  if (!parsed) {
+    const family = fromFamily(...given);
+    return family.length > 0 ? family : fromHostAndPort(...given);
+  }
   const to = names.get(parsed.host) ?? null;
   // An HTTP URL may be for a browser, a webhook, an allowed origin: it is a connection only where it names a service.
   if (parsed.kind === 'http' && (to === null || to === service.name || isForBrowsers(key))) return [];
@@ -80,7 +83,7 @@ const fromVariable: Told = (...given) => {
 
 /** Read by a browser, or a list of who may ask. */
 const isForBrowsers = (key: string): boolean =>
-  /(^|_)(CORS|ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(
+  /(^|_)(CORS|(?<!(?:API|BACKEND|SERVER|UPSTREAM|TARGET|SERVICE)_)ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(
     key,
   );
 
@@ -199,7 +202,7 @@ const FAMILY_KINDS: [ConnectionKind, RegExp][] = [
   ['postgres', /postgres|^pg|pgsql|timescale|psycopg/i],
   ['redis', /redis|valkey|keydb/i],
   ['mysql', /mysql|maria/i],
-  ['amqp', /rabbit|amqp/i],
+  ['amqp', /rabbit|amqp|^rmq/i],
   ['mongodb', /mongo/i],
 ];
 
@@ -210,10 +213,13 @@ const IS_NONE = /^\(?(null|nil|none)\)?$/i;
 
 /** `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD`, `DB_NAME` and their kin; `PGHOST` and its own. */
 const fromFamily: Told = (service, key, value, env, names, services) => {
-  const prefix = /^(.+?)_?(?:HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
-  if (prefix === undefined || !/^[\w.-]+$/.test(value) || /^\d+$/.test(value) || isForBrowsers(key)) return [];
+  // A virtual host is a name inside a server, not where it is.
+  const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
+  // WordPress writes the port into the host.
+  const [, host, given] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
+  if (prefix === undefined || host === undefined || IS_MANAGEMENT.test(prefix) || /^\d+$/.test(host) || isForBrowsers(key)) return [];
   // A server's own container often carries the same variables for its set-up.
-  const to = names.get(value) ?? null;
+  const to = names.get(host) ?? null;
   if (to === service.name) return [];
   const get = (...ends: string[]) =>
     ends
@@ -224,10 +230,10 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
     FAMILY_KINDS.find(([, pattern]) =>
       pattern.test(get('CONNECTION', 'ENGINE', 'DRIVER', 'DIALECT', 'ADAPTER', 'CLIENT', 'TYPE') ?? ''),
     )?.[0] ??
-    kindByPort(get('PORT')) ??
-    kindByRole(services.find((each) => each.name === to));
-  if (kind === null && (to === null || !get('PORT'))) return [];
-  const port = Number(get('PORT') ?? DEFAULT_PORTS[kind ?? 'tcp'] ?? 0);
+    kindByRole(services.find((each) => each.name === to)) ??
+    kindByPort(given ?? get('PORT'));
+  if (kind === null && (to === null || !(given ?? get('PORT')))) return [];
+  const port = Number(given ?? get('PORT') ?? DEFAULT_PORTS[kind ?? 'tcp'] ?? 0);
   if (!isPort(port)) return [];
   return [
     {
@@ -235,19 +241,27 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
       from: service.name,
       to,
       kind: kind ?? 'tcp',
-      host: value,
+      host,
       port,
-      user: get('USER', 'USERNAME'),
-      password: get('PASSWORD', 'PASS', 'PASSWD', 'PW', 'PWD'),
-      database: kind === 'redis' ? get('DB', 'DATABASE') : get('DB', 'DATABASE', 'NAME', 'DBNAME', 'DB_NAME'),
-      url: `${value}:${port}`,
+      user: get('USER', 'USERNAME', ...(kind === 'amqp' ? ['DEFAULT_USER'] : [])),
+      password: get('PASSWORD', 'PASS', 'PASSWD', 'PW', 'PWD', ...(kind === 'amqp' ? ['DEFAULT_PASS'] : [])),
+      database: get(...DATABASE_WORDS[kind === 'redis' || kind === 'amqp' ? kind : 'other']),
+      url: `${host}:${port}`,
       source: `env ${key}`,
     },
   ];
 };
 
-const kindByRole = (target: Service | undefined): ConnectionKind | null =>
-  target?.role === 'postgres' || target?.role === 'redis' ? target.role : null;
+/** The web interface of RabbitMQ, or a server's metrics. */
+const IS_MANAGEMENT = /(rabbit|amqp|rmq|mysql|maria|mongo|redis)\w*_(MANAGEMENT|MGMT|ADMIN|HTTP|API|METRICS|PROMETHEUS)$/i;
+
+const DATABASE_WORDS = {
+  redis: ['DB', 'DATABASE'],
+  amqp: ['VHOST', 'VIRTUAL_HOST', 'VIRTUALHOST', 'DEFAULT_VHOST'],
+  other: ['DB', 'DATABASE', 'NAME', 'DBNAME', 'DB_NAME', 'SCHEMA'],
+};
+
+const kindByRole = (target: Service | undefined): ConnectionKind | null => (target ? spokenBy(target.role) : null);
 
 const kindByPort = (port: string | null): ConnectionKind | null =>
   (Object.entries(DEFAULT_PORTS) as [ConnectionKind, number][]).find(([, number]) => String(number) === port)?.[0] ?? null;

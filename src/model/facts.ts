@@ -24,11 +24,17 @@ export interface ServiceFacts {
   reach: ReachFact;
   postgres: PostgresFact;
   redis: RedisFact;
+  mysql: MysqlFact;
+  rabbitmq: RabbitmqFact;
   http: HttpFact;
   nginx: NginxFact;
   webroot: WebrootFact;
   source: SourceFact;
   published: PublishedFact;
+  mounts: MountsFact;
+  making: MakingFact | null;
+  program: ProgramFact | null;
+  packages: PackagesFact | null;
 }
 
 export type FactTypes = StackFacts & ServiceFacts;
@@ -53,6 +59,8 @@ export const isStackFact = (name: FactName): name is StackFactName => STACK_FACT
 const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   postgres: ['postgres'],
   redis: ['redis'],
+  mysql: ['mysql'],
+  rabbitmq: ['rabbitmq'],
   http: ['http', 'nginx', 'unknown'],
   nginx: ['nginx'],
   webroot: ['nginx'],
@@ -103,6 +111,19 @@ export interface ProjectFact {
   unsetVariables: (FileLine & { variable: string })[];
   /** Services whose resolved environment has a blank in a place that an unset variable filled: variable → `service.KEY`. */
   blanks: { variable: string; service: string; key: string }[];
+  /** Values that do not arrive as they are written. Absent in recordings of earlier versions. */
+  altered?: AlteredValue[];
+}
+
+/** A value of the files that a service gets otherwise. */
+export interface AlteredValue extends FileLine {
+  /** A `$` begins a variable, a ` #` begins a comment, a variable of the shell comes first. */
+  how: 'dollar' | 'comment' | 'shell';
+  /** `dollar`: the piece that was taken for a variable's name; else the variable of the env file. */
+  variable: string;
+  service: string;
+  /** The key of the service's environment that it goes to. */
+  key: string;
 }
 
 export interface NetworkFact {
@@ -262,6 +283,16 @@ export interface PostgresFact {
     /** Sessions that block others, and are not blocked themselves. */
     blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
   } | null;
+  /** Of each client whose log speaks of missing tables: which of them are missing now, and how far its migrations are. */
+  schemas?: {
+    client: string;
+    database: string;
+    missing: string[];
+    /** Tables of the database that are the users'. */
+    tables: number;
+    /** Revisions in `alembic_version`; `null` where there is no such table. */
+    alembic: string[] | null;
+  }[];
   /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
   serverLog: LogLine[];
 }
@@ -331,6 +362,76 @@ export interface RedisAttempt {
   runId: string | null;
 }
 
+export interface MysqlFact {
+  attempts: MysqlAttempt[];
+  /** From a login that succeeded; `null` when none did. */
+  server: {
+    /** `@@version`: MariaDB says so in it. */
+    version: string;
+    /** `@@read_only`, or MySQL's `super_read_only`. */
+    readOnly: boolean;
+    maxConnections: number;
+    startedAt: string;
+    /** Sessions as the login may see them: its own user's, or all. By address, user, database and command. */
+    sessions: { address: string | null; user: string; database: string; command: string; count: number; oldestSeconds: number }[];
+    /** Transactions that others wait for, and that wait for nobody. Asked for only when a session waits. */
+    blockers: { id: number; address: string | null; user: string; command: string; seconds: number; blocked: number }[];
+  } | null;
+  /** What the server's own words let us see, once a client was rejected. `null`: not asked, or not allowed. */
+  accounts: { user: string; host: string }[] | null;
+  databases: string[] | null;
+  /** Log lines of this run of the server; read only when a try failed. */
+  serverLog: LogLine[];
+}
+
+export interface MysqlAttempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string;
+  /** `''` when none is named. */
+  database: string;
+  password: string | null;
+  tls: boolean;
+  view: View;
+  /** Codes are the numbers of the server's errors: `1045`. */
+  trial: Trial;
+  /** The server's own host name (the container's id, unless set) and its start, to tell it from another on the same port. */
+  identity: { hostname: string; port: number | null; startedAt: string } | null;
+}
+
+export interface RabbitmqFact {
+  attempts: RabbitmqAttempt[];
+  /** From the greeting of the server, which comes before any login; `null` when none came. */
+  server: { product: string; version: string; cluster: string } | null;
+  /** What holds publishers up now: `memory`, `disk`. `null`: could not be learned. */
+  alarms: string[] | null;
+  /** Where the alarms were learned, for the evidence. */
+  alarmsFrom: string;
+  /** Queues with work, as the management interface or a passive look at names from the environment tells. */
+  queues: { name: string; vhost: string; messages: number; consumers: number }[];
+  /** Log lines of this run of the server; read only when a try failed, or where nothing else tells of alarms. */
+  serverLog: LogLine[];
+}
+
+export interface RabbitmqAttempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string;
+  /** The virtual host. */
+  database: string;
+  password: string | null;
+  tls: boolean;
+  view: View;
+  /** Codes are AMQP's reply codes: `403`. */
+  trial: Trial;
+  /** `cluster_name` of the server that answered. */
+  cluster: string | null;
+}
+
 export interface HttpAnswer {
   status: number;
   contentType: string;
@@ -374,7 +475,13 @@ export interface NginxFact {
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
-  proxied: { location: string; upstream: string; http: HttpTry }[];
+  proxied: {
+    location: string;
+    upstream: string;
+    http: HttpTry;
+    /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
+    called?: string[];
+  }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;
@@ -429,6 +536,84 @@ export interface SourceFact {
   }[];
   /** inotify instances of the container's uid against the limit; `null` when not known. */
   inotify: { used: number; limit: number } | null;
+}
+
+/** The host's side of a container's bind mounts. */
+export interface MountsFact {
+  container: string;
+  /** Empty where the files that the engine names are not on this machine. */
+  sources: {
+    destination: string;
+    source: string;
+    kind: 'file' | 'folder' | 'other' | 'missing' | 'unknown';
+    /** Of a folder; `null`: not for us to read. */
+    empty: boolean | null;
+    uid: number | null;
+    /** `755`. */
+    mode: string | null;
+    /** ISO 8601: when it was made, where the file system tells. */
+    bornAt: string | null;
+    /** Of a file that the container no longer holds under its name: has it the same bytes inside? `null`: it holds this one, or nobody could look. */
+    sameBytes: boolean | null;
+  }[];
+  /** Volumes of the same name in other projects, older than this container's; looked for only while the container is young. */
+  twins: { volume: string; other: string; project: string; createdAt: string }[];
+  /** Who the container's program is when it opens files; `null` when not known. */
+  uid: number | null;
+  /** SELinux enforces its rules on this machine. */
+  selinux: boolean;
+}
+
+/** What the container of a service is made of. Looked at only while a service that should run has none; else `null`. */
+export interface MakingFact {
+  /** The image that it would run, and whether it is here. */
+  image: { ref: string; here: boolean } | null;
+  /** Another container that has the name which the files give to this one. */
+  nameTakenBy: { container: string; project: string | null; status: string } | null;
+  build: {
+    context: string;
+    contextExists: boolean;
+    dockerfile: string;
+    dockerfileExists: boolean;
+    /** `COPY` and `ADD` of files that the context does not hold. */
+    missing: { line: number; source: string }[];
+  } | null;
+}
+
+/** The file that a container should run and could not. Looked at only after such a failure; else `null`. */
+export interface ProgramFact {
+  container: string;
+  /** As it is named in the failure, or in the command. */
+  name: string;
+  /** Where it lies in the container; `null`: nowhere on its PATH. */
+  path: string | null;
+  kind: 'script' | 'elf' | 'text' | 'missing' | 'unknown';
+  /** Of a script: what its first line names. */
+  interpreter: string | null;
+  interpreterExists: boolean | null;
+  windowsLineEnds: boolean;
+  /** Of an ELF file, and of the engine, in Docker's words: `amd64`, `arm64`. */
+  architecture: string | null;
+  engineArchitecture: string | null;
+  /** The bind mount that the path lies in. */
+  mount: { destination: string; source: string } | null;
+  /** Folder of a Python package of that name, where the program itself is missing. */
+  library: string | null;
+}
+
+/** A package that the code asked for in vain. Looked at only after such a failure; else `null`. */
+export interface PackagesFact {
+  container: string;
+  language: 'python' | 'node';
+  name: string;
+  line: string;
+  /** A file of the build context that asks for the package. */
+  manifest: { file: string; modifiedAt: string } | null;
+  imageCreatedAt: string | null;
+  /** The mount over the folder in which packages lie. */
+  volume: { name: string; destination: string; anonymous: boolean; createdAt: string | null } | null;
+  /** A bind mount over the app's folder, without the packages that were put there at build. */
+  hiddenBy: { destination: string; source: string; folder: string } | null;
 }
 
 /** Each published port, asked from the host in the protocol of the service. */

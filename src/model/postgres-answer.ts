@@ -17,6 +17,7 @@ export const postgresReason = (attempt: PostgresAttempt, serverLog: readonly Log
 
 const ofState = (code: string, attempt: PostgresAttempt, serverLog: readonly LogLine[]): string => {
   const { layer, text } = attempt.trial;
+  if (/shared memory segment/i.test(text)) return 'shared-memory-full';
   if (/no space left on device/i.test(text)) return 'disk-full';
   switch (code) {
     case '28P01':

@@ -24,7 +24,7 @@ export const redisReason = ({ trial, tls }: RedisAttempt): string | null => {
   const reply = REPLIES.find(([, pattern]) => pattern.test(`${code} ${text}`));
   if (reply) return reply[0];
   // `rediss://` to a server without TLS: it waits for more of what it takes for a command, so mostly a timeout.
-  if (layer === 'tls' || (tls && layer === 'protocol')) return 'error';
+  if (layer === 'tls' || (tls && layer === 'protocol')) return 'tls-mismatch';
   if (outcome === 'timeout' || outcome === 'reset' || outcome === 'unreachable' || outcome === 'refused') return 'no-answer';
   return layer === 'protocol' ? 'not-redis' : 'error';
 };

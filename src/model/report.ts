@@ -28,6 +28,8 @@ export interface RootCause {
   evidence: Evidence[];
   /** Ids of the failing and blocked check instances that this explains. */
   explains: string[];
+  /** Waiting does not mend it. */
+  lasting: boolean;
   remedy: Remedy | null;
   /** Only where the evidence does not decide: what it may be, this one first. */
   candidates?: Candidate[];
@@ -79,4 +81,11 @@ export interface Report {
   checks: CheckReport[];
   /** Remarks on the run itself: a runbook section that fell back, the deadline that cut it short, what a replay is of. */
   notes: string[];
+  /** With `--wait`. */
+  waited?: {
+    looks: number;
+    elapsedMs: number;
+    /** Milliseconds after the first look began; `null`: never ready. By service name. */
+    ready: { service: string; afterMs: number | null }[];
+  };
 }

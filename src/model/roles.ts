@@ -7,6 +7,8 @@ export interface RoleEvidence {
   containers: Container[];
   /** How other services wait for this one. */
   awaitedAs: DependencyCondition[];
+  /** Another service runs the same image by another command, and publishes these container ports: they are that one's. */
+  portsOfOthers?: number[];
 }
 
 interface Judgement {
@@ -35,6 +37,7 @@ export const roleOf = (evidence: RoleEvidence): Judgement => {
     builder(main, evidence) ??
     job(main, evidence) ??
     foreign(image, main) ??
+    bySetup(evidence) ??
     workerByName(main, evidence) ??
     byPorts(evidence) ??
     finished(evidence) ?? { role: 'unknown', reason: 'nothing tells: no known program, image, port or healthcheck' }
@@ -63,7 +66,10 @@ const SCHEDULER: Judgement = { role: 'unknown', reason: 'schedules work and cons
 /** Programs by name. */
 const PROGRAMS: [Role, RegExp][] = [
   ['postgres', /^(postgres|postmaster|pg_ctl|timescaledb_entrypoint)$/],
-  ['redis', /^(redis-server|valkey-server|keydb-server|dragonfly)$/],
+  ['redis', /^(redis-server|valkey-server|keydb-server|dragonfly|kvrocks)$/],
+  ['mysql', /^(mysqld|mysqld_safe|mariadbd|mariadbd-safe)$/],
+  ['rabbitmq', /^rabbitmq-server$/],
+  ['mongodb', /^(mongod|mongos)$/],
   ['nginx', /^(nginx|openresty|nginx-debug)$/],
   ['worker', /^(rqworker|arq|dramatiq(-gevent)?|huey_consumer(\.py)?|sidekiq|resque|good_job|faktory-worker|procrastinate|bullmq)$/],
   [
@@ -72,7 +78,7 @@ const PROGRAMS: [Role, RegExp][] = [
   ],
   [
     'one-shot',
-    /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysqldump|mongodump|mongorestore|redis-cli|valkey-cli|mc|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/,
+    /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysql|mariadb|mysqldump|mariadb-dump|mongosh|mongodump|mongorestore|redis-cli|valkey-cli|mc|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/,
   ],
   ['build-only', /^(tsc|esbuild|rollup|sass|tailwindcss|gulp|grunt)$/],
 ];
@@ -152,15 +158,18 @@ const byProgram = (main: readonly string[]): Judgement | null => {
 const IMAGES: [Role, RegExp][] = [
   [
     'postgres',
-    /^(postgres|postgresql|postgis|timescaledb(-ha)?|pgvector|paradedb|supabase-postgres|citus|alloydbomni|spilo-\d+|postgresql-repmgr)$/,
+    /^(postgres|postgresql|postgis|timescaledb(-ha)?|pgvector|pgvecto-rs|vchord-postgres|paradedb|supabase-postgres|citus|alloydbomni|spilo-\d+|postgresql-repmgr)$/,
   ],
-  ['redis', /^(redis|redis-stack(-server)?|valkey|keydb|dragonfly|rejson|redis-alpine)$/],
+  ['redis', /^(redis|redis-stack(-server)?|valkey(-bundle)?|keydb|dragonfly|kvrocks|rejson|redis-alpine)$/],
+  ['mysql', /^(mysql|mysql-server|mysql-community-server|mariadb|percona|percona-server|mysql-\d+\S*|mariadb-\d+\S*)$/],
+  ['rabbitmq', /^rabbitmq$/],
+  ['mongodb', /^(mongo|mongodb|mongodb-community-server|percona-server-mongodb)$/],
   ['nginx', /^(nginx|nginx-unprivileged|nginx-light|openresty)$/],
 ];
 
 /** Of one of these images, yet another program: a client, a shell, a timer. */
 const NO_SERVER =
-  /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal)$|backup|dump|restore/;
+  /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal|mysqladmin|mariadb-admin|mysqlsh|rabbitmqctl|rabbitmqadmin|rabbitmq-(diagnostics|plugins))$|backup|dump|restore/;
 
 const imageName = (image: string): { name: string; path: string[] } => {
   const path = image
@@ -176,6 +185,12 @@ const byImage = (image: string, main: readonly string[]): Judgement | null => {
   return found && !NO_SERVER.test(main[0] ?? '') ? { role: found[0], reason: `image ${image}` } : null;
 };
 
+const PROBES: [Role, RegExp][] = [
+  ['redis', /\b(?:redis|valkey)-cli\b/],
+  ['mysql', /\b(?:mysqladmin|mariadb-admin)\b|\bhealthcheck\.sh\b(?=.*--(?:connect|innodb_initialized))/],
+  ['rabbitmq', /\brabbitmq-diagnostics\b|\brabbitmqctl\b/],
+];
+
 /** The probe of a server asks itself; with another host in it, it asks somebody else. */
 const byProbe = ({ spec, containers }: RoleEvidence): Judgement | null => {
   const image = containers[0]?.image ?? spec?.image ?? '';
@@ -188,7 +203,8 @@ const byProbe = ({ spec, containers }: RoleEvidence): Judgement | null => {
   if (asked && !/^(localhost|127\.|\$)/.test(asked) && !own.includes(asked)) return null;
   if (/\bpg_isready\b/.test(probe) && !/pgbouncer|pgpool|pgcat/.test(image))
     return { role: 'postgres', reason: 'its healthcheck is pg_isready' };
-  return /\b(redis|valkey)-cli\b/.test(probe) ? { role: 'redis', reason: 'its healthcheck is redis-cli' } : null;
+  const found = PROBES.find(([, pattern]) => pattern.test(probe));
+  return found ? { role: found[0], reason: `its healthcheck is ${found[1].exec(probe)![0]}` } : null;
 };
 
 /** A container that only waits to be entered, or in which somebody starts things by hand. */
@@ -268,9 +284,9 @@ const workerByName = (main: readonly string[], evidence: RoleEvidence): Judgemen
 
 /** Servers that speak their own protocols, also on ports that are the web's elsewhere (PHP-FPM on 9000, ClickHouse, Aerospike on 3000). */
 const FOREIGN_PROGRAMS =
-  /^(php-fpm[\d.]*|mysqld|mariadbd|mongod|mongos|rabbitmq-server|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|pgbouncer|pgcat|pgpool|ssh|sshd|dockerd|crond?|supercronic)$/;
+  /^(php-fpm[\d.]*|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|pgbouncer|pgcat|pgpool|ssh|sshd|dockerd|crond?|supercronic)$/;
 const FOREIGN_IMAGES =
-  /^(mysql|mysql-server|mariadb|percona|mongo|mongodb|rabbitmq|kafka|cp-kafka|redpanda|zookeeper|cp-zookeeper|clickhouse|clickhouse-server|cassandra|scylla|aerospike-server|memcached|nats|eclipse-mosquitto|etcd|pgbouncer|pgpool|docker|openldap|hivemq\d*|postgres_exporter|postgres-exporter|redis_exporter|redis-exporter|mysqld-exporter|nginx-prometheus-exporter)$/;
+  /^(kafka|cp-kafka|redpanda|zookeeper|cp-zookeeper|clickhouse|clickhouse-server|cassandra|scylla|aerospike-server|memcached|nats|eclipse-mosquitto|etcd|pgbouncer|pgpool|docker|openldap|hivemq\d*|postgres_exporter|postgres-exporter|redis_exporter|redis-exporter|mysqld-exporter|nginx-prometheus-exporter)$/;
 
 const foreign = (image: string, main: readonly string[]): Judgement | null => {
   const { name } = imageName(image);
@@ -279,14 +295,32 @@ const foreign = (image: string, main: readonly string[]): Judgement | null => {
   return FOREIGN_IMAGES.test(name) ? { role: 'unknown', reason: `image ${image}, which is looked at as a container alone` } : null;
 };
 
+/** An image of one's own: the port of a store, and the variables that such a store takes at its first start. */
+const SETUPS: [Role, number, RegExp][] = [
+  ['mysql', 3306, /^(MYSQL|MARIADB)_(ALLOW_EMPTY_|RANDOM_)?ROOT_PASSWORD(_FILE|_HASH)?$/],
+  ['rabbitmq', 5672, /^RABBITMQ_(DEFAULT_USER|DEFAULT_PASS|ERLANG_COOKIE|NODENAME)$/],
+  ['mongodb', 27_017, /^MONGO_INITDB_ROOT_/],
+];
+
+const portsOf = ({ spec, containers: [container], portsOfOthers = [] }: RoleEvidence): number[] => [
+  ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
+  // What a worker's image exposes is often the server's that shares it.
+  ...(container?.exposedPorts ?? []).filter((port) => !portsOfOthers.includes(port)),
+];
+
+const bySetup = (evidence: RoleEvidence): Judgement | null => {
+  const names = Object.keys(evidence.containers[0]?.env ?? evidence.spec?.environment ?? {});
+  const ports = portsOf(evidence);
+  for (const [role, port, pattern] of SETUPS) {
+    const name = ports.includes(port) && names.find((each) => pattern.test(each));
+    if (name) return { role, reason: `it offers port ${port} and is set up by ${name}` };
+  }
+  return null;
+};
+
 const WEB_PORTS = [80, 3000, 3001, 4000, 4200, 4321, 5000, 5173, 5174, 8000, 8001, 8080, 8081, 8888, 9000];
 
-const byPorts = ({ spec, containers }: RoleEvidence): Judgement | null => {
-  const container = containers[0];
-  const ports = [
-    ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
-    ...(container?.exposedPorts ?? []),
-  ];
-  const web = ports.find((port) => WEB_PORTS.includes(port));
+const byPorts = (evidence: RoleEvidence): Judgement | null => {
+  const web = portsOf(evidence).find((port) => WEB_PORTS.includes(port));
   return web === undefined ? null : { role: 'http', reason: `it offers port ${web}` };
 };

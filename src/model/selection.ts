@@ -22,10 +22,11 @@ export const instancesOf = (stack: Stack, checks: readonly Check[]): Instance[] 
   );
 
 const ROLE_ALIASES: Record<string, Role[]> = {
-  db: ['postgres'],
-  database: ['postgres'],
+  db: ['postgres', 'mysql', 'mongodb'],
+  database: ['postgres', 'mysql', 'mongodb'],
   cache: ['redis'],
-  queue: ['redis', 'worker'],
+  queue: ['redis', 'rabbitmq', 'worker'],
+  broker: ['rabbitmq', 'redis'],
   web: ['nginx', 'http'],
   api: ['http'],
   proxy: ['nginx'],

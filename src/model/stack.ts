@@ -3,7 +3,18 @@
  * Types, and pure questions about them. Imports nothing but its own room.
  */
 
-export type Role = 'postgres' | 'redis' | 'nginx' | 'http' | 'worker' | 'build-only' | 'one-shot' | 'unknown';
+export type Role =
+  | 'postgres'
+  | 'redis'
+  | 'mysql'
+  | 'rabbitmq'
+  | 'mongodb'
+  | 'nginx'
+  | 'http'
+  | 'worker'
+  | 'build-only'
+  | 'one-shot'
+  | 'unknown';
 
 /** A published or declared port, as Compose writes it: host side → container side. */
 export interface PortMapping {
@@ -45,6 +56,8 @@ export interface ServiceSpec {
   networks: string[];
   networkMode: string | null;
   dependsOn: Record<string, DependencyCondition>;
+  /** Of these, the ones with `required: false`. Absent: none. */
+  optional?: string[];
   healthcheck: Healthcheck | null;
   /** Profiles of the service; it is inactive when none of them is enabled (and the list is not empty). */
   profiles: string[];
@@ -82,6 +95,8 @@ export interface Container {
   healthcheck: Healthcheck | null;
   /** `KEY → value`; secrets are marks (see `secrets.ts`). */
   env: Record<string, string>;
+  /** What stands in the files that variables name: `DB_PASSWORD` where `DB_PASSWORD_FILE` is set. Marks. Only what could be read. */
+  toldByFile?: Record<string, string>;
   /** Entry point and command as Docker will run them. */
   entrypoint: string[];
   command: string[];
@@ -182,6 +197,18 @@ export interface Connection {
   malformed: string | null;
 }
 
+/** What the data stores speak: role → kind of the connections that are meant for it. */
+const SPOKEN: Partial<Record<Role, ConnectionKind>> = {
+  postgres: 'postgres',
+  redis: 'redis',
+  mysql: 'mysql',
+  rabbitmq: 'amqp',
+  mongodb: 'mongodb',
+};
+
+/** `null`: no data store. */
+export const spokenBy = (role: Role): ConnectionKind | null => SPOKEN[role] ?? null;
+
 export interface Stack {
   project: string;
   workingDir: string;
@@ -216,6 +243,9 @@ export const shouldRun = (service: Service): boolean =>
 /** Names of the networks that two containers share (by id: a name may be reused after a prune). */
 export const sharedNetworks = (a: Container, b: Container): string[] =>
   a.networks.filter((own) => b.networks.some((other) => other.networkId === own.networkId)).map((own) => own.network);
+
+/** What the program is told: by variables, and by the files that variables name. */
+export const toldTo = (container: Container | undefined): Record<string, string> => ({ ...container?.toldByFile, ...container?.env });
 
 /** The whole command line of a container: entry point, then command. */
 export const commandLine = (container: Container): string => [...container.entrypoint, ...container.command].join(' ');

@@ -3,7 +3,8 @@ import type { Suspect } from './check.ts';
 import { isLoopback, nameTable } from './connections.ts';
 import { serviceAt } from './addresses.ts';
 import type { KnownError } from './log-signatures.ts';
-import { connectionsFrom, type Service, type Stack } from './stack.ts';
+import { migrationReason, startupReason } from './startup-reason.ts';
+import { connectionsFrom, spokenBy, type Role, type Service, type Stack } from './stack.ts';
 
 /** `[]`: nobody else. `undefined`: the line does not tell. */
 export const suspectsOf = (known: KnownError | null, service: Service, stack: Stack): Suspect[] | undefined => {
@@ -18,16 +19,23 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
       return [{ service: service.name, check: 'network' }, ...otherSides(known, service, stack).map((name) => ({ service: name }))];
     case 'postgres':
     case 'redis':
+    case 'mysql':
+    case 'rabbitmq':
       return [
         { service: service.name, check: 'compose' },
         ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` })),
       ];
     case 'variable':
-      return [{ code: 'compose/variable-unset' }, { code: 'compose/required-variable' }, { service: service.name, check: 'compose' }];
+      return [
+        { code: 'compose/variable-unset' },
+        { code: 'compose/required-variable' },
+        { service: service.name, check: 'compose' },
+        ...ofItself(known, service),
+      ];
     case 'data-path':
       return [{ service: service.name, code: 'compose/postgres-data-path' }];
     case 'self':
-      return ofProxy(service);
+      return [...ofProxy(service), ...ofItself(known, service)];
     case 'command':
     case 'format':
       return [];
@@ -35,6 +43,12 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
       return undefined;
   }
 };
+
+/** What the line says is the question of a check of its own. */
+const ofItself = (known: KnownError, { name }: Service): Suspect[] => [
+  ...(startupReason(known) ? [{ service: name, check: 'startup' }] : []),
+  ...(migrationReason(known) ? [{ service: name, check: 'migrations' }] : []),
+];
 
 /** nginx ends over its own configuration, too: names of upstreams are part of it. */
 const ofProxy = (service: Service): Suspect[] => (service.role === 'nginx' ? [{ service: service.name, check: 'proxy' }] : []);
@@ -51,10 +65,10 @@ const otherSides = ({ host }: KnownError, service: Service, stack: Stack): strin
   return named && named !== service.name ? [named] : [];
 };
 
-const servers = (kind: 'postgres' | 'redis', service: Service, stack: Stack): string[] => [
+const servers = (role: Role, service: Service, stack: Stack): string[] => [
   ...new Set(
     connectionsFrom(stack, service.name).flatMap((connection) =>
-      connection.kind === kind && connection.to !== null ? [connection.to] : [],
+      connection.kind === spokenBy(role) && connection.to !== null ? [connection.to] : [],
     ),
   ),
 ];

@@ -5,6 +5,7 @@ import { width } from './fit.ts';
 import { createPen } from './pen.ts';
 import type { Pen, Sign, Style, Terminal } from './pen.ts';
 import { fix } from './remedy.ts';
+import { verdictOf } from './verdict.ts';
 import { count, duration } from './words.ts';
 
 export interface RunStats {
@@ -54,28 +55,11 @@ const STATUS_SIGN = { pass: 'pass', warn: 'warn', fail: 'fail', error: 'error' }
 const verdict = (report: Report, pen: Pen): string[] => {
   const { counts, stack, status } = report;
   const name = pen.say(stack.project) || 'this stack';
-  const parts = [`${name}: ${findings(report)}`];
+  const parts = [`${name}: ${verdictOf(report)}`];
   if (stack.services.length > 0) parts.push(count(stack.services.length, 'service'));
   parts.push(duration(report.durationMs));
   const sign = status === 'pass' && counts.pass === 0 ? 'skip' : STATUS_SIGN[status];
   return pen.paragraph(parts.join(pen.dot), { lead: `${pen.sign(sign)} `, leadWidth: 2, styles: ['bold'] });
-};
-
-const findings = ({ status, counts, rootCauses }: Report): string => {
-  const unseen = counts.error > 0 ? [`${count(counts.error, 'check')} could not look`] : [];
-  if (status === 'fail') {
-    const blocked = counts.blocked > 0 ? [`${counts.blocked} blocked`] : [];
-    return [
-      count(rootCauses.length, 'root cause'),
-      `${count(counts.fail, 'check')} ${counts.fail === 1 ? 'fails' : 'fail'}`,
-      ...blocked,
-      ...unseen,
-    ].join(', ');
-  }
-  if (status === 'error') return unseen.length > 0 ? `nothing fails, but ${unseen[0]!}` : 'nothing fails, but not everything was looked at';
-  if (status === 'warn') return `nothing fails, ${count(counts.warn, 'warning')}`;
-  if (counts.pass === 0) return 'no check applies';
-  return counts.pass === 1 ? 'the check passes' : `all ${counts.pass} checks pass`;
 };
 
 const rootCause = (cause: RootCause, report: Report, pen: Pen, manner: Manner): string[] => {

@@ -313,13 +313,16 @@ describe('the reloader', () => {
     expect(finding?.message).toBe(
       "the reloader of api runs and its app does not: ModuleNotFoundError: No module named 'nosuchmodule' (/code/app/main.py:3)",
     );
-    expect(finding?.suspects).toBeUndefined();
+    expect(finding?.suspects).toEqual([{ service: 'api', check: 'image' }]);
     expect(finding?.values).toEqual({ file: '/code/app/main.py:3' });
   });
 
   it('suspects the other side where the app died of a connection', () => {
     const log = ['ConnectionRefusedError: [Errno 111] Connect call failed', 'ERROR:    Application startup failed. Exiting.'];
-    expect(findingsOf(judge({ processes: tree(PID1, TRACKER), log }))[0]?.suspects).toEqual([{ service: 'store' }]);
+    expect(findingsOf(judge({ processes: tree(PID1, TRACKER), log }))[0]?.suspects).toEqual([
+      { service: 'api', check: 'image' },
+      { service: 'store' },
+    ]);
   });
 });
 

@@ -14,7 +14,7 @@ const NOWHERE = {
   timeoutMs: 30_000,
 };
 const CALM = { json: false, quiet: false, verbose: false, color: true };
-const RUN = { kind: 'run', stack: NOWHERE, looks: CALM, selectors: [], strict: false, waitMs: null, replay: null };
+const RUN = { kind: 'run', stack: NOWHERE, looks: CALM, format: 'text', selectors: [], strict: false, waitMs: null, replay: null };
 
 describe('what a call asks for', () => {
   test.each<[string, object]>([
@@ -22,7 +22,10 @@ describe('what a call asks for', () => {
     ['check', RUN],
     ['check db', { ...RUN, selectors: ['db'] }],
     ['check db/postgres web */ports', { ...RUN, selectors: ['db/postgres', 'web', '*/ports'] }],
-    ['--json -q', { ...RUN, looks: { ...CALM, json: true, quiet: true } }],
+    ['--json -q', { ...RUN, format: 'json', looks: { ...CALM, json: true, quiet: true } }],
+    ['--format junit', { ...RUN, format: 'junit' }],
+    ['check db --format=markdown', { ...RUN, format: 'markdown', selectors: ['db'] }],
+    ['--format json --json', { ...RUN, format: 'json', looks: { ...CALM, json: true } }],
     ['-v --no-color', { ...RUN, looks: { ...CALM, verbose: true, color: false } }],
     ['-f a.yml --file b.yml --file=c.yml -fd.yml', { ...RUN, stack: { ...NOWHERE, files: ['a.yml', 'b.yml', 'c.yml', 'd.yml'] } }],
     ['-f -', { ...RUN, stack: { ...NOWHERE, files: ['-'] } }],
@@ -65,7 +68,6 @@ describe('a wrong call is told in one line, with the right word', () => {
     ['graph --format png', /^--format "png" is no format of "doctor graph"; it takes text, mermaid, dot, json$/],
     ['graph --json --format dot', /^--json and --format dot contradict each other; give one of them$/],
     ['graph mermaid', /^too many words: "mermaid"; the call is "doctor graph --format mermaid"$/],
-    ['--format dot', /^--format is not an option of "doctor check"; it goes with "doctor graph"$/],
     ['--jsn', /^unknown option --jsn; did you mean --json\?$/],
     ['--projct-name x', /did you mean --project-name/],
     ['--zzz', /^unknown option --zzz; see doctor --help$/],
@@ -84,6 +86,9 @@ describe('a wrong call is told in one line, with the right word', () => {
     ['--timeout 1e3s', /is not a duration/],
     ['--timeout 0', /must be more than nothing/],
     ['--wait 0s', /must be more than nothing/],
+    ['--format junti', /--format "junti" is no format of "doctor check"; did you mean junit\?/],
+    ['--format mermaid', /is no format of "doctor check"; it takes text, json, junit, markdown/],
+    ['--format junit --json', /contradict each other/],
     ['--timeout 99h', /longer than a day/],
     ['--json=yes', /^--json takes no value$/],
     ['-p a -p b', /^-p is given twice: "a" and "b"$/],

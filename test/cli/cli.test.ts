@@ -269,7 +269,7 @@ describe('explain, list, runbook, record', () => {
   });
 
   test('graph of a recording', () => {
-    const { code, stdout, stderr } = doctor(['graph', '--replay', join(root, 'fixtures/recordings/redis-stopped.json')]);
+    const { code, stdout, stderr } = doctor(['graph', '--replay', join(root, 'fixtures/recordings/redis-stopped.json.gz')]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^ {2}→ db +postgres +\S+:\*\*\*@db:5432\/\S+ · env DATABASE_URL$/m);
   });
@@ -335,7 +335,9 @@ describe('an engine that says nothing', () => {
     const { code, stdout, stderr } = doctor(['--json', '--wait', '3s']);
     expect(code).toBe(1);
     expect(stderr).toBe('doctor: waiting for engine\n');
-    expect((JSON.parse(stdout) as Report).notes.join()).toMatch(/looked [2-4] times/);
+    const { waited } = JSON.parse(stdout) as Report;
+    expect(waited!.looks).toBeGreaterThanOrEqual(2);
+    expect(waited!.looks).toBeLessThanOrEqual(4);
     expect(performance.now() - begun).toBeLessThan(8_000);
   });
 

@@ -20,7 +20,7 @@ export interface Scene {
 }
 
 export const recorded = async (name: string): Promise<Scene> => {
-  const { facts, recordedAt } = await readRecording(`${FOLDER}${name}.json`);
+  const { facts, recordedAt } = await readRecording(`${FOLDER}${name}.json.gz`);
   const source = replayFacts(facts, recordedAt);
   const stack = await source.stack();
   const instances = instancesOf(stack, checks);

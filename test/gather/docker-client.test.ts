@@ -130,7 +130,7 @@ describe('logs', () => {
       },
     });
 
-  test('two streams are told apart and put in order of time', async () => {
+  test('two streams are told apart and put in order of time, since the start that is asked for (FA-18)', async () => {
     const { client, requests } = await logging((response) => {
       response.write(frame(2, line(2, 'second')));
       response.write(frame(1, line(1, 'first\r')));

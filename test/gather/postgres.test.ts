@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { TRY_MS } from '../../src/gather/gathering.ts';
 import { gatherPostgres } from '../../src/gather/postgres.ts';
-import { askPostgres, probePostgres, rootBlockers, type PostgresLogin } from '../../src/gather/postgres-session.ts';
+import { rootsOf } from '../../src/gather/lock-waits.ts';
+import { askPostgres, probePostgres, type PostgresLogin } from '../../src/gather/postgres-session.ts';
 import { dialTcp } from '../../src/gather/dial.ts';
 import { createVault } from '../../src/gather/vault.ts';
 import type { Vantage } from '../../src/gather/vantage.ts';
@@ -110,7 +111,7 @@ test('a client that wants TLS from a server that has none', async () => {
   expect(await trialAt(server.port, { tls: true })).toMatchObject({ layer: 'tls', outcome: 'rejected' });
 });
 
-test("the user's own variables and password file have no say", async () => {
+test("the user's own variables and password file have no say (FA-25)", async () => {
   const settings = {
     PGPASSWORD: 'of-the-user',
     PGUSER: 'somebody',
@@ -163,12 +164,12 @@ test('the root of a queue for a lock is the one that waits for nobody', () => {
     state: 'idle in transaction',
     seconds: 60,
   });
-  expect(rootBlockers([wait(2, 1), wait(3, 2), wait(3, 1), wait(4, 3), wait(9, 8)]).map(({ pid, blocked }) => [pid, blocked])).toEqual([
+  expect(rootsOf([wait(2, 1), wait(3, 2), wait(3, 1), wait(4, 3), wait(9, 8)]).map(({ blocker, blocked }) => [blocker, blocked])).toEqual([
     [1, 3],
     [8, 1],
   ]);
   // Two that wait for each other: Postgres resolves it by itself.
-  expect(rootBlockers([wait(1, 2), wait(2, 1)])).toEqual([]);
+  expect(rootsOf([wait(1, 2), wait(2, 1)])).toEqual([]);
 });
 
 /**

@@ -1,30 +1,28 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
+import { editFile } from './healthy/edit-file.ts';
+import { traps } from './healthy/traps.ts';
 import { until } from './run.ts';
+import type { StackShape } from './shapes.ts';
 import type { LabStack, StackOptions } from './stack.ts';
+import { EXTRA } from './sweep.ts';
 
 /** A stack that is well although it differs from the reference: the doctor must report no failure. */
 export interface HealthyVariant {
   id: string;
   title: string;
-  options: StackOptions;
+  /** Default: `shootout`. */
+  stack?: StackShape;
+  options: Omit<StackOptions, 'fixture'>;
   /** What happens once it runs. */
   after?(stack: LabStack): Promise<void>;
 }
 
 const FILE = 'docker-compose.yml';
 
-const edit = (dir: string, ...changes: [string | RegExp, string][]): void => {
-  const path = join(dir, FILE);
-  let text = readFileSync(path, 'utf8');
-  for (const [find, replacement] of changes) {
-    const changed = text.replace(find, replacement);
-    if (changed === text) throw new Error(`${FILE} has nothing like ${String(find)}`);
-    text = changed;
-  }
-  writeFileSync(path, text);
-};
+/** What `startStack` is given for it. */
+export const optionsOf = ({ stack = 'shootout', options }: HealthyVariant): StackOptions => ({ ...options, fixture: stack });
+
+const edit = (dir: string, ...changes: [string | RegExp, string][]): void => editFile(dir, FILE, ...changes);
 
 const SEED = `  seed:
     build:
@@ -128,10 +126,20 @@ export const healthyVariants: HealthyVariant[] = [
   },
   {
     id: 'database-restarted',
-    title: "Postgres was restarted a moment ago; its log and the backend's tell of it",
+    title: "Postgres was restarted a moment ago; its log and the backend's tell of it (FA-18, FA-24)",
     options: {},
     after: async (stack) => {
       await compose(stack, 'restart', 'db');
+      await compose(stack, 'up', '-d', '--wait');
+    },
+  },
+  {
+    id: 'compose-notes',
+    title: 'Compose has notes to make: an obsolete attribute (FA-10), a volume that it did not make itself (FA-11)',
+    options: { edit: (dir) => edit(dir, ['services:\n', 'version: "3.8"\nservices:\n']) },
+    after: async (stack) => {
+      await compose(stack, 'down', '-v', '-t', '1');
+      await stack.docker('volume', 'create', '--label', `${EXTRA}=${stack.project}`, `${stack.project}_postgres-data`);
       await compose(stack, 'up', '-d', '--wait');
     },
   },
@@ -141,4 +149,5 @@ export const healthyVariants: HealthyVariant[] = [
     options: {},
     after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
   },
+  ...traps,
 ];

@@ -2,12 +2,22 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import type { LabEngine } from './engine.ts';
-import { type ImageRole, type LabImages, ROLES, ensureDerived } from './images.ts';
+import { type LabImages, ensureDerived } from './images.ts';
+import { npmPackages } from './npm-packages.ts';
 import { must } from './run.ts';
 
 interface ComposeService {
   image?: string;
+  volumes?: (string | { target?: string })[];
   build?: string | { context?: string; dockerfile?: string };
+}
+
+const servicesOf = (dir: string): Record<string, ComposeService> =>
+  (parse(readFileSync(join(dir, 'docker-compose.yml'), 'utf8'), { merge: true }) as { services: Record<string, ComposeService> }).services;
+
+/** The public images a stack's files start from: its services' own, and those of their Dockerfiles. */
+export function imagesOf(dir: string): string[] {
+  return Object.values(servicesOf(dir)).map((service) => (service.build ? dockerfileOf(dir, service).from : (service.image ?? '')));
 }
 
 /**
@@ -15,14 +25,11 @@ interface ComposeService {
  * whose stack it is. A service with a `build` gets an image of the name Compose itself would give it.
  */
 export async function labOverride(engine: LabEngine, images: LabImages, dir: string, project: string, owner: string): Promise<string> {
-  const file = parse(readFileSync(join(dir, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
-    services: Record<string, ComposeService>;
-  };
   const lines = ['services:'];
-  for (const [name, service] of Object.entries(file.services)) {
+  for (const [name, service] of Object.entries(servicesOf(dir))) {
     lines.push(`  ${name}:`, '    stop_grace_period: 1s', '    labels:', `      stack-doctor.lab.owner: "${owner}"`);
     if (images.real) continue;
-    const image = service.build ? await builtImage(engine, images, dir, project, name, service) : images[roleOf(service.image ?? '')];
+    const image = service.build ? await builtImage(engine, images, dir, project, name, service) : images.of(service.image ?? '');
     lines.push(`    image: ${image}`, '    pull_policy: never');
     if (service.build) lines.push('    build: !reset null');
   }
@@ -32,24 +39,30 @@ export async function labOverride(engine: LabEngine, images: LabImages, dir: str
 /** What the service's own Dockerfile sets, on the stand-in of the image it starts from. */
 async function builtImage(
   engine: LabEngine,
-  images: LabImages & { real: false },
+  images: LabImages,
   dir: string,
   project: string,
   name: string,
   service: ComposeService,
 ): Promise<string> {
-  const { context = '.', dockerfile = 'Dockerfile' } =
-    typeof service.build === 'string' ? { context: service.build } : (service.build ?? {});
-  const lines = readFileSync(join(dir, context, dockerfile), 'utf8').split('\n');
-  const from = lines.find((line) => line.startsWith('FROM '))?.split(/\s+/)[1] ?? '';
-  const kept = lines.filter((line) => /^(WORKDIR|ENV|EXPOSE|USER|STOPSIGNAL|ENTRYPOINT|CMD) /.test(line));
-  const derived = await ensureDerived(engine, basename(context), images[roleOf(from)], kept);
+  const { context, lines, from } = dockerfileOf(dir, service);
+  const workdir = lines.find((line) => line.startsWith('WORKDIR '))?.split(/\s+/)[1] ?? '/';
+  // What is mounted over the app's folder hides what the image has there.
+  const isMounted = service.volumes?.some((volume) => (typeof volume === 'string' ? volume.split(':')[1] : volume.target) === workdir);
+  const packages = npmPackages(join(dir, context));
+  const kept = lines.flatMap((line) => {
+    if (line.startsWith('WORKDIR ')) return [line, ...packages.lines];
+    if (line === 'COPY . .') return isMounted ? [] : ['COPY context/ .'];
+    return /^(ENV|EXPOSE|USER|STOPSIGNAL|ENTRYPOINT|CMD) /.test(line) ? [line] : [];
+  });
+  const content = { from: join(dir, context), packages: packages.folders };
+  const derived = await ensureDerived(engine, basename(context), images.of(from), kept, content);
   await must(engine.docker, ['tag', derived, `${project}-${name}`], { env: engine.env });
   return `${project}-${name}`;
 }
 
-function roleOf(image: string): ImageRole {
-  const role = ROLES.find((known) => image.startsWith(known));
-  if (!role) throw new Error(`the lab has no stand-in for the image "${image}"`);
-  return role;
+function dockerfileOf(dir: string, { build }: ComposeService): { context: string; lines: string[]; from: string } {
+  const { context = '.', dockerfile = 'Dockerfile' } = typeof build === 'string' ? { context: build } : (build ?? {});
+  const lines = readFileSync(join(dir, context, dockerfile), 'utf8').split('\n');
+  return { context, lines, from: lines.find((line) => line.startsWith('FROM '))?.split(/\s+/)[1] ?? '' };
 }

@@ -138,26 +138,6 @@ export const containerFaults: Fault[] = [
     },
   },
   {
-    id: 'entrypoint-crlf',
-    title: 'entrypoint.sh was checked out with Windows line ends',
-    inject: async (stack) => {
-      edit(stack, 'backend/entrypoint.sh', /\n/g, '\r\n');
-      await compose(stack, 'restart', 'backend');
-      await becomes(stack, 'backend', 'restarting', (now) => now.restarts >= 2);
-    },
-    heal: async (stack) => {
-      restore(stack, 'backend');
-      await recreate(stack, 'backend');
-      await up(stack);
-    },
-    expect: {
-      root: 'backend/container',
-      code: 'container/restarting',
-      innocents: ['db', 'nginx', 'redis', 'worker'],
-      remedy: /CRLF|line end|docker compose logs/i,
-    },
-  },
-  {
     id: 'backend-oom-killed',
     title: 'the backend needs more memory than its limit and is killed',
     inject: async (stack) => {

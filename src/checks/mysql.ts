@@ -1,0 +1,371 @@
+/** MySQL and its kin (MariaDB, Percona), asked with the credentials that each client service really has. */
+import { serviceAt } from '../model/addresses.ts';
+import { secondsUp } from '../model/age.ts';
+import { couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
+import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
+import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
+
+const BLOCKED_SECONDS = 1;
+
+interface Known {
+  service: Service;
+  stack: Stack;
+  fact: MysqlFact;
+  declared: DeclaredLogin[];
+  tries: MysqlAttempt[];
+  secondsUp: number;
+}
+
+export const mysql = defineCheck({
+  id: 'mysql',
+  title: "MySQL accepts the app's connection",
+  question: 'Does MySQL or MariaDB accept the connection that each client service really makes?',
+  aliases: ['db', 'mariadb'],
+  needs: ['mysql'],
+  after: ['engine', 'container'],
+  appliesTo: (service) => service.role === 'mysql',
+  findings: {
+    'password-volume-mismatch': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means:
+        'The data volume was initialised with another password than the one declared now; the password variables count only at the first start.',
+      proof: 'Error 1045 for a user and password of the server container itself.',
+    },
+    'user-missing': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The user that the client names does not exist on this server.',
+      proof: "Error 1045 for a user that the list of accounts, read with the server's own credentials, does not have.",
+    },
+    'auth-rejected': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The server rejects the client's user name or password.",
+      proof: 'Error 1045 for the credentials of the client.',
+    },
+    'host-not-allowed': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server has no account that lets this user in from where the client stands.',
+      proof: 'Error 1130, or 1045 while every account of the user is for localhost alone.',
+    },
+    'host-blocked': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The server shut the client's address out after too many broken connections.",
+      proof: 'Error 1129.',
+    },
+    'database-missing': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The database that the client names does not exist on this server.',
+      proof: 'Error 1049, or 1044 for a name that is not in the list of databases.',
+    },
+    'database-denied': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The user may log in and has no rights on the database that the client names.',
+      proof: 'Error 1044.',
+    },
+    'too-many-clients': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Every connection that the client may use is taken.',
+      proof: "Error 1040, or 1203 and 1226 for the user's own limit.",
+    },
+    'disk-full': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server cannot write: its disk is full.',
+      proof: 'Error 1021 or 1114, or `No space left on device` from the server.',
+    },
+    'read-only': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server takes no writes.',
+      proof: 'The variable read_only or super_read_only is on, and the stack has no other server to follow.',
+    },
+    'auth-plugin': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Client and server have no way of authentication in common.',
+      proof: 'Error 1251 or 1524.',
+    },
+    'tls-required': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
+      proof: 'Error 3159, or a TLS handshake that fails.',
+    },
+    'blocked-sessions': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'A session that idles inside a transaction holds a lock for which others wait.',
+      proof: "The server's list of lock waits leads to a transaction that waits for nobody and whose session sleeps.",
+    },
+    'not-mysql': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'Something listens on the port that does not speak the MySQL protocol.',
+      proof: "The first bytes of the server are no greeting of MySQL's.",
+    },
+    error: {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The server refuses the login or the query for another reason.',
+      proof: "The server's own error, with its number.",
+    },
+    'probe-blind': {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The healthcheck passes whether or not anybody can log in: `mysqladmin ping` ends with 0 on a rejected password, too.',
+      proof: "The container is healthy while its probe's own output says `Access denied`.",
+    },
+    'starting-up': {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'The server is setting up its data, starting or stopping, and takes no connections yet.',
+      proof: 'Refused, while the newest word of its log is of the set-up; or error 1053.',
+    },
+    refused: {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'Nothing listens where the clients look for MySQL.',
+      proof: 'Every try ended with a refused connection.',
+    },
+    'no-answer': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'symptom',
+      means: 'The server does not answer in time.',
+      proof: 'The try timed out, or was cut off, before an answer came.',
+    },
+  },
+  evaluate({ service, stack, facts, now }): Verdict {
+    if (!facts.mysql.ok) return { cannotLook: facts.mysql.reason };
+    const fact = facts.mysql.value;
+    const known: Known = {
+      service,
+      stack,
+      fact,
+      tries: deciding(fact.attempts, service.name),
+      declared: declaredLogins(toldTo(running(service)[0])),
+      secondsUp: secondsUp(service, now),
+    };
+    const findings = [...rejections(known), ...stateOfServer(known)];
+    if (findings.some((each) => each.reason !== 'probe-blind')) return { findings };
+    return passOrUnseen(known, findings);
+  },
+});
+
+const passOrUnseen = ({ service, stack, fact, tries }: Known, findings: Finding[]): Verdict => {
+  const unseen = couldNotAsk(fact.attempts, tries, service.name);
+  if (unseen !== null) return findings.length > 0 ? { findings } : { cannotLook: unseen };
+  if (findings.length > 0) return { findings };
+  if (fact.server?.readOnly && hasOtherMysql(stack, service))
+    return { findings, note: `${service.name} is read-only, beside another server that takes the writes` };
+  if (tries.every((each) => each.trial.layer === 'protocol')) return { findings, note: 'speaks MySQL; no credentials to try are known' };
+  return { findings, note: `accepts ${listed(guests(tries, service.name))}` };
+};
+
+/** What the server said to each client, one finding for all clients that were told the same. */
+const rejections = (known: Known): Finding[] =>
+  rejectionsOf(known.tries, known.service.name, (attempt) => reasonOf(attempt, known), subjectOf).map((rejection) =>
+    findingOf(
+      rejection,
+      known.tries,
+      { reason: 'starting-up', secondsUp: known.secondsUp },
+      {
+        message: messageOf(rejection, known),
+        evidence: [...rejection.attempts.map((each) => spoken('mysql', each)), ...detailsOf(rejection, known)],
+      },
+    ),
+  );
+
+const subjectOf = (reason: string, attempt: MysqlAttempt): string => {
+  if (reason === 'database-missing' || reason === 'database-denied') return attempt.database;
+  if (/^(auth-|user-|host-|password-)/.test(reason)) return attempt.user;
+  return reason === 'error' ? attempt.trial.code : '';
+};
+
+const reasonOf = (attempt: MysqlAttempt, known: Known): string | null => {
+  const reason = mysqlReason(attempt, known.fact);
+  return (reason === 'auth-rejected' || reason === 'user-missing') && sharesOwnCredentials(attempt, known)
+    ? 'password-volume-mismatch'
+    : reason;
+};
+
+/** Those variables count only while the data folder is empty. */
+const sharesOwnCredentials = (attempt: MysqlAttempt, { declared }: Known): boolean =>
+  declared.some(({ user, password }) => user === attempt.user && password === attempt.password);
+
+const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => {
+  const { reason, server: db, names, clients, attempts } = rejection;
+  const { user, database, port, trial } = attempts[0]!;
+  const uses = saidBy(rejection, 'uses', 'use');
+  switch (reason) {
+    case 'password-volume-mismatch':
+      return `${db} rejects its own declared password for user "${user}"${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with another one`;
+    case 'auth-rejected':
+      return `${db} rejects the password that ${uses} for user "${user}"${comparedWithOwn(attempts, known)}`;
+    case 'user-missing':
+      return `${db} has no user "${user}", which ${uses}${ownUsers(user, known)}`;
+    case 'host-not-allowed':
+      return `${db} has no account that lets ${listed(names)} in as "${user}" from another host${accountsOf(user, known)}`;
+    case 'host-blocked':
+      return `${db} has shut out the address of ${listed(names)} after too many broken connections`;
+    case 'tls-required':
+      return `${db} and ${listed(names)} do not agree on TLS: ${trial.text || 'the TLS handshake failed'}`;
+    case 'auth-plugin':
+      return `${db} and ${listed(names)} share no way of authentication: ${trial.text}`;
+    case 'database-missing':
+      return `${db} has no database "${database}", which ${uses}`;
+    case 'database-denied':
+      return `${db} gives user "${user}" no rights on database "${database}", which ${uses}`;
+    case 'too-many-clients':
+      return `${db} has no connection left for ${listed(names)}${holders(known)}`;
+    case 'disk-full':
+      return `${db} cannot write: ${trial.text}`;
+    case 'read-only':
+      return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
+    case 'starting-up':
+      return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
+    case 'refused':
+    case 'no-answer':
+      return unreachedMessage(rejection);
+    case 'not-mysql':
+      return `what answers on port ${port} of ${db} does not speak the MySQL protocol`;
+    default:
+      return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+  }
+};
+
+const comparedWithOwn = (attempts: MysqlAttempt[], { declared, service }: Known): string => {
+  if (attempts.every(({ password }) => !password)) return '; none is given';
+  const own = declared.find(({ user }) => user === attempts[0]!.user);
+  return own ? `; it differs from ${own.variable} of ${service.name}` : '';
+};
+
+const ownUsers = (user: string, { declared, service }: Known): string => {
+  const own = declared.map((each) => each.user).filter((each) => each !== user && each !== 'root');
+  return own.length > 0 ? `; ${service.name} declares ${listed(own.map((each) => `"${each}"`))}` : '';
+};
+
+const accountsOf = (user: string, { fact }: Known): string => {
+  const own = (fact.accounts ?? []).filter((each) => each.user === user).map((each) => `'${each.user}'@'${each.host}'`);
+  return own.length > 0 ? `; it has ${listed(own)}` : '';
+};
+
+const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known): Evidence[] => {
+  const { service, fact, declared } = known;
+  const db = service.name;
+  const line = settingUp(fact.serverLog);
+  if (reason === 'too-many-clients') return sessionEvidence(known);
+  if (reason === 'starting-up') return line ? [{ source: `${db} log`, text: line.text }] : [];
+  if (reason === 'password-volume-mismatch') {
+    const own = declared.find(({ user }) => user === attempts[0]!.user);
+    return [{ source: `docker inspect ${running(service)[0]?.name ?? db}: ${own?.variable}`, text: 'the very password that is rejected' }];
+  }
+  const named = attempts.map((each) => ({
+    source: `${each.client}: ${each.source}`,
+    text: `user "${each.user}"${each.database && `, database "${each.database}"`}`,
+  }));
+  if (reason === 'user-missing') return [{ source: `mysql.user of ${db}`, text: `no account of user "${attempts[0]!.user}"` }, ...named];
+  if (reason === 'database-missing' && fact.databases)
+    return [{ source: `databases of ${db}`, text: listed(fact.databases) || 'none' }, ...named];
+  return /^(auth-rejected|database-|host-not-allowed)/.test(reason) ? named : [];
+};
+
+/** Sessions by service, most first. Those of no service go by their address: a shell on the host, another project. */
+const sessionsByHolder = ({ stack, fact }: Known): { holder: string; count: number }[] => {
+  const nameOf = (address: string | null): string => (address === null ? 'its own socket' : (serviceAt(stack, address)?.name ?? address));
+  return grouped(fact.server?.sessions ?? [], (session) => nameOf(session.address))
+    .map((sessions) => ({ holder: nameOf(sessions[0]!.address), count: sessions.reduce((sum, each) => sum + each.count, 0) }))
+    .toSorted((a, b) => b.count - a.count);
+};
+
+const holders = (known: Known): string => {
+  const [most] = sessionsByHolder(known);
+  return most && known.fact.server ? `: ${most.holder} holds ${most.count} of ${known.fact.server.maxConnections}` : '';
+};
+
+const sessionEvidence = (known: Known): Evidence[] =>
+  sessionsByHolder(known)
+    .slice(0, 3)
+    .map(({ holder, count }) => ({ source: `processlist of ${known.service.name}`, text: `${count} sessions of ${holder}` }));
+
+const stateOfServer = (known: Known): Finding[] => {
+  const { service, stack, fact } = known;
+  const { server } = fact;
+  const findings: Finding[] = [];
+  if (server?.readOnly && !hasOtherMysql(stack, service)) {
+    findings.push({
+      reason: 'read-only',
+      message: `${service.name} takes no writes: it is set to read-only`,
+      evidence: [{ source: `mysql of ${service.name}`, text: 'read_only = ON' }],
+    });
+  }
+  const root = server?.blockers.find((each) => each.command === 'Sleep' && each.blocked > 0 && each.seconds > BLOCKED_SECONDS);
+  if (root) findings.push(blocking(root, service, stack));
+  return [...findings, ...blindProbe(service)];
+};
+
+const blocking = (root: NonNullable<MysqlFact['server']>['blockers'][number], service: Service, stack: Stack): Finding => {
+  const holder = (root.address && serviceAt(stack, root.address)?.name) || root.address || 'a local session';
+  return {
+    reason: 'blocked-sessions',
+    message: `${root.blocked} ${root.blocked === 1 ? 'session' : 'sessions'} of ${service.name} wait for a lock that ${holder} holds in a transaction open for ${Math.round(root.seconds)} s`,
+    evidence: [
+      {
+        source: `lock waits of ${service.name}`,
+        text: `connection ${root.id}, ${root.command}, user "${root.user}", from ${root.address ?? 'the socket'}`,
+      },
+    ],
+    values: { owner: holder, pid: String(root.id) },
+  };
+};
+
+/** `mysqladmin ping` asks whether somebody answers, and calls a rejected login an answer. */
+const blindProbe = (service: Service): Finding[] =>
+  running(service)
+    .slice(0, 1)
+    .flatMap(({ name, health, healthcheck }) => {
+      const output = health?.log.at(-1)?.output ?? '';
+      if (health?.status !== 'healthy' || !/Access denied for user/i.test(output)) return [];
+      return [
+        {
+          reason: 'probe-blind',
+          message: `the healthcheck of ${service.name} passes although its own login is rejected`,
+          evidence: [
+            { source: `docker inspect ${name}: State.Health.Log`, text: output.trim().split('\n')[0]! },
+            { source: `docker inspect ${name}: Config.Healthcheck`, text: healthcheck?.test.join(' ') ?? '' },
+          ],
+        },
+      ];
+    });
+
+/** A replica beside its source is as it should be. */
+const hasOtherMysql = (stack: Stack, service: Service): boolean =>
+  stack.services.some((each) => each.role === 'mysql' && each.name !== service.name);

@@ -1,0 +1,126 @@
+/** What a data store said no with: clients that were told the same share one finding. The same questions for every store. */
+import { grouped, harmsNobody, listed, reached, seenFrom, unreachedSuspects, withVerb } from './attempt.ts';
+import type { Evidence, Finding } from './check.ts';
+import type { Trial, View } from './facts.ts';
+
+interface Attempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  user: string | null;
+  database: string | number;
+  password: string | null;
+  view: View;
+  trial: Trial;
+}
+
+export interface Rejection<A> {
+  reason: string;
+  /** The server's name. */
+  server: string;
+  attempts: A[];
+  /** The first one of a client; of the server itself where there is no other. */
+  first: A;
+  /** Everybody whose words were put to it, the server's own name among them. */
+  names: string[];
+  /** The same without the server. */
+  clients: string[];
+}
+
+/** In order of first appearance. `subjectOf` tells apart what one reason says of two things (two databases that are missing). */
+export const rejectionsOf = <A extends Attempt>(
+  tries: readonly A[],
+  server: string,
+  reasonOf: (attempt: A) => string | null,
+  subjectOf: (reason: string, attempt: A) => string | number,
+): Rejection<A>[] => {
+  const failed = tries.flatMap((attempt) => {
+    // Where others came through, a port that does not answer is between the two: the business of `network`.
+    const reason = attempt.trial.layer === 'tcp' && tries.some(reached) ? null : reasonOf(attempt);
+    return reason === null ? [] : [{ attempt, reason }];
+  });
+  return grouped(failed, ({ attempt, reason }) => `${reason}\n${subjectOf(reason, attempt)}`).map((group) => {
+    const attempts = group.map((each) => each.attempt);
+    const names = attempts.map((each) => each.client);
+    return {
+      reason: group[0]!.reason,
+      server,
+      attempts,
+      first: attempts.find((each) => each.client !== server) ?? attempts[0]!,
+      names,
+      clients: names.filter((name) => name !== server),
+    };
+  });
+};
+
+/** A reason that passes by itself: how long the server has been up decides whether it still may. */
+export interface Passing {
+  reason: string;
+  secondsUp: number;
+}
+
+/** A start takes seconds; after this, clients have given up. */
+const START_SECONDS = 60;
+
+export const findingOf = <A extends Attempt>(
+  rejection: Rejection<A>,
+  tries: readonly A[],
+  passing: Passing,
+  said: { message: string; evidence: Evidence[]; values?: Record<string, string> },
+): Finding => {
+  const { reason, server, clients, first } = rejection;
+  return {
+    reason,
+    message: said.message,
+    evidence: said.evidence,
+    ...severityOf(rejection, tries, passing),
+    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(server, clients) } : {}),
+    values: {
+      client: first.client,
+      target: server,
+      database: String(first.database),
+      host: first.host,
+      port: String(first.port),
+      ...(first.user === null ? {} : { user: first.user }),
+      ...said.values,
+    },
+  };
+};
+
+const severityOf = <A extends Attempt>(
+  { reason, clients, server }: Rejection<A>,
+  tries: readonly A[],
+  passing: Passing,
+): Pick<Finding, 'severity'> => {
+  if (reason === passing.reason) return passing.secondsUp > START_SECONDS ? { severity: 'fail' } : {};
+  return harmsNobody(clients, tries, server) ? { severity: 'warn' } : {};
+};
+
+/** `shop uses`, `shop and worker use`: the clients, or the server itself where only its own words were tried. */
+export const saidBy = ({ clients, names }: Rejection<unknown>, one: string, many: string): string =>
+  withVerb(clients.length > 0 ? clients : names, one, many);
+
+/** Nobody got as far as the server's own words: the same sentence for each of them. */
+export const unreachedMessage = <A extends Attempt>({ reason, server, names, attempts: [attempt] }: Rejection<A>): string => {
+  const { port, trial } = attempt!;
+  if (reason === 'refused') return `${server} refuses connections on port ${port} (tried as ${listed(names)})`;
+  const how = trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer';
+  return `${server} ${how} on port ${port} (tried as ${listed(names)})`;
+};
+
+/** What was said to whom, in the words of the server. `protocol` names it: `mysql 1045 from shop`. */
+export const spoken = (protocol: string, { client, view, trial }: Attempt): Evidence => ({
+  source: `${protocol}${trial.code && ` ${trial.code}`} ${seenFrom({ client, view })}`,
+  text: trial.text || trial.outcome,
+});
+
+/** How a try ended that never came to the server's own words; `undefined` where it did, `null` where that says nothing of the server. */
+export const unreachedReason = ({ layer, outcome }: Trial): string | null | undefined => {
+  if (outcome === 'ok' || outcome === 'no-tool' || layer === 'name') return null;
+  if (layer === 'tcp') return outcome === 'refused' ? 'refused' : outcome === 'timeout' ? 'no-answer' : null;
+  return undefined;
+};
+
+/** Connected, and then nothing: silence, or the end of the connection. */
+export const fellSilent = ({ outcome }: Trial): boolean => ['timeout', 'reset', 'unreachable', 'refused'].includes(outcome);
