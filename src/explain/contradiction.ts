@@ -38,10 +38,13 @@ const isNothingToWaitFor = ({ spec, service, finding }: Located, effect: Located
 
 /** The log of a program that ended said why, and that it was no connection and no value: then it was none. */
 const isOwnWord = (candidate: Located, effect: Located): boolean => {
-  if (effect.finding.suspects?.length !== 0 || candidate.service !== effect.service || effect.spec.kind !== 'symptom') return false;
+  if (!saysWhy(effect.finding) || candidate.service !== effect.service || effect.spec.kind !== 'symptom') return false;
   if (candidate.spec.ofConnection) return true;
   return candidate.spec.drift === 'value' && !namesValueOf(candidate.finding, effect);
 };
+
+/** Nobody is suspected, or it says itself what it was. */
+export const saysWhy = ({ suspects, ownWord }: Finding): boolean => ownWord === true || suspects?.length === 0;
 
 const namesValueOf = ({ values }: Finding, { finding }: Located): boolean => {
   const name = values?.['variable'];

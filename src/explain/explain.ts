@@ -6,7 +6,7 @@
  */
 import { LAYERS, type Layer, type Located, type Outcome, type Suspect } from '../model/check.ts';
 import type { Role, Stack } from '../model/stack.ts';
-import { cannotExplain } from './contradiction.ts';
+import { cannotExplain, saysWhy } from './contradiction.ts';
 import { foldersOf, overlaps } from './folders.ts';
 import { waysOf, type Ways } from './paths.ts';
 
@@ -150,8 +150,7 @@ function* candidates(effect: Located, scene: Scene): Generator<Located> {
   if (folder.length > 0) return yield* folder;
   const here = (scene.byService.get(effect.service) ?? []).filter((each) => may(each) && isBelow(each, effect, scene));
   // Evidence that points at somebody else in particular clears everybody else, but for what may stand between the two: files, networks, the same question.
-  if (effect.finding.suspects && pointsElsewhere(effect))
-    return yield* here.filter((each) => isGround(each) || each.check === effect.check);
+  if (pointsElsewhere(effect)) return yield* here.filter((each) => isGround(each) || each.check === effect.check);
   const strong = here.filter((each) => !each.spec.drift);
   if (strong.length > 0) return yield* strong.toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)));
   if (effect.service !== null) for (const each of scene.upstream(effect.service)) if (may(each)) yield each;
@@ -203,8 +202,7 @@ const upstreamIn = (
 };
 
 const pointsElsewhere = ({ finding, service }: Located): boolean =>
-  (finding.suspects ?? []).length === 0 ||
-  finding.suspects!.some((suspect) => suspect.service !== undefined && suspect.service !== service);
+  saysWhy(finding) || (finding.suspects ?? []).some((suspect) => suspect.service !== undefined && suspect.service !== service);
 
 /** A fault of a host folder is one fault, whoever mounts it: the app that renders its templates from there fails too. Nearest first. */
 const ofSameFolder = (effect: Located, { byFolder, folders, near, ranks }: Scene): Located[] => {
@@ -313,7 +311,7 @@ const MOST_CANDIDATES = 2;
 /** A service that is silent, and uses one that turns it away at once: some clients try again and again, and wait. */
 const mayWaitFor = (root: Located, scene: Scene): Located[] => {
   const { service } = root;
-  if (root.spec.shows !== 'silence' || service === null || (root.finding.suspects && pointsElsewhere(root))) return [];
+  if (root.spec.shows !== 'silence' || service === null || pointsElsewhere(root)) return [];
   const asError: Located = { ...root, spec: { ...root.spec, shows: 'error' } };
   const found: Located[] = [];
   for (const each of scene.upstream(service)) {
@@ -338,10 +336,17 @@ const byLikelihood = (a: Root, b: Root, scene: Scene): number =>
 const isIdleDrift = ({ located, explains }: Root): boolean => located.spec.drift !== undefined && explains.length === 0;
 
 /** Something is wrong here, and nothing says that it comes from here. That a container does not run was seen. */
-const isInferred = (located: Located): boolean =>
-  located.spec.kind === 'symptom' && !blocks(located) && located.finding.suspects?.length !== 0;
+const isInferred = (located: Located): boolean => located.spec.kind === 'symptom' && !blocks(located) && !saysWhy(located.finding);
 
-const LAYER_OF: Partial<Record<Role, Layer>> = { postgres: 'data', redis: 'data', nginx: 'proxy', 'one-shot': 'migration' };
+const LAYER_OF: Partial<Record<Role, Layer>> = {
+  postgres: 'data',
+  redis: 'data',
+  mysql: 'data',
+  rabbitmq: 'data',
+  mongodb: 'data',
+  nginx: 'proxy',
+  'one-shot': 'migration',
+};
 
 /** A container that ended lies where its service does: a database below the apps that use it. */
 const ground = (located: Located, { roles }: Scene): number => {

@@ -344,7 +344,7 @@ describe('container: what its log says', () => {
         { service: 'db', code: 'postgres/*' },
       ],
     ],
-    ['its own code', "ModuleNotFoundError: No module named 'nosuch'", []],
+    ['its own code', "ModuleNotFoundError: No module named 'nosuch'", [{ service: 'app', check: 'startup' }]],
   ])('points where %s points', (_, line, suspects) => {
     expect(findingsOf(look(ended(), { ...toDb, log: ['starting', line] }))[0].suspects).toEqual(suspects);
   });

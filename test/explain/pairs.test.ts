@@ -13,8 +13,8 @@ const nameOf = (located: Located): string => `${located.service ?? ''} ${located
 const HIDDEN: { root: string; by: string[]; because: string }[] = [
   {
     root: 'backend http-health/hung',
-    by: ['db-paused', 'db-locked', 'db-too-many-clients'],
-    because: 'who waits for a database that does not answer is silent itself',
+    by: ['db-paused', 'db-locked', 'db-too-many-clients', 'redis-paused'],
+    because: 'who waits for a server that does not answer is silent itself',
   },
   {
     root: 'backend http-health/hung',
@@ -25,6 +25,11 @@ const HIDDEN: { root: string; by: string[]; because: string }[] = [
     root: 'backend http-health/hung',
     by: ['backend-loopback', 'backend-syntax-error'],
     because: 'the same was asked of the same service, and something more particular says why it does not answer',
+  },
+  {
+    root: 'worker startup/module-missing',
+    by: ['backend-folder-replaced'],
+    because: 'a module that is missing may well be missing from the folder that the container should no longer hold',
   },
 ];
 
