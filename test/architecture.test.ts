@@ -65,7 +65,7 @@ const LAWS: Record<string, Law> = {
   explain: { rooms: ['model', 'explain'], ...PURE },
   render: { rooms: ['model', 'render'], node: (what) => what === 'node:util', packages: nothing },
   runbook: { rooms: ['model', 'runbook'], node: (what) => /^node:(fs|path)/.test(what), packages: (what) => what === 'marked' },
-  recording: { rooms: ['model', 'recording'], node: (what) => /^node:(fs|path|crypto)/.test(what), packages: nothing },
+  recording: { rooms: ['model', 'recording'], node: (what) => /^node:(fs|path|crypto|zlib)/.test(what), packages: nothing },
   gather: { rooms: ['model', 'gather'], node: anything, packages: (what, how) => what === 'yaml' || (DRIVERS.test(what) && how !== 'now') },
   'evaluate.ts': { rooms: ['model'], ...PURE },
   'doctor.ts': { rooms: ['model', 'checks', 'explain', 'runbook', 'recording', 'gather', 'evaluate.ts'], ...PURE },

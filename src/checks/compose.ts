@@ -68,6 +68,7 @@ export const compose = defineStackCheck({
       severity: 'fail',
       layer: 'compose',
       kind: 'cause',
+      passes: true,
       blocks: true,
       means: 'Services should run and the project has no containers, or all of them were stopped.',
       proof: 'The list of the containers with the label of the project.',

@@ -1,7 +1,7 @@
 /** Does every container that should run, run? Docker's start error is read first, then status, then exit code: codes outlive runs. */
 import { secondsSince } from '../model/age.ts';
 import { grouped, listed, unique } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
 import { explainExitCode, isStopCode } from '../model/exit-code.ts';
 import type { InsideFact, LogFact, LogLine } from '../model/facts.ts';
@@ -70,12 +70,14 @@ export const container = defineCheck({
       'The container is tied to a network that was deleted.',
       '`State.Error`: network not found.',
     ),
-    missing: spec(
-      'cause',
-      'compose',
-      true,
-      'The service should run and has no container.',
-      'No container with the labels of project and service exists.',
+    missing: mayPass(
+      spec(
+        'cause',
+        'compose',
+        true,
+        'The service should run and has no container.',
+        'No container with the labels of project and service exists.',
+      ),
     ),
     'command-not-found': spec(
       'cause',
@@ -91,14 +93,18 @@ export const container = defineCheck({
       'The program that the container should run may not be executed, or is in no format that this machine runs.',
       '`State.Error`, exit code 126, or `exec format error` in the log.',
     ),
-    'oom-killed': spec(
-      'cause',
-      'host',
-      true,
-      'The kernel killed the container because it reached its memory limit.',
-      '`State.OOMKilled` is true and the container does not run.',
+    'oom-killed': mayPass(
+      spec(
+        'cause',
+        'host',
+        true,
+        'The kernel killed the container because it reached its memory limit.',
+        '`State.OOMKilled` is true and the container does not run.',
+      ),
     ),
-    paused: spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
+    paused: mayPass(
+      spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
+    ),
     dead: spec('cause', 'host', true, 'Docker could not remove the container, and it cannot run again.', '`State.Status` is `dead`.'),
     restarting: spec(
       'symptom',

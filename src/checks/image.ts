@@ -1,5 +1,5 @@
 /** Can the container be made, and does it hold what it should run: the image, the program, the packages that the code asks for? */
-import { defineCheck, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
 import type { InsideFact, MakingFact, PackagesFact, ProgramFact } from '../model/facts.ts';
 import { isRunning, type Service } from '../model/stack.ts';
 
@@ -18,9 +18,11 @@ export const image = defineCheck({
       'The image is not built, and what it is to be built from is not where the files say.',
       'The folder of the context, the Dockerfile, and the sources of its `COPY` lines, looked for on the host.',
     ),
-    'not-here': cause(
-      'The image is not on this machine, so that no container can be made of it.',
-      '`GET /images/{name}/json` says 404, and the service has no container.',
+    'not-here': mayPass(
+      cause(
+        'The image is not on this machine, so that no container can be made of it.',
+        '`GET /images/{name}/json` says 404, and the service has no container.',
+      ),
     ),
     'windows-line-ends': cause(
       'A script of the container has Windows line ends, so that the kernel looks for an interpreter whose name ends with a carriage return.',

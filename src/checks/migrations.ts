@@ -1,6 +1,6 @@
 /** Is the schema that the app expects there? In the words of the migration tool, and of the database itself. */
 import { listed, unique } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Verdict } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Known, type Verdict } from '../model/check.ts';
 import { crashIn, isUnreachedPeer } from '../model/crash.ts';
 import { keepsFailing } from '../model/crash-loop.ts';
 import type { LogLine, PostgresFact } from '../model/facts.ts';
@@ -39,17 +39,23 @@ export const migrations = defineCheck({
       'The database is at a revision that this checkout does not have: the volume comes from another branch.',
       "The words of Alembic since the last start: `Can't locate revision identified by`.",
     ),
-    'concurrent-run': cause(
-      'Two services ran the same migrations at the same time, and the second one lost.',
-      "A unique violation in the server's own catalogue (`pg_type_typname_nsp_index`), or a version table that had just been made.",
+    'concurrent-run': mayPass(
+      cause(
+        'Two services ran the same migrations at the same time, and the second one lost.',
+        "A unique violation in the server's own catalogue (`pg_type_typname_nsp_index`), or a version table that had just been made.",
+      ),
     ),
-    failed: cause(
-      'A migration failed, so the schema is not the one that the app expects.',
-      'The last error of the migration tool since the last start.',
+    failed: mayPass(
+      cause(
+        'A migration failed, so the schema is not the one that the app expects.',
+        'The last error of the migration tool since the last start.',
+      ),
     ),
-    'schema-missing': cause(
-      'The app asks for tables that the database does not have: its migrations did not run there.',
-      "The app's log names a table, and `to_regclass` for the app's own user and database finds none.",
+    'schema-missing': mayPass(
+      cause(
+        'The app asks for tables that the database does not have: its migrations did not run there.',
+        "The app's log names a table, and `to_regclass` for the app's own user and database finds none.",
+      ),
     ),
   },
   evaluate({ service, stack, facts: { logs }, peers }): Verdict {

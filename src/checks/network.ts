@@ -2,7 +2,7 @@
 import { isStarting } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
 import { isLoopback, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
@@ -56,9 +56,11 @@ export const network = defineCheck({
       'The client looks for another service on localhost, which inside a container is the container itself.',
       'The host of the URL is a loopback address, and nothing in the network namespace of the client listens on that port.',
     ),
-    'unknown-host': cause(
-      'The client uses a host name that no service, container or alias has.',
-      'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+    'unknown-host': mayPass(
+      cause(
+        'The client uses a host name that no service, container or alias has.',
+        'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+      ),
     ),
     'dependency-stopped': symptom(
       'The service that the client wants is not running, so its name does not resolve or nobody answers.',

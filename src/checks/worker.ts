@@ -61,6 +61,7 @@ export const worker = defineCheck({
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
+      passes: true,
       means: 'Work waits in the queue, and the worker does not take it.',
       proof: 'A list or a stream group that does not shrink, and no session of the worker that ever asked for work.',
     },

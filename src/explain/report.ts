@@ -52,7 +52,7 @@ export const reportOf = (told: Told): Report => {
       summary: located.finding.message,
       evidence: located.finding.evidence,
       explains,
-      lasting: located.spec.lasting ?? false,
+      lasting: located.spec.kind === 'cause' && !located.spec.passes,
       remedy: remedyWithTwins(located, effects.get(located) ?? [], told),
       ...(candidates && { candidates: candidates.map(candidateOf) }),
       ...(ask !== undefined && { decide: { command: `docker compose logs --tail 50 ${quoted(ask)}` } }),

@@ -29,8 +29,8 @@ export interface FindingSpec {
   proof: string;
   /** Nothing else can be asked of this service while it holds (the container does not run). */
   blocks?: boolean;
-  /** Waiting does not mend it: somebody has to change something. `--wait` need not wait for it. */
-  lasting?: boolean;
+  /** It may pass by itself: something is still being started or made. Any other cause lasts, and `--wait` need not wait for it. */
+  passes?: boolean;
 
   // What the explainer must know to leave the innocent alone. All of it may be left out.
 
@@ -53,6 +53,9 @@ export interface FindingSpec {
    */
   drift?: 'value' | 'made';
 }
+
+/** The same, where it may pass by itself. */
+export const mayPass = (spec: FindingSpec): FindingSpec => ({ ...spec, passes: true });
 
 /** A finding as observed. */
 export interface Finding {

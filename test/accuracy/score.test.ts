@@ -40,7 +40,7 @@ const steps = (command: string, effect: 'changes' | 'destructive' = 'changes'): 
 
 const cause = (id: string, code: string, remedy = steps('docker compose up -d db')): RootCause => {
   const { check: name, service, evidence } = check(id, code);
-  return { id, check: name, service, code, summary: code, evidence, explains: [], remedy };
+  return { id, check: name, service, code, summary: code, evidence, explains: [], lasting: false, remedy };
 };
 
 const report = (rootCauses: RootCause[], ...checks: CheckReport[]): Report => ({ rootCauses, checks }) as unknown as Report;

@@ -88,7 +88,7 @@ test('a root, its consequence, and what both say', () => {
       summary: 'db postgres/auth-rejected was seen',
       evidence: [],
       explains: ['backend/http-health'],
-      lasting: false,
+      lasting: true,
       remedy: expect.objectContaining({ steps: [] }),
     },
   ]);
