@@ -363,6 +363,7 @@ const ended = (each: Container, scene: Scene): Finding => {
     message: `${service.name} ${what}${says}`,
     evidence: [stateOf(each), ...logEvidence(lines, known, service)],
     ...(suspects ? { suspects } : {}),
+    ...ownWord(known),
     ...timesOf(each, calm),
     values: { container: each.name, ...programValue(reason, each, known) },
   };
@@ -372,6 +373,10 @@ const endReason = ({ service }: Scene, status: Container['state']['status']): st
   if (status === 'restarting') return 'restarting';
   return service.role === 'one-shot' ? 'job-failed' : 'exited';
 };
+
+/** What another check makes of the line is still of this service. */
+const ownWord = (known: KnownError | null): Pick<Finding, 'ownWord'> =>
+  known && ['self', 'command', 'format'].includes(known.blame) ? { ownWord: true } : {};
 
 /** Of one that was never restarted: each end of a loop has times of its own. One that was stopped in good order did not fail. */
 const timesOf = ({ state }: Container, calm: boolean): Pick<Finding, 'failedAt' | 'well'> => {
@@ -430,6 +435,7 @@ const flapping = (each: Container, scene: Scene): Finding[] => {
         ...logEvidence(lines, known, scene.service),
       ],
       ...(suspects ? { suspects } : {}),
+      ...ownWord(known),
       values: { container: each.name },
     },
   ];

@@ -35,6 +35,7 @@ export const mysql = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; the password variables count only at the first start.',
       proof: 'Error 1045 for a user and password of the server container itself.',
+      answers: true,
     },
     'user-missing': {
       severity: 'fail',
@@ -43,6 +44,7 @@ export const mysql = defineCheck({
       passes: true,
       means: 'The user that the client names does not exist on this server.',
       proof: "Error 1045 for a user that the list of accounts, read with the server's own credentials, does not have.",
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -50,6 +52,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'Error 1045 for the credentials of the client.',
+      answers: true,
     },
     'host-not-allowed': {
       severity: 'fail',
@@ -57,6 +60,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server has no account that lets this user in from where the client stands.',
       proof: 'Error 1130, or 1045 while every account of the user is for localhost alone.',
+      answers: true,
     },
     'host-blocked': {
       severity: 'fail',
@@ -64,6 +68,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: "The server shut the client's address out after too many broken connections.",
       proof: 'Error 1129.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
@@ -72,6 +77,7 @@ export const mysql = defineCheck({
       passes: true,
       means: 'The database that the client names does not exist on this server.',
       proof: 'Error 1049, or 1044 for a name that is not in the list of databases.',
+      answers: true,
     },
     'database-denied': {
       severity: 'fail',
@@ -80,6 +86,7 @@ export const mysql = defineCheck({
       passes: true,
       means: 'The user may log in and has no rights on the database that the client names.',
       proof: 'Error 1044.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
@@ -95,6 +102,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk is full.',
       proof: 'Error 1021 or 1114, or `No space left on device` from the server.',
+      answers: true,
     },
     'read-only': {
       severity: 'fail',
@@ -102,6 +110,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server takes no writes.',
       proof: 'The variable read_only or super_read_only is on, and the stack has no other server to follow.',
+      answers: true,
     },
     'auth-plugin': {
       severity: 'fail',
@@ -109,6 +118,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Client and server have no way of authentication in common.',
       proof: 'Error 1251 or 1524.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -116,6 +126,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'Error 3159, or a TLS handshake that fails.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
@@ -131,6 +142,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the MySQL protocol.',
       proof: "The first bytes of the server are no greeting of MySQL's.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -138,6 +150,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: "The server's own error, with its number.",
+      answers: true,
     },
     'probe-blind': {
       severity: 'warn',

@@ -35,6 +35,7 @@ export const rabbitmq = defineCheck({
       means:
         'The data volume was initialised with other credentials than those declared now; RABBITMQ_DEFAULT_USER and RABBITMQ_DEFAULT_PASS count only at the first start.',
       proof: 'Reply 403 ACCESS_REFUSED for the user and password of the server container itself.',
+      answers: true,
     },
     'guest-remote': {
       severity: 'fail',
@@ -42,6 +43,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The user guest may log in over loopback only, and the client comes from another container.',
       proof: 'Reply 403 ACCESS_REFUSED, and the server log says that the user can only connect via localhost.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -49,6 +51,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'Reply 403 ACCESS_REFUSED for the credentials of the client.',
+      answers: true,
     },
     'vhost-missing': {
       severity: 'fail',
@@ -57,6 +60,7 @@ export const rabbitmq = defineCheck({
       passes: true,
       means: 'The virtual host that the client names does not exist on this server.',
       proof: 'Reply 530 NOT_ALLOWED with the words `vhost … not found`.',
+      answers: true,
     },
     'vhost-denied': {
       severity: 'fail',
@@ -65,6 +69,7 @@ export const rabbitmq = defineCheck({
       passes: true,
       means: 'The user may log in and has no rights on the virtual host that the client names.',
       proof: 'Reply 530 NOT_ALLOWED with the words `access to vhost … refused`.',
+      answers: true,
     },
     'too-many-connections': {
       severity: 'fail',
@@ -95,6 +100,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The client speaks TLS to a port that does not.',
       proof: 'The try ended in the TLS handshake.',
+      answers: true,
     },
     'not-amqp': {
       severity: 'fail',
@@ -102,6 +108,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'What answers on the port does not speak AMQP: often the management interface, which is for browsers.',
       proof: 'The first bytes of the answer are no AMQP frame.',
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -109,6 +116,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
       proof: 'The reply code and text of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
 import type { Fact, FactName, FactSource, FactTypes, NetworkFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
+import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
 import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
 import { findElsewhere, gatherEngine } from './engine.ts';
@@ -52,6 +53,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
   // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
   setMaxListeners(0, signal);
   const startedAt = new Date().toISOString();
+  const openedBefore = connectionsOpened();
   const facts = new Map<string, Promise<Fact<unknown>>>();
 
   const remember = (key: string, gather: () => Promise<unknown>): Promise<Fact<unknown>> => {
@@ -136,6 +138,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     early,
     recorded: async () => Object.fromEntries(await Promise.all([...facts].map(async ([key, each]) => [key, await each] as const))),
     engineCalls: () => engine.calls(),
+    connections: () => connectionsOpened() - openedBefore,
     close: () => engine.close(),
   };
 };

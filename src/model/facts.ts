@@ -653,5 +653,7 @@ export interface FactSource {
   /** Everything gathered so far, by `name` or `name:service`. */
   recorded(): Promise<Record<string, Fact<unknown>>>;
   engineCalls(): number;
+  /** Connections to the servers of the stack, by TCP or through a container. */
+  connections(): number;
   close(): void;
 }

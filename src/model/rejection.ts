@@ -1,5 +1,5 @@
 /** What a data store said no with: clients that were told the same share one finding. The same questions for every store. */
-import { grouped, harmsNobody, listed, reached, seenFrom, unreachedSuspects, withVerb } from './attempt.ts';
+import { grouped, harmsNobody, listed, reached, seenFrom, spared, unreachedSuspects, withVerb } from './attempt.ts';
 import type { Evidence, Finding } from './check.ts';
 import type { Trial, View } from './facts.ts';
 
@@ -76,6 +76,7 @@ export const findingOf = <A extends Attempt>(
     evidence: said.evidence,
     ...severityOf(rejection, tries, passing),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(server, clients) } : {}),
+    ...spared(reason, clients, tries, server),
     values: {
       client: first.client,
       target: server,

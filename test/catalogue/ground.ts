@@ -175,7 +175,6 @@ export const groundRows: CatalogueRow[] = [
     seen: 'unit',
   },
   { id: 'net-duplicate-alias', title: 'Two containers answer to one name', codes: ['network/duplicate-alias'], seen: 'unit' },
-  { id: 'nginx-stale-upstream-ip', title: 'nginx still has the old address', codes: ['proxy/stale-upstream'], seen: 'lab' },
   { id: 'net-search-domain-hijack', title: 'A search domain answers for a service', codes: ['address/resolves-outside'], seen: 'unit' },
   {
     id: 'net-host-docker-internal',

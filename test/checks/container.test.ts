@@ -193,6 +193,25 @@ describe('container: what is not', () => {
     expect(finding.message).toContain('80 MiB');
   });
 
+  it('tells when it failed and how long it was up, where it ended once', () => {
+    const [from, until] = ['2026-11-23T06:00:00Z', '2026-11-23T06:30:00Z'];
+    const ended = (state: Partial<ContainerState>) => ({
+      state: { status: 'exited' as const, startedAt: from, finishedAt: until, exitCode: 1, ...state },
+    });
+    const first = (...containers: ReturnType<typeof ended>[]) => findingsOf(look(makeService({ role: 'http', containers })))[0];
+    expect(first(ended({}))).toMatchObject({ failedAt: until, well: { from, until } });
+    // Who was stopped did not fail.
+    expect(first(ended({ exitCode: 143 }))).toMatchObject({ well: { from, until } });
+    for (const finding of [
+      first(ended({ exitCode: 143 })),
+      first(ended({ restartCount: 2 })),
+      first(ended({ status: 'restarting' })),
+      first(ended({}), ended({ finishedAt: '2026-11-23T06:10:00Z' })),
+    ])
+      expect(finding.failedAt).toBeUndefined();
+    expect(first(ended({}), ended({ finishedAt: '2026-11-23T06:10:00Z' })).well).toBeUndefined();
+  });
+
   it('takes replicas that fail alike for one finding, which blocks nothing while another runs', () => {
     const ended = { state: { status: 'exited', exitCode: 1 } } as const;
     const [finding, ...more] = findingsOf(look(makeService({ containers: [{}, ended, ended] })));
@@ -333,7 +352,7 @@ describe('container: what its log says', () => {
         { service: 'db', code: 'postgres/*' },
       ],
     ],
-    ['its own code', "ModuleNotFoundError: No module named 'nosuch'", []],
+    ['its own code', "ModuleNotFoundError: No module named 'nosuch'", [{ service: 'app', check: 'startup' }]],
   ])('points where %s points', (_, line, suspects) => {
     expect(findingsOf(look(ended(), { ...toDb, log: ['starting', line] }))[0].suspects).toEqual(suspects);
   });
