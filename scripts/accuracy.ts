@@ -89,6 +89,8 @@ const measure = async (): Promise<void> => {
       values.resume && values.json && existsSync(values.json) ? (JSON.parse(readFileSync(values.json, 'utf8')) as Results) : null;
     const results: Results = before ?? { startedAt: new Date().toISOString(), versions: await versionsOf(engine), set, cases: [] };
     results.set = set;
+    // What could not be staged is tried again.
+    results.cases = results.cases.filter(({ problem }) => problem === undefined);
     const done = new Set(results.cases.map(keyOf));
     const options: RunOptions = {
       withNoise: !values['no-noise'],

@@ -91,6 +91,13 @@ export const hotReload = defineCheck({
       means: 'The reloader lives and the app that it started is dead: the container looks well and answers nothing.',
       proof: 'The list of processes has the reloader and no child that is the app; the log since the last reload says why.',
     },
+    'no-events': {
+      severity: 'warn',
+      layer: 'host',
+      kind: 'cause',
+      means: 'The file system of the mounted source tells no watcher of an edit, and the reloader does not look for itself.',
+      proof: 'The type of the file system in mountinfo, and no sign of polling in command, environment and log.',
+    },
     'not-enabled': {
       severity: 'warn',
       layer: 'app',
@@ -116,6 +123,7 @@ export const hotReload = defineCheck({
       ...shadowedWhole(given),
       ...watchersExhausted(given),
       ...childDead(given),
+      ...noEvents(given),
       ...(mounts.length > 0 || isMounted(container) ? notEnabled(given) : noBindMount(given)),
     ];
     if (findings.length > 0) return { findings };
@@ -319,6 +327,28 @@ const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null)
     suspects: [{ service: service.name, check: 'image' }, ...[...new Set(peers)].map((peer) => ({ service: peer }))],
     values: crash?.at ? { file: crash.at } : {},
   };
+};
+
+/** Shared from another machine, or from Windows: what changes there is not told here. */
+const SILENT_FILES = /^(9p|drvfs|nfs4?|cifs|smb[23]?|vboxsf|prl_fs|vmhgfs|fuse\.(sshfs|vmhgfs-fuse|s3fs))$/;
+const POLLS = /StatReload|Restarting with stat|--poll\b|--legacy-watch|usePolling/;
+const POLLING_SWITCHES = ['WATCHFILES_FORCE_POLLING', 'CHOKIDAR_USEPOLLING', 'WATCHPACK_POLLING', 'VITE_USE_POLLING'];
+
+const noEvents = (given: Given): Finding[] => {
+  const { service, container, inside, logs } = given;
+  if (!inside.ok || !isReloading(given)) return [];
+  const words = [...commandsOf(given), ...(logs.ok ? logs.value.lines.map(({ text }) => text) : [])];
+  if (words.some((each) => POLLS.test(each)) || POLLING_SWITCHES.some((key) => container.env[key])) return [];
+  const mount = inside.value.mounts.find((each) => SILENT_FILES.test(each.fsType) && holdsCode(each.destination, container));
+  if (!mount) return [];
+  return [
+    {
+      reason: 'no-events',
+      message: `the source of ${service.name} lies on a file system (${mount.fsType}) that tells its reloader of no edit`,
+      evidence: [{ source: `mountinfo of ${service.name}`, text: `${mount.destination}: ${mount.fsType}` }],
+      values: { path: mount.destination },
+    },
+  ];
 };
 
 const notEnabled = (given: Given): Finding[] => {

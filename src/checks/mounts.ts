@@ -204,6 +204,7 @@ const madeByDocker = (source: Source, scene: Scene): Finding[] => {
   return [
     {
       reason: 'source-made-by-docker',
+      ...(isIll(scene) ? {} : { severity: 'warn' as const }),
       message: `${source.source}, which ${service.name} mounts at ${source.destination}, is an empty folder that Docker made with the container`,
       evidence: [
         lookedAt(source),

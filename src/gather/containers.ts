@@ -79,6 +79,8 @@ interface RawContainer {
   Path?: string;
   Args?: string[];
   RestartCount?: number;
+  /** `<data folder>/containers/<id>/resolv.conf`. */
+  ResolvConfPath?: string;
   State: {
     Status: ContainerState['status'];
     ExitCode: number;
@@ -186,6 +188,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
+    ...dataRootOf(raw),
     compose: {
       project: labels[`${LABEL}.project`] ?? '',
       workingDir: labels[`${LABEL}.project.working_dir`] ?? '',
@@ -196,6 +199,11 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
       dependsOn: dependencies(labels[`${LABEL}.depends_on`]),
     },
   };
+};
+
+const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: string } => {
+  const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
+  return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
 };
 
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);

@@ -1,7 +1,7 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type { Fact, FactName, FactSource, FactTypes, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type { Fact, FactName, FactSource, FactTypes, NetworkFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import { gatherContainers } from './containers.ts';
 import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
@@ -10,6 +10,7 @@ import { findEngine, type EngineAddress } from './engine-address.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
 import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { gatherHost } from './host.ts';
 import { gatherPortOwners } from './port-owners.ts';
 import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -77,6 +78,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     networks: async () => gatherNetworks(engine, await containersNow(), signal),
     volumes: () => gatherVolumes(engine, signal),
     images: async () => gatherImages(engine, await containersNow(), signal),
+    host: async () => gatherHost(engine, await containersNow(), (await value<NetworkFact[]>(fact('networks'))) ?? [], signal),
     portOwners: async () => gatherPortOwners(engine, await containersNow(), vault, signal),
   };
 

@@ -67,6 +67,9 @@ type Told = (
   services: Service[],
 ) => Connection[];
 
+/** Docker's name for the machine that the engine runs on. */
+export const HOST_GATEWAY = 'host.docker.internal';
+
 /** A variable says one thing: an address, or the host of a family of variables. */
 const fromVariable: Told = (...given) => {
   const [service, key, value, env, names] = given;
@@ -77,7 +80,7 @@ const fromVariable: Told = (...given) => {
   }
   const to = names.get(parsed.host) ?? null;
   // An HTTP URL may be for a browser, a webhook, an allowed origin: it is a connection only where it names a service.
-  if (parsed.kind === 'http' && (to === null || to === service.name || isForBrowsers(key))) return [];
+  if (parsed.kind === 'http' && ((to === null && parsed.host !== HOST_GATEWAY) || to === service.name || isForBrowsers(key))) return [];
   return [{ ...parsed, ...siblings(parsed, key, value, env), from: service.name, to, source: `env ${key}` }];
 };
 

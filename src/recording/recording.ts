@@ -189,7 +189,7 @@ const factProblem = (key: string, fact: unknown): string | null => {
   if (typeof fact['ms'] !== 'number') return 'has no "ms"';
   if (!fact['ok']) return typeof fact['reason'] === 'string' && typeof fact['timedOut'] === 'boolean' ? null : 'is a gap without a reason';
   if (fact['value'] === undefined) return 'has no "value"';
-  const shape = Object.hasOwn(SHAPES, key) ? SHAPES[key]! : key.includes(':') ? isRecord : () => true;
+  const shape = Object.hasOwn(SHAPES, key) ? SHAPES[key]! : key.includes(':') ? isRecordOrNull : () => true;
   return shape(fact['value']) ? null : 'is not of the form that such a fact has';
 };
 
@@ -202,6 +202,11 @@ const endsEarly = (text: string): boolean => {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** Some facts of a service say that there is nothing to look at. */
+function isRecordOrNull(value: unknown): boolean {
+  return value === null || isRecord(value);
 }
 
 function isList(value: unknown): value is unknown[] {

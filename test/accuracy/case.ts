@@ -20,6 +20,8 @@ export interface Case {
   baselines: Partial<Record<Baseline, { said: string | null; service: boolean; reason: boolean }>>;
   /** From the start of the process to its end. */
   ms: number;
+  /** Of the machine, per core: above 1, things take longer than they should, and apps miss their own deadlines. */
+  load: number;
   /** Why there is no diagnosis: it could not be staged, or the doctor printed none. */
   problem?: string;
 }

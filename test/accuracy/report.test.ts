@@ -20,6 +20,7 @@ const row = (more: Partial<Case>): Case => ({
     wait: { said: 'all is well', service: false, reason: false },
   },
   ms: 400,
+  load: 0.5,
   ...more,
 });
 const cases: Case[] = [

@@ -67,7 +67,7 @@ export const reportText = ({ startedAt, versions, set, cases }: Results): string
     '',
     '## Time',
     '',
-    'From the start of the process to its end.',
+    `From the start of the process to its end. The machine's load per core was ${loadText(cases)} in the middle half of all cases; above 1, everything waits for a core.`,
     '',
     ...timeTable({ 'one fault': faults, 'with noise': noisy, 'two faults': pairs, 'nothing broken': healthy }),
     '',
@@ -100,7 +100,7 @@ people's stacks are distributed. Intervals are Wilson's, at 95 %.
 - **path**: every failing and every blocked check leads, by \`causedBy\`, to the true cause.
 
 Three baselines get the same broken stack. The first two are given the doctor's own checks, without its explanation: the failing checks (warnings where nothing
-fails), findings of the whole stack before those of a service. The third is \`docker compose up -d --wait --wait-timeout 15\`, run last because it
+fails), findings of the whole stack before those of a service. The third is \`docker compose up -d --wait --wait-timeout 10\`, run last because it
 changes the stack: it counts as right when its error names the right container or service (the right file, for a fault of the whole stack). Where it says that all is well,
 because it has mended the fault or cannot see it, it has named nobody and counts as wrong; how often that is stands below the table. It gives no
 reason codes.
@@ -187,6 +187,11 @@ const timeTable = (parts: Record<string, readonly Case[]>): string[] =>
 const byLayer = ([a]: Group<Case>, [b]: Group<Case>): number =>
   LAYERS.findIndex((layer) => layer === a) - LAYERS.findIndex((layer) => layer === b);
 
+const loadText = (cases: readonly Case[]): string => {
+  const loads = cases.map(({ load }) => load);
+  return `${quantile(loads, 0.25)}–${quantile(loads, 0.75)}`;
+};
+
 /** What is wrong with a case, in a word each. */
 export const faultsOf = (row: Case): string[] => {
   if (row.problem !== undefined) return ['not measured'];
@@ -214,6 +219,7 @@ const misses = (cases: readonly Case[]): string[] => {
     `- **${row.id}**${NAMES[row.kind]} (${row.stack}): ${faultsOf(row).join(', ')}. ${row.title}.`,
     ...(row.problem === undefined ? [] : [`  - ${row.problem.split('\n')[0]!.slice(0, 300)}`]),
     ...(row.expected.length > 0 ? [`  - expected: ${row.expected.map(code).join(' and ')}`] : []),
+    ...(row.load > 2 ? [`  - the machine was overloaded: ${row.load} per core`] : []),
     ...(row.problem === undefined ? [`  - said: ${row.said.map(code).join('; ') || 'nothing'}`] : []),
     ...(row.verdict?.strays.length ? [`  - led astray: ${row.verdict.strays.map(code).join('; ')}`] : []),
     ...(row.kind === 'healthy' && row.said.length === 0 && row.red.length > 0 ? [`  - ${row.red.map(code).join('; ')}`] : []),

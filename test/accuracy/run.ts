@@ -1,13 +1,16 @@
 /** Breaks real stacks and asks the built doctor. Everything that counts is elsewhere and pure. */
 import { readFileSync, readdirSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Report } from '../../src/model/report.ts';
 import type { LabEngine } from '../lab/engine.ts';
 import { faultById } from '../lab/faults.ts';
 import type { Fault } from '../lab/faults/fault.ts';
-import { type HealthyVariant, optionsOf } from '../lab/healthy.ts';
-import { until } from '../lab/run.ts';
+import { get } from '../lab/faults/tools.ts';
+import { optionsOf } from '../lab/healthy.ts';
+import type { HealthyVariant } from '../lab/healthy-variant.ts';
+import { sleep, until } from '../lab/run.ts';
 import { type StackShape, shapes } from '../lab/shapes.ts';
 import { type LabStack, startStack } from '../lab/stack.ts';
 import { diagnosis, failures } from '../live/doctor.ts';
@@ -127,8 +130,7 @@ export async function* healthyCases(engine: LabEngine, variants: readonly Health
       const stack = await startStack(engine, optionsOf(variant));
       try {
         await variant.after?.(stack);
-        const { report, ms } = await timed(stack);
-        yield { ...row, ...told(report), ms };
+        yield { ...row, ...(await whileWell(stack, () => timed(stack))) };
       } finally {
         await stack.down();
       }
@@ -137,6 +139,25 @@ export async function* healthyCases(engine: LabEngine, variants: readonly Health
     }
   }
 }
+
+/** A stack that its own users see failing is no healthy one: the machine may be too slow for it. Then the question is asked again. */
+const whileWell = async (stack: LabStack, ask: () => ReturnType<typeof timed>): Promise<Pick<Case, 'said' | 'red' | 'ms'>> => {
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const seen: number[] = [];
+    const over = new AbortController();
+    const witness = (async () => {
+      while (!over.signal.aborted) {
+        seen.push((await get(stack, shapes[stack.shape].front.path)).status);
+        await sleep(200);
+      }
+    })();
+    const { report, ms } = await ask().finally(() => over.abort());
+    await witness;
+    if (seen.every((status) => status > 0 && status < 500)) return { ...told(report), ms };
+    await sleep(5_000);
+  }
+  throw new Error('the stack itself failed its users whenever it was asked: the machine is too slow for it');
+};
 
 const blank = (kind: Case['kind'], id: string, title: string, stack: string, roots: readonly Expected[]): Case => ({
   kind,
@@ -150,6 +171,7 @@ const blank = (kind: Case['kind'], id: string, title: string, stack: string, roo
   verdict: null,
   baselines: {},
   ms: NaN,
+  load: Math.round((10 * loadavg()[0]!) / cpus().length) / 10,
 });
 
 const timed = async (stack: LabStack): Promise<{ report: Report; ms: number }> => {
@@ -194,7 +216,7 @@ const baseline = (said: Named | null, expected: readonly Expected[]): Told => ({
   reason: said !== null && expected.some((each) => isNamed(each, said)),
 });
 
-const WAIT_SECONDS = 15;
+const WAIT_SECONDS = 10;
 
 /** What Compose says when it is asked to make all of it run. It may even mend it, or see nothing wrong: then it names nobody. */
 const waited = async (stack: LabStack, expected: readonly Expected[], services: Declared): Promise<Told> => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CheckReport, Report, RootCause } from '../../src/model/report.ts';
 import { type Declared, declared, firstInOrder, mostUpstream, namedByWait } from './baselines.ts';
-import { isChosen, shapeOf, thirdOf } from './choice.ts';
+import { isChosen, shapeOf, thirdOf, wished } from './choice.ts';
 import { pairId, pairs } from './pairs.ts';
 import { type Expected, judge, layerOf } from './score.ts';
 import { groups, quantile, wilson } from './statistics.ts';
@@ -227,12 +227,20 @@ describe('baselines', () => {
 describe('the choice', () => {
   test('thirds are whole, apart, and stay', () => {
     const ids = faults.map(({ id }) => id);
-    const thirds = [1, 2, 3].map((third) => ids.filter((id) => isChosen(id, 'shootout', { only: null, stack: null, third })));
+    const thirds = [1, 2, 3].map((third) => ids.filter((id) => isChosen(id, 'shootout', { ...wished('all'), third })));
     expect(thirds.flat().toSorted()).toEqual(ids.toSorted());
     for (const third of thirds) expect(third.length).toBeGreaterThan(ids.length / 5);
     expect(['db-stopped', 'worker-missing', 'dist-emptied'].map(thirdOf)).toEqual([1, 2, 3]);
   });
 });
+
+test.each([
+  [undefined, 'db-stopped', true],
+  [undefined, 'worker-missing', false],
+  ['all', 'worker-missing', true],
+  ['worker-missing,x', 'worker-missing', true],
+  ['worker-missing,x', 'db-stopped', false],
+])('of %s wished, %s is taken: %s', (ids, id, isTaken) => expect(isChosen(id, 'shootout', wished(ids))).toBe(isTaken));
 
 describe('the pairs', () => {
   test('are many enough, each once, and most of them hide nothing', () => {

@@ -92,6 +92,14 @@ describe('container: what is as it should be', () => {
   });
 });
 
+describe('container: a program that works with Docker', () => {
+  it('speaks a version that the engine no longer knows', () => {
+    const log = ['Error response from daemon: client version 1.24 is too old. Minimum supported API version is 1.44, please upgrade'];
+    expect(short(makeService({ name: 'edge' }), { log })).toBe('fail docker-client-too-old');
+    expect(short(makeService({ name: 'edge' }), { log: ['client version 1.44 connected'] })).toBe('pass');
+  });
+});
+
 describe('container: what is not', () => {
   it.each<[string, Service, string]>([
     ['no container', makeService({ containers: [] }), 'fail missing'],
@@ -113,8 +121,8 @@ describe('container: what is not', () => {
       inState({ status: 'exited' }, {}, { portBindings: [{ containerPort: 80, protocol: 'tcp', hostIp: '', hostPort: 80 }] }),
       'fail exited',
     ],
-    ['a migration that failed', inState({ status: 'exited', exitCode: 3 }, { role: 'one-shot' }), 'fail exited'],
-    ['a migration that was killed', inState({ status: 'exited', exitCode: 137 }, { role: 'one-shot' }), 'fail exited'],
+    ['a migration that failed', inState({ status: 'exited', exitCode: 3 }, { role: 'one-shot' }), 'fail job-failed'],
+    ['a migration that was killed', inState({ status: 'exited', exitCode: 137 }, { role: 'one-shot' }), 'fail job-failed'],
     ['killed for its memory', inState({ status: 'exited', exitCode: 137, oomKilled: true }), 'fail oom-killed'],
     ['killed for its memory, again and again', inState({ status: 'restarting', exitCode: 137, oomKilled: true }), 'fail oom-killed'],
     ['a child killed for its memory', inState({ oomKilled: true }), 'warn child-oom-killed'],

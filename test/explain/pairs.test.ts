@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../src/explain/explain.ts';
 import type { Located } from '../../src/model/check.ts';
+import { faults } from '../lab/faults.ts';
 import { recorded, RECORDINGS, together, type Scene } from './recorded.ts';
 
 const scenes = new Map(await Promise.all(RECORDINGS.map(async (name) => [name, await recorded(name)] as const)));
@@ -13,12 +14,12 @@ const nameOf = (located: Located): string => `${located.service ?? ''} ${located
 const HIDDEN: { root: string; by: string[]; because: string }[] = [
   {
     root: 'backend http-health/hung',
-    by: ['db-paused', 'db-locked', 'db-too-many-clients'],
-    because: 'who waits for a database that does not answer is silent itself',
+    by: ['db-paused', 'db-locked', 'db-too-many-clients', 'redis-paused', 'redis-cannot-save'],
+    because: 'who waits for a server that does not answer, or is unhealthy, is silent itself',
   },
   {
     root: 'backend http-health/hung',
-    by: ['db-stopped', 'redis-stopped', 'postgres-18-old-data-path', 'backend-disconnected'],
+    by: ['db-stopped', 'redis-stopped', 'postgres-18-old-data-path', 'backend-disconnected', 'db-loopback'],
     because: 'many clients try again and again for a server that is away, and their callers wait',
   },
   {
@@ -39,7 +40,9 @@ const excludeEachOther = (first: string, second: string): boolean => {
   return ended(first).some((each) => ended(second).some((other) => each.id === other.id));
 };
 
-const BROKEN = RECORDINGS.filter((name) => roots.get(name)!.length > 0);
+/** Of the reference stack: two recordings put together must be of the same services. */
+const isOfReference = (name: string): boolean => faults.some(({ id, stack = 'shootout' }) => id === name && stack === 'shootout');
+const BROKEN = RECORDINGS.filter((name) => isOfReference(name) && roots.get(name)!.length > 0);
 const PAIRS = BROKEN.flatMap((first, index) =>
   BROKEN.slice(index + 1)
     .filter((second) => !excludeEachOther(first, second))

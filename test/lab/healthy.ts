@@ -1,28 +1,17 @@
+import { editFile as edit } from './edit-file.ts';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
-import { editFile } from './healthy/edit-file.ts';
-import { traps } from './healthy/traps.ts';
+import { harborVariants } from './healthy-harbor.ts';
+import { orchardVariants } from './healthy-orchard.ts';
+import { traps } from './healthy-traps.ts';
+import type { HealthyVariant } from './healthy-variant.ts';
 import { until } from './run.ts';
-import type { StackShape } from './shapes.ts';
-import type { LabStack, StackOptions } from './stack.ts';
+import type { StackOptions } from './stack.ts';
 import { EXTRA } from './sweep.ts';
-
-/** A stack that is well although it differs from the reference: the doctor must report no failure. */
-export interface HealthyVariant {
-  id: string;
-  title: string;
-  /** Default: `shootout`. */
-  stack?: StackShape;
-  options: Omit<StackOptions, 'fixture'>;
-  /** What happens once it runs. */
-  after?(stack: LabStack): Promise<void>;
-}
 
 const FILE = 'docker-compose.yml';
 
 /** What `startStack` is given for it. */
 export const optionsOf = ({ stack = 'shootout', options }: HealthyVariant): StackOptions => ({ ...options, fixture: stack });
-
-const edit = (dir: string, ...changes: [string | RegExp, string][]): void => editFile(dir, FILE, ...changes);
 
 const SEED = `  seed:
     build:
@@ -48,6 +37,7 @@ export const healthyVariants: HealthyVariant[] = [
       edit: (dir) =>
         edit(
           dir,
+          FILE,
           ['redis://redis:6379/0', 'redis://:open-sesame@redis:6379/0'],
           ['    image: redis:8.4.0-alpine\n', '    image: redis:8.4.0-alpine\n    command: redis-server --requirepass open-sesame\n'],
           ['redis-cli ping', 'redis-cli -a open-sesame --no-auth-warning ping'],
@@ -61,6 +51,7 @@ export const healthyVariants: HealthyVariant[] = [
       edit: (dir) =>
         edit(
           dir,
+          FILE,
           ...['BACKEND', 'DB', 'REDIS'].map((name): [RegExp, string] => [new RegExp(` {4}ports:\\n {6}- .*${name}_PORT.*\\n`), '']),
         ),
     },
@@ -77,6 +68,7 @@ export const healthyVariants: HealthyVariant[] = [
       edit: (dir) =>
         edit(
           dir,
+          FILE,
           ['  backend:\n', `${SEED}  backend:\n`],
           [/( {4}restart: unless-stopped\n {4}depends_on:\n)/, '$1      seed: { condition: service_completed_successfully }\n'],
         ),
@@ -91,7 +83,7 @@ export const healthyVariants: HealthyVariant[] = [
     id: 'no-healthchecks',
     title: 'no service has a healthcheck',
     options: {
-      edit: (dir) => edit(dir, [/ {4}healthcheck:\n(?: {6}.*\n)+/g, ''], [/service_healthy/g, 'service_started']),
+      edit: (dir) => edit(dir, FILE, [/ {4}healthcheck:\n(?: {6}.*\n)+/g, ''], [/service_healthy/g, 'service_started']),
       up: [],
     },
     after: async (stack) => {
@@ -121,7 +113,7 @@ export const healthyVariants: HealthyVariant[] = [
     id: 'build-container-sleeps',
     title: 'the build-only service sleeps for ever, to be used with exec',
     options: {
-      edit: (dir) => edit(dir, ['    profiles: [build]\n', '    command: ["sleep", "infinity"]\n']),
+      edit: (dir) => edit(dir, FILE, ['    profiles: [build]\n', '    command: ["sleep", "infinity"]\n']),
     },
   },
   {
@@ -136,7 +128,7 @@ export const healthyVariants: HealthyVariant[] = [
   {
     id: 'compose-notes',
     title: 'Compose has notes to make: an obsolete attribute (FA-10), a volume that it did not make itself (FA-11)',
-    options: { edit: (dir) => edit(dir, ['services:\n', 'version: "3.8"\nservices:\n']) },
+    options: { edit: (dir) => edit(dir, FILE, ['services:\n', 'version: "3.8"\nservices:\n']) },
     after: async (stack) => {
       await compose(stack, 'down', '-v', '-t', '1');
       await stack.docker('volume', 'create', '--label', `${EXTRA}=${stack.project}`, `${stack.project}_postgres-data`);
@@ -150,4 +142,6 @@ export const healthyVariants: HealthyVariant[] = [
     after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
   },
   ...traps,
+  ...harborVariants,
+  ...orchardVariants,
 ];

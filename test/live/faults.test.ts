@@ -1,15 +1,14 @@
 /** Faults of the lab's table, injected into a running stack: is the one cause found, and nobody else blamed? */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Choice, everything, isChosen, shapeOf } from '../accuracy/choice.ts';
+import { isChosen, shapeOf, wished } from '../accuracy/choice.ts';
 import { faults } from '../lab/faults.ts';
 import { byShape } from '../lab/shapes.ts';
 import { startStack, type LabStack } from '../lab/stack.ts';
 import { labForTests } from '../lab/for-tests.ts';
 import { diagnosis } from './doctor.ts';
 
-/** A fixed third, so that the suite stays short; `npm run accuracy` takes all. `FAULTS=id,id` names others, `FAULTS=all` is all. */
-const wish = process.env['FAULTS'];
-const choice: Choice = { ...everything, ...(wish ? wish !== 'all' && { only: wish.split(',') } : { third: 1 }) };
+/** A fixed third; `npm run accuracy` takes all. `FAULTS=id,id` names others, `FAULTS=all` is all. */
+const choice = wished(process.env['FAULTS']);
 const chosen = faults.filter((fault) => isChosen(fault.id, shapeOf(fault), choice));
 const engine = await labForTests();
 

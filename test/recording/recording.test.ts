@@ -127,6 +127,10 @@ describe('reading what is no good recording: one line, with the file and what is
     expect(() => parseRecording(fact('weather', { ok: true, value: 'fine', ms: 1 }), 'x.json')).not.toThrow();
   });
 
+  test('a fact of a service may be that there is nothing', () => {
+    expect(() => parseRecording(fact('making:web', { ok: true, value: null, ms: 1 }), 'x.json')).not.toThrow();
+  });
+
   test('a byte order mark does no harm', async () => {
     const path = join(folder, 'bom.json');
     writeFileSync(path, `\ufeff${good}`);

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { becomes, compose, redisCli, up } from '../faults/tools.ts';
-import type { HealthyVariant } from '../healthy.ts';
+import { becomes, compose, redisCli, up } from './faults/tools.ts';
+import type { HealthyVariant } from './healthy-variant.ts';
 import { editFile } from './edit-file.ts';
 
 const FILE = 'docker-compose.yml';

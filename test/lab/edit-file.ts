@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Changes a file of a copy that has not started yet. What is not found is an error: the variant would be the reference. */
-export const editFile = (dir: string, file: string, ...changes: [string | RegExp, string][]): void => {
+/** Changes a file in place; what is to be changed must be there. */
+export function editFile(dir: string, file: string, ...changes: [string | RegExp, string][]): void {
   const path = join(dir, file);
   let text = readFileSync(path, 'utf8');
   for (const [find, replacement] of changes) {
@@ -11,4 +11,4 @@ export const editFile = (dir: string, file: string, ...changes: [string | RegExp
     text = changed;
   }
   writeFileSync(path, text);
-};
+}
