@@ -136,7 +136,7 @@ const suspects = (reason: string, { service, stack }: Scene): Pick<Finding, 'sus
   }
 };
 
-const FILES = ['compose/mount-drift', 'compose/image-drift', 'image/*', 'mounts/*', 'hot-reload/*'];
+const FILES = ['compose/mount-drift', 'compose/image-drift', 'image/*', 'mounts/*'];
 
 interface Description {
   says: string;
