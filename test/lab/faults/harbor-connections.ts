@@ -1,21 +1,7 @@
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import {
-  answers,
-  becomes,
-  changed,
-  compose,
-  docker,
-  edit,
-  foreign,
-  get,
-  logs,
-  removeForeign,
-  restore,
-  send,
-  up,
-} from './tools.ts';
+import { answers, becomes, changed, compose, docker, edit, foreign, get, logs, removeForeign, restore, send, up } from './tools.ts';
 
 const change = changed('harbor');
 const FILE = 'docker-compose.yml';

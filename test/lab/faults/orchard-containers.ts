@@ -169,7 +169,12 @@ export const orchardContainerFaults: Fault[] = [
     ],
     recreate: ['broker'],
     until: (stack) => becomes(stack, 'broker', 'unhealthy', (now) => now.Health?.Status === 'unhealthy'),
-    expect: { root: 'broker/container', code: 'container/healthcheck-broken', innocents: rest('broker'), remedy: /healthcheck|test:/ },
+    expect: {
+      root: 'broker/container',
+      code: 'container/healthcheck-broken',
+      innocents: rest('broker'),
+      remedy: /program that the image has/,
+    },
   }),
   change({
     id: 'orchard-server-probe-other-port',
