@@ -5,7 +5,16 @@ import { couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import {
+  findingOf,
+  rejectionsOf,
+  rightPort,
+  saidBy,
+  speaksElsewhere,
+  spoken,
+  unreachedMessage,
+  type Rejection,
+} from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 const BLOCKED_SECONDS = 1;
@@ -212,6 +221,7 @@ const subjectOf = (reason: string, attempt: MysqlAttempt): string => {
 
 const reasonOf = (attempt: MysqlAttempt, known: Known): string | null => {
   const reason = mysqlReason(attempt, known.fact);
+  if (reason === 'no-answer' && speaksElsewhere(attempt, known.tries)) return 'not-mysql';
   return (reason === 'auth-rejected' || reason === 'user-missing') && sharesOwnCredentials(attempt, known)
     ? 'password-volume-mismatch'
     : reason;
@@ -256,7 +266,7 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
     case 'no-answer':
       return unreachedMessage(rejection);
     case 'not-mysql':
-      return `what answers on port ${port} of ${db} does not speak the MySQL protocol`;
+      return `what answers on port ${port} of ${db} does not speak the MySQL protocol, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:
       return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
   }
@@ -278,6 +288,9 @@ const accountsOf = (user: string, { fact }: Known): string => {
   return own.length > 0 ? `; it has ${listed(own)}` : '';
 };
 
+/** The server's own. */
+const IS_OWN = /^(information_schema|performance_schema|mysql|sys)$/;
+
 const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known): Evidence[] => {
   const { service, fact, declared } = known;
   const db = service.name;
@@ -294,7 +307,7 @@ const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known):
   }));
   if (reason === 'user-missing') return [{ source: `mysql.user of ${db}`, text: `no account of user "${attempts[0]!.user}"` }, ...named];
   if (reason === 'database-missing' && fact.databases)
-    return [{ source: `databases of ${db}`, text: listed(fact.databases) || 'none' }, ...named];
+    return [{ source: `databases of ${db}`, text: listed(fact.databases.filter((each) => !IS_OWN.test(each))) || 'none' }, ...named];
   return /^(auth-rejected|database-|host-not-allowed)/.test(reason) ? named : [];
 };
 

@@ -4,7 +4,16 @@ import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { RabbitmqAttempt, RabbitmqFact } from '../model/facts.ts';
 import { booting, declaredBroker, rabbitmqReason, refusalLine, type DeclaredLogin } from '../model/rabbitmq-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import {
+  findingOf,
+  rejectionsOf,
+  rightPort,
+  saidBy,
+  speaksElsewhere,
+  spoken,
+  unreachedMessage,
+  type Rejection,
+} from '../model/rejection.ts';
 import { connectionsTo, running, toldTo, serviceNamed, type Service, type Stack } from '../model/stack.ts';
 
 interface Known {
@@ -170,8 +179,9 @@ const subjectOf = (reason: string, { user, database, port, trial }: RabbitmqAtte
   return reason === 'error' ? trial.code : /^(auth|password)-/.test(reason) ? user : '';
 };
 
-const reasonOf = (attempt: RabbitmqAttempt, { fact, declared }: Known): string | null => {
+const reasonOf = (attempt: RabbitmqAttempt, { fact, declared, tries }: Known): string | null => {
   const reason = rabbitmqReason(attempt, fact.serverLog);
+  if (reason === 'no-answer' && speaksElsewhere(attempt, tries)) return 'not-amqp';
   const isOwn = declared !== null && attempt.user === declared.user && attempt.password === declared.password;
   return reason === 'auth-rejected' && isOwn ? 'password-volume-mismatch' : reason;
 };
@@ -196,7 +206,7 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'tls-required':
       return `${server} does not speak TLS on port ${port}, which ${saidBy(rejection, 'demands', 'demand')} (amqps://)`;
     case 'not-amqp':
-      return `what answers on port ${port} of ${server} does not speak AMQP${/HTTP\//.test(trial.text) ? ' but HTTP' : ''}, which ${saidBy(rejection, 'speaks', 'speak')} there`;
+      return `what answers on port ${port} of ${server} does not speak AMQP, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     case 'starting-up':
       return `${server} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
@@ -224,7 +234,7 @@ const detailsOf = ({ reason, attempts }: Rejection<RabbitmqAttempt>, { service, 
       { source: `docker inspect ${running(service)[0]?.name ?? name}: ${declared?.variable}`, text: 'the very password that is rejected' },
     ];
   if (!/^(auth-rejected|guest-remote|vhost-|not-amqp)/.test(reason)) return [];
-  const line = refusalLine(attempts[0]!.user, fact.serverLog);
+  const line = /^(auth-rejected|guest-remote)$/.test(reason) ? refusalLine(attempts[0]!.user, fact.serverLog) : undefined;
   return [
     ...(line ? [{ source: `${name} log`, text: line.text }] : []),
     ...attempts.map((each) => ({

@@ -229,12 +229,7 @@ const askAccounts = async (connection: Connection, { vault }: Limits): Promise<P
   const field = (row: Row, name: string) => text(row[name] ?? row[name.toUpperCase()] ?? row[name[0]!.toUpperCase() + name.slice(1)]);
   return {
     accounts: accounts && accounts.slice(0, MOST_NAMES).map((row) => ({ user: field(row, 'user'), host: field(row, 'host') })),
-    databases:
-      databases &&
-      databases
-        .map((row) => field(row, 'database'))
-        .filter((name) => !/^(information_schema|performance_schema|mysql|sys)$/.test(name))
-        .slice(0, MOST_NAMES),
+    databases: databases && databases.map((row) => field(row, 'database')).slice(0, MOST_NAMES),
   };
 };
 

@@ -1,5 +1,5 @@
 /** What a data store said no with: clients that were told the same share one finding. The same questions for every store. */
-import { grouped, harmsNobody, listed, reached, seenFrom, unreachedSuspects, withVerb } from './attempt.ts';
+import { accepted, grouped, harmsNobody, listed, reached, seenFrom, unreachedSuspects, withVerb } from './attempt.ts';
 import type { Evidence, Finding } from './check.ts';
 import type { Trial, View } from './facts.ts';
 
@@ -124,3 +124,13 @@ export const unreachedReason = ({ layer, outcome }: Trial): string | null | unde
 
 /** Connected, and then nothing: silence, or the end of the connection. */
 export const fellSilent = ({ outcome }: Trial): boolean => ['timeout', 'reset', 'unreachable', 'refused'].includes(outcome);
+
+/** It was silent here and spoke on another port: what this client was connected to waits for other words. */
+export const speaksElsewhere = <A extends Attempt>({ port, trial }: A, tries: readonly A[]): boolean =>
+  trial.layer === 'protocol' && tries.some((each) => each.port !== port && accepted(each));
+
+/** Where others are understood. */
+export const rightPort = <A extends Attempt>({ first }: Rejection<A>, tries: readonly A[]): string => {
+  const right = tries.find((each) => each.port !== first.port && accepted(each));
+  return right ? `; it is understood on port ${right.port}` : '';
+};
