@@ -162,10 +162,10 @@ export const orchardContainerFaults: Fault[] = [
     edits: [
       [
         FILE,
-        '["CMD", "rabbitmq-diagnostics", "-q", "check_port_connectivity"]\n      interval: 10s',
+        '["CMD", "rabbitmq-diagnostics", "-q", "check_port_connectivity"]\n      interval: 30s',
         '["CMD", "curl", "-f", "http://localhost:15672"]\n      interval: 1s',
       ],
-      [FILE, /start_period: 60s\n( {6}start_interval: 3s)/, 'start_period: 0s\n$1'],
+      [FILE, /start_period: 60s\n( {6}start_interval: 5s)/, 'start_period: 0s\n$1'],
     ],
     recreate: ['broker'],
     until: (stack) => becomes(stack, 'broker', 'unhealthy', (now) => now.Health?.Status === 'unhealthy'),

@@ -141,6 +141,7 @@ export const enqueue = (stack: LabStack, title = 'Take one'): Promise<Answer> =>
 export interface ContainerState {
   Status: string;
   ExitCode: number;
+  StartedAt: string;
   OOMKilled: boolean;
   Error: string;
   Health?: { Status: string; Log: { ExitCode: number; Output: string }[] };
@@ -161,6 +162,10 @@ export async function becomes(
 ): Promise<void> {
   await until(`${service} to be ${what}`, async () => is(await state(stack, service)), 60_000);
 }
+
+/** Who has only just started is given time: the doctor waits for that to be over, and so do we. */
+export const settled = (stack: LabStack, service: string): Promise<void> =>
+  becomes(stack, service, 'past its first seconds', (now) => Date.now() - Date.parse(now.StartedAt) > 12_000);
 
 export const logs = async (stack: LabStack, service: string): Promise<string> => {
   const { stdout, stderr } = await run(stack.engine.docker, ['logs', '--tail', '80', await stack.containerId(service)], { env: stack.env });
