@@ -110,7 +110,7 @@ export const orchardContainerFaults: Fault[] = [
     title: 'an edit of the API does not parse; `node --watch` lives on and waits for the next edit',
     edits: [['server/src/index.js', 'const routes = {', 'const routes = {{']],
     until: async (stack) => {
-      await until('the error', async () => (await logs(stack, 'server')).includes('SyntaxError'));
+      await until('the watcher to give up', async () => /SyntaxError[^]*Failed running/.test(await logs(stack, 'server')));
       await until('the app to be silent', async () => (await get(stack, '/healthz', 'server')).status === 0);
     },
     expect: { root: 'server/hot-reload', code: 'hot-reload/child-dead', innocents: rest('server'), remedy: /docker compose logs/ },
