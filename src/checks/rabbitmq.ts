@@ -1,5 +1,5 @@
 /** RabbitMQ, asked with the user, password and virtual host that each client service really has. */
-import { secondsUp } from '../model/age.ts';
+import { isStarting, secondsUp } from '../model/age.ts';
 import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { RabbitmqAttempt, RabbitmqFact } from '../model/facts.ts';
@@ -23,6 +23,9 @@ interface Known {
   declared: DeclaredLogin | null;
   tries: RabbitmqAttempt[];
   secondsUp: number;
+  /** It may still take its time. */
+  isStarting: boolean;
+  now: string;
 }
 
 /** A worker connects when it has loaded its code. */
@@ -147,6 +150,8 @@ export const rabbitmq = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredBroker(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      isStarting: isStarting(service, now),
+      now,
     };
     const findings = [...rejections(known), ...alarms(known), ...unconsumed(known)];
     if (findings.length > 0) return { findings };
@@ -164,7 +169,7 @@ const rejections = (known: Known): Finding[] =>
     findingOf(
       rejection,
       known.tries,
-      { reason: 'starting-up', secondsUp: known.secondsUp },
+      { reason: 'starting-up', isOver: !known.isStarting },
       {
         message: messageOf(rejection, known),
         evidence: [...rejection.attempts.map((each) => spoken('amqp', each)), ...detailsOf(rejection, known)],
@@ -196,7 +201,7 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'guest-remote':
       return `${server} lets user "${user}" in over its own loopback only, and ${listed(names)} come${clients.length === 1 ? 's' : ''} from another container`;
     case 'auth-rejected':
-      return `${server} rejects the user or password that ${uses}, user "${user}"${comparedWithOwn(attempts, known)}`;
+      return `${server} rejects user "${user}" with the password that ${uses}${comparedWithOwn(attempts, known)}`;
     case 'vhost-missing':
       return `${server} has no virtual host "${database}", which ${uses}`;
     case 'vhost-denied':
@@ -256,11 +261,12 @@ const alarms = ({ service, fact }: Known): Finding[] =>
     : [];
 
 /** Without a worker in the stack a queue may wait for a consumer elsewhere: dead letters, an archive. */
-const unconsumed = ({ service, stack, fact, secondsUp: up }: Known): Finding[] => {
+const unconsumed = ({ service, stack, fact, secondsUp: up, now }: Known): Finding[] => {
   const workers = connectionsTo(stack, service.name)
     .filter(({ kind }) => kind === 'amqp')
     .flatMap(({ from }) => serviceNamed(stack, from) ?? [])
-    .filter(({ role }) => role === 'worker');
+    // One that has just started has not come to it yet.
+    .filter((each) => each.role === 'worker' && !(secondsUp(each, now) < WORKER_SECONDS));
   const waiting = fact.queues.filter(({ messages, consumers, name }) => messages > 0 && consumers === 0 && !IS_ASIDE.test(name));
   // A queue that somebody consumes shows that the workers are there: the others wait for what they wait for.
   const isServed = fact.queues.some(({ consumers }) => consumers > 0);

@@ -5,7 +5,7 @@ import type { MysqlAttempt, MysqlFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
 import { rootsOf } from './lock-waits.ts';
-import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
+import { TryStopped, firstBytes, tryOut, unreadable, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
 export type MysqlServer = NonNullable<MysqlFact['server']>;
@@ -73,7 +73,7 @@ export const askMysql = async (
       if (login.wantAccounts()) Object.assign(answer, await askAccounts(connection, limits));
       await Promise.race([new Promise((resolve) => connection.end(resolve)), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
-      throw mysqlFailure(error, at);
+      throw unreadable(error, at) ?? mysqlFailure(error, at);
     } finally {
       connection.destroy();
     }

@@ -54,14 +54,11 @@ export const rejectionsOf = <A extends Attempt>(
   });
 };
 
-/** A reason that passes by itself: how long the server has been up decides whether it still may. */
-export interface Passing {
+/** A reason that passes by itself, while it may. */
+interface Passing {
   reason: string;
-  secondsUp: number;
+  isOver: boolean;
 }
-
-/** A start takes seconds; after this, clients have given up. */
-const START_SECONDS = 60;
 
 export const findingOf = <A extends Attempt>(
   rejection: Rejection<A>,
@@ -93,7 +90,7 @@ const severityOf = <A extends Attempt>(
   tries: readonly A[],
   passing: Passing,
 ): Pick<Finding, 'severity'> => {
-  if (reason === passing.reason) return passing.secondsUp > START_SECONDS ? { severity: 'fail' } : {};
+  if (reason === passing.reason) return passing.isOver ? { severity: 'fail' } : {};
   return harmsNobody(clients, tries, server) ? { severity: 'warn' } : {};
 };
 

@@ -153,6 +153,14 @@ describe('what is found', () => {
     ]);
   });
 
+  it('one volume with other passwords is one finding, however many of them are tried', () => {
+    const env = { MYSQL_USER: 'shop', MYSQL_PASSWORD: SECRET, MYSQL_ROOT_PASSWORD: SECRET };
+    const verdict = judge([attempt(DENIED), attempt(DENIED, { client: 'ledger', user: 'root' })], { env });
+    expect(findingsOf(verdict).map(({ message }) => message)).toEqual([
+      'ledger rejects its own declared passwords for users "shop" and "root", which shop uses; its data was initialised with other ones',
+    ]);
+  });
+
   it('says who holds the connections', () => {
     const sessions = [{ address: '172.18.0.5', user: 'shop', database: 'shop', command: 'Sleep', count: 140, oldestSeconds: 9 }];
     const verdict = judge([attempt(says(1040, 'Too many connections'))], { server: server({ sessions }) });
