@@ -126,6 +126,8 @@ export const orchardContainerFaults: Fault[] = [
     id: 'orchard-server-hung',
     title: 'an endless loop in the API blocks its only thread',
     edits: [['server/src/index.js', 'const report = await health()', 'const report = await health()\n    while (report) {}']],
+    // A loop hears no signal: without a restart the watcher could not end it either.
+    restart: ['server'],
     until: (stack) => answers(stack, '/healthz', 0, '', 'server'),
     expect: { root: 'server/http-health', code: 'http-health/hung', innocents: rest('server'), remedy: /docker compose (logs|restart)/ },
   }),
@@ -154,7 +156,7 @@ export const orchardContainerFaults: Fault[] = [
       await becomes(stack, 'press', 'refused', (now) => now.Error !== '');
     },
     heal: healScript,
-    expect: { root: 'press/container', code: 'container/not-executable', innocents: rest('press'), remedy: /chmod \+x/ },
+    expect: { root: 'press/container', code: 'container/not-executable', innocents: rest('press'), remedy: /executable/ },
   },
   change({
     id: 'orchard-broker-probe-without-program',
