@@ -126,7 +126,7 @@ const gossFile = async (stack: LabStack): Promise<string> => {
   return JSON.stringify({
     addr: Object.fromEntries(Object.values(ports).map((port) => [`tcp://127.0.0.1:${port}`, { reachable: true, timeout: 2_000 }])),
     http: Object.fromEntries(
-      [url('/', ports.nginx), url('/health', ports.nginx), url('/health', ports.backend)].map((each) => [each, { status: 200 }]),
+      [url('/', ports.nginx!), url('/health', ports.nginx!), url('/health', ports.backend!)].map((each) => [each, { status: 200 }]),
     ),
     file: { [join(stack.dir, 'astro/dist/index.html')]: { exists: true } },
     command: {

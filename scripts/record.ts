@@ -8,7 +8,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { fileURLToPath } from 'node:url';
 import { openEngine } from '../test/lab/engine.ts';
 import { faults } from '../test/lab/faults.ts';
-import { healthyVariants } from '../test/lab/healthy.ts';
+import { healthyVariants, optionsOf } from '../test/lab/healthy.ts';
+import { byShape } from '../test/lab/shapes.ts';
 import { startStack, type LabStack } from '../test/lab/stack.ts';
 import { expectationOf } from '../test/recording/expectation.ts';
 
@@ -37,7 +38,7 @@ const record = (stack: LabStack, name: string): void => {
 /** Nothing of the machine that recorded: its folders, its socket. */
 const neutral = (text: string, stack: LabStack): string =>
   text
-    .replaceAll(stack.dir, '/src/shootout')
+    .replaceAll(stack.dir, `/src/${stack.shape}`)
     .replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock')
     .replaceAll(/(?<=")\/[^"]*(?=\/volumes\/[^"/]+\/_data")/g, '/var/lib/docker');
 
@@ -55,7 +56,7 @@ if (wanted.includes('--judge')) {
 const engine = await openEngine({ onProgress: (text) => console.error(`lab: ${text}`) });
 try {
   for (const variant of healthyVariants.filter(({ id }) => HEALTHY.includes(id) && isWanted(`healthy-${id}`))) {
-    const stack = await startStack(engine, variant.options);
+    const stack = await startStack(engine, optionsOf(variant));
     try {
       await variant.after?.(stack);
       record(stack, `healthy-${variant.id}`);
@@ -63,9 +64,8 @@ try {
       await stack.down();
     }
   }
-  const broken = faults.filter(({ id }) => isWanted(id));
-  if (broken.length > 0) {
-    const stack = await startStack(engine);
+  for (const [shape, broken] of byShape(faults.filter(({ id }) => isWanted(id)))) {
+    const stack = await startStack(engine, { fixture: shape });
     try {
       for (const fault of broken) {
         await fault.inject(stack);

@@ -15,7 +15,7 @@ import {
   unreachedMessage,
   type Rejection,
 } from '../model/rejection.ts';
-import { running, type Service, type Stack } from '../model/stack.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 const BLOCKED_SECONDS = 1;
 
@@ -182,7 +182,7 @@ export const mysql = defineCheck({
       stack,
       fact,
       tries: deciding(fact.attempts, service.name),
-      declared: declaredLogins(running(service)[0]?.env ?? {}),
+      declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
       isStarting: isStarting(service, now),
     };

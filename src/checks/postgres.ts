@@ -16,7 +16,7 @@ import {
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
-import { running, type Service, type Stack } from '../model/stack.ts';
+import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
 const START_SECONDS = 60;
@@ -163,7 +163,7 @@ export const postgres = defineCheck({
       stack,
       fact,
       tries,
-      declared: declaredLogin(running(service)[0]?.env ?? {}),
+      declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
     const findings = [...rejections(known), ...stateOfServer(known)];

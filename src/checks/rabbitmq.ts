@@ -14,7 +14,7 @@ import {
   unreachedMessage,
   type Rejection,
 } from '../model/rejection.ts';
-import { connectionsTo, running, serviceNamed, type Service, type Stack } from '../model/stack.ts';
+import { connectionsTo, running, toldTo, serviceNamed, type Service, type Stack } from '../model/stack.ts';
 
 interface Known {
   service: Service;
@@ -148,7 +148,7 @@ export const rabbitmq = defineCheck({
       stack,
       fact,
       tries: deciding(fact.attempts, service.name),
-      declared: declaredBroker(running(service)[0]?.env ?? {}),
+      declared: declaredBroker(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
       isStarting: isStarting(service, now),
       now,

@@ -2,6 +2,7 @@
 import type { Container, ContainerState, DependencyCondition, Healthcheck, PortMapping } from '../model/stack.ts';
 import type { EngineClient } from './engine-client.ts';
 import { EngineError } from './engine-client.ts';
+import { toldByFile } from './secret-files.ts';
 import type { Vault } from './vault.ts';
 
 const LABEL = 'com.docker.compose';
@@ -33,6 +34,7 @@ export const gatherContainers = async (engine: EngineClient, project: string, va
   for (const each of raw) for (const [key, value] of Object.entries(splitEnv(each.Config.Env))) vault.maskEnv(key, value);
   return raw
     .map((each) => containerFrom(each, vault))
+    .map((each) => ({ ...each, ...toldByFile(each, vault) }))
     .toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
 };
 

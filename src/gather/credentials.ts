@@ -1,7 +1,17 @@
 /** With whose words a server is asked: each client's own, and those that the server itself was given. Passwords are marks. */
 import { declaredLogins } from '../model/mysql-answer.ts';
 import { declaredBroker } from '../model/rabbitmq-answer.ts';
-import { connectionsTo, serviceNamed, shouldRun, type ConnectionKind, type Container, type Service, type Stack } from '../model/stack.ts';
+import {
+  connectionsFrom,
+  connectionsTo,
+  serviceNamed,
+  shouldRun,
+  toldTo,
+  type ConnectionKind,
+  type Container,
+  type Service,
+  type Stack,
+} from '../model/stack.ts';
 
 export interface Credentials {
   client: string;
@@ -20,32 +30,45 @@ export const clientCredentials = (stack: Stack, server: string, kind: Connection
     const client = serviceNamed(stack, each.from);
     if (each.kind !== kind || each.from === server || each.malformed !== null || each.port <= 0) return [];
     if (!client || (client.containers.length === 0 && !shouldRun(client))) return [];
-    const env = client.containers[0]?.env ?? client.spec?.environment ?? {};
+    const env = client.containers[0] ? toldTo(client.containers[0]) : (client.spec?.environment ?? {});
     // libpq and its kin take it where the URL gives none.
     const password = each.password ?? ((kind === 'postgres' && env['PGPASSWORD']) || null);
-    if (password === null && isToldByFile(client, env)) return [];
+    if (password === null && isToldByFile(client, env, stack)) return [];
     const { source, host, port, user, database, tls } = each;
     return [{ client: each.from, source, host, port, user, password, database, tls }];
   });
 
-/** Its password is in a file that nobody but the client reads: then nothing can be said about it. */
-const isToldByFile = (client: Service, env: Record<string, string>): boolean =>
-  Object.keys(env).some((key) => /(PASS|PASSWORD|PASSWD|SECRETS?|CREDENTIALS?)_?(FILE|PATH)$|^PGPASSFILE$|^PGSERVICEFILE$/i.test(key)) ||
-  client.containers.some((container) => container.mounts.some((mount) => mount.destination.startsWith('/run/secrets')));
+/**
+ * Its password may be in a file that nobody but the client reads: then nothing can be said about it. A file whose content is the password of
+ * another connection is that one's.
+ */
+const isToldByFile = (client: Service, env: Record<string, string>, stack: Stack): boolean => {
+  const used = connectionsFrom(stack, client.name).map(({ password }) => password);
+  const spent = Object.keys(env).filter((key) => key.endsWith('_FILE') && used.includes(env[key.slice(0, -'_FILE'.length)] ?? ''));
+  const files = spent.map((key) => env[key]);
+  return (
+    Object.keys(env).some(
+      (key) => !spent.includes(key) && /(PASS|PASSWORD|PASSWD|SECRETS?|CREDENTIALS?)_?(FILE|PATH)$|^PGPASSFILE$|^PGSERVICEFILE$/i.test(key),
+    ) ||
+    client.containers.some(({ mounts }) =>
+      mounts.some(({ destination }) => destination.startsWith('/run/secrets') && !files.includes(destination)),
+    )
+  );
+};
 
 /**
  * What the official image (and Bitnami's) was told at its first start; `null` where it was told otherwise (a file, a secret), which cannot
  * be tried. Those values count only while the data folder is new: that they fail later is what this is asked for.
  */
 export const ownPostgresCredentials = (container: Container): Credentials | null => {
-  const { env } = container;
+  const env = toldTo(container);
   const key = ['POSTGRES_PASSWORD', 'POSTGRESQL_PASSWORD'].find((each) => env[each]);
   const isTrusting = env['POSTGRES_HOST_AUTH_METHOD'] === 'trust';
   if (!key && !isTrusting) return null;
   const user = env['POSTGRES_USER'] || env['POSTGRESQL_USERNAME'] || 'postgres';
   return {
     client: container.service,
-    source: `env ${key ?? 'POSTGRES_HOST_AUTH_METHOD'}`,
+    source: `env ${key && container.env[key] === undefined ? `${key}_FILE` : (key ?? 'POSTGRES_HOST_AUTH_METHOD')}`,
     host: container.service,
     port: postgresPort(container),
     user,
@@ -60,7 +83,7 @@ export const postgresPort = (container: Container): number =>
 
 /** `requirepass` on the command line, or the variable that images turn into it; no password where none is set. */
 export const ownRedisCredentials = (container: Container): Credentials => {
-  const key = ['REDIS_PASSWORD', 'VALKEY_PASSWORD'].find((each) => container.env[each]);
+  const key = ['REDIS_PASSWORD', 'VALKEY_PASSWORD'].find((each) => toldTo(container)[each]);
   const flag = valueAfter(container, /^--requirepass$/);
   return {
     client: container.service,
@@ -68,7 +91,7 @@ export const ownRedisCredentials = (container: Container): Credentials => {
     host: container.service,
     port: toPort(valueAfter(container, /^--port$/)) ?? toPort(container.env['REDIS_PORT_NUMBER']) ?? 6379,
     user: null,
-    password: flag ?? (key ? container.env[key]! : null),
+    password: flag ?? (key ? toldTo(container)[key]! : null),
     database: null,
     tls: false,
   };
@@ -79,7 +102,7 @@ export const ownRedisCredentials = (container: Container): Credentials => {
  * all where the set-up says that there is none.
  */
 export const ownMysqlCredentials = (container: Container): Credentials | null => {
-  const { env } = container;
+  const env = toldTo(container);
   const allowsEmpty = ['MARIADB_ALLOW_EMPTY_ROOT_PASSWORD', 'MYSQL_ALLOW_EMPTY_PASSWORD'].find((each) => env[each]);
   const [first] = declaredLogins(env);
   if (!first && !allowsEmpty) return null;
@@ -100,7 +123,7 @@ export const mysqlPort = (container: Container): number =>
 
 /** What the official image of RabbitMQ (and Bitnami's) was told at its first start; without a word it makes guest, with the password guest. */
 export const ownRabbitmqCredentials = (container: Container): Credentials | null => {
-  const declared = declaredBroker(container.env);
+  const declared = declaredBroker(toldTo(container));
   if (!declared) return null;
   return {
     client: container.service,

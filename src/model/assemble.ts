@@ -2,7 +2,15 @@
 import { connectionsOf, nameTable, proxyConnection, sortConnections } from './connections.ts';
 import type { NginxFact, ProjectFact } from './facts.ts';
 import { roleOf } from './roles.ts';
-import type { Connection, Container, DependencyCondition, Service, ServiceSpec, Stack } from './stack.ts';
+import {
+  commandLine,
+  type Connection,
+  type Container,
+  type DependencyCondition,
+  type Service,
+  type ServiceSpec,
+  type Stack,
+} from './stack.ts';
 
 export interface Parts {
   project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services'>;
@@ -31,8 +39,26 @@ export const assembleStack = ({ project, containers, proxies }: Parts): Stack =>
 const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]): Service => {
   const spec = specs.find((each) => each.name === name) ?? null;
   const own = containers.filter((container) => container.service === name);
-  const { role, reason } = roleOf({ spec, containers: own, awaitedAs: awaitedAs(name, specs, containers) });
+  const { role, reason } = roleOf({
+    spec,
+    containers: own,
+    awaitedAs: awaitedAs(name, specs, containers),
+    portsOfOthers: portsOfOthers(spec, own[0], specs, containers),
+  });
   return { name, role, roleReason: reason, spec, containers: own };
+};
+
+/** Published by a service that is made of the same image or folder and starts something else of it. */
+const portsOfOthers = (spec: ServiceSpec | null, own: Container | undefined, specs: ServiceSpec[], containers: Container[]): number[] => {
+  if (!own) return [];
+  const isSameBuild = (name: string): boolean => {
+    const other = specs.find((each) => each.name === name)?.build;
+    return Boolean(other && spec?.build && other.context === spec.build.context && other.dockerfile === spec.build.dockerfile);
+  };
+  return containers
+    .filter((other) => other.service !== own.service && (other.imageId === own.imageId || isSameBuild(other.service)))
+    .filter((other) => commandLine(other) !== commandLine(own))
+    .flatMap((other) => other.portBindings.map((port) => port.containerPort));
 };
 
 /** What nothing else tells, its clients do: one that is asked over HTTP answers HTTP. */

@@ -1,5 +1,5 @@
 /** Who reaches for whom: connections read from environment variables and `depends_on`. Values are masked before they come here. */
-import { spokenBy, type Connection, type ConnectionKind, type Service } from './stack.ts';
+import { spokenBy, toldTo, type Connection, type ConnectionKind, type Service } from './stack.ts';
 
 const KINDS: [ConnectionKind, RegExp, number][] = [
   ['postgres', /^(postgres|postgresql|postgis|timescaledb|pgsql|psql|cockroachdb)$/, 5432],
@@ -21,7 +21,7 @@ const URL_PARTS =
 export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
-    const env = service.containers[0]?.env ?? service.spec?.environment ?? {};
+    const env = service.containers[0] ? toldTo(service.containers[0]) : (service.spec?.environment ?? {});
     const told = Object.entries(env).flatMap(([key, value]) => fromVariable(service, key, value.trim(), env, names, services));
     return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
@@ -83,7 +83,7 @@ const fromVariable: Told = (...given) => {
 
 /** Read by a browser, or a list of who may ask. */
 const isForBrowsers = (key: string): boolean =>
-  /(^|_)(CORS|ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(
+  /(^|_)(CORS|(?<!(?:API|BACKEND|SERVER|UPSTREAM|TARGET|SERVICE)_)ORIGINS?|ALLOWED|CSRF|TRUSTED|REDIRECT|CALLBACK|RETURN|SUCCESS|CANCEL|ISSUER|AUDIENCE|PUBLIC|VITE|REACT_APP|EXPO|BROWSER|EXTERNAL|SITE|ROOT_URL|VIRTUAL_HOST)(_|$)/i.test(
     key,
   );
 
@@ -213,7 +213,8 @@ const IS_NONE = /^\(?(null|nil|none)\)?$/i;
 
 /** `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD`, `DB_NAME` and their kin; `PGHOST` and its own. */
 const fromFamily: Told = (service, key, value, env, names, services) => {
-  const prefix = /^(.+?)_?(?:HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
+  // A virtual host is a name inside a server, not where it is.
+  const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
   // WordPress writes the port into the host.
   const [, host, given] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
   if (

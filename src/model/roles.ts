@@ -7,6 +7,8 @@ export interface RoleEvidence {
   containers: Container[];
   /** How other services wait for this one. */
   awaitedAs: DependencyCondition[];
+  /** Another service runs the same image by another command, and publishes these container ports: they are that one's. */
+  portsOfOthers?: number[];
 }
 
 interface Judgement {
@@ -300,9 +302,10 @@ const SETUPS: [Role, number, RegExp][] = [
   ['mongodb', 27_017, /^MONGO_INITDB_ROOT_/],
 ];
 
-const portsOf = ({ spec, containers: [container] }: RoleEvidence): number[] => [
+const portsOf = ({ spec, containers: [container], portsOfOthers = [] }: RoleEvidence): number[] => [
   ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
-  ...(container?.exposedPorts ?? []),
+  // What a worker's image exposes is often the server's that shares it.
+  ...(container?.exposedPorts ?? []).filter((port) => !portsOfOthers.includes(port)),
 ];
 
 const bySetup = (evidence: RoleEvidence): Judgement | null => {

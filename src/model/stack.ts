@@ -93,6 +93,8 @@ export interface Container {
   healthcheck: Healthcheck | null;
   /** `KEY → value`; secrets are marks (see `secrets.ts`). */
   env: Record<string, string>;
+  /** What stands in the files that variables name: `DB_PASSWORD` where `DB_PASSWORD_FILE` is set. Marks. Only what could be read. */
+  toldByFile?: Record<string, string>;
   /** Entry point and command as Docker will run them. */
   entrypoint: string[];
   command: string[];
@@ -239,6 +241,9 @@ export const shouldRun = (service: Service): boolean =>
 /** Names of the networks that two containers share (by id: a name may be reused after a prune). */
 export const sharedNetworks = (a: Container, b: Container): string[] =>
   a.networks.filter((own) => b.networks.some((other) => other.networkId === own.networkId)).map((own) => own.network);
+
+/** What the program is told: by variables, and by the files that variables name. */
+export const toldTo = (container: Container | undefined): Record<string, string> => ({ ...container?.toldByFile, ...container?.env });
 
 /** The whole command line of a container: entry point, then command. */
 export const commandLine = (container: Container): string => [...container.entrypoint, ...container.command].join(' ');

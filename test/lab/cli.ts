@@ -1,6 +1,7 @@
 import { type LabEngine, LabUnavailable, openEngine, peekEngine, stopEngine } from './engine.ts';
 import { faultById, faults } from './faults.ts';
-import { healthyVariants } from './healthy.ts';
+import { healthyVariants, optionsOf } from './healthy.ts';
+import { byShape, shapes, type StackShape } from './shapes.ts';
 import { type LabStack, startStack } from './stack.ts';
 import { currentStack, forgetCurrent, remember } from './state.ts';
 import { removeLostStacks } from './sweep.ts';
@@ -10,7 +11,7 @@ type Current = NonNullable<ReturnType<typeof currentStack>>;
 
 const HELP = `npm run lab -- <command>
 
-  up [variant]    start the engine if need be, and the reference stack (or a healthy variant of it)
+  up [shape]      start the engine if need be, and a stack: shootout (the reference), harbor, orchard, or a healthy variant by its id
   status          where the stack is, how to run the doctor there, what is broken
   list            the faults and the healthy variants
   break <fault>   inject a fault
@@ -54,6 +55,8 @@ async function main([command, ...rest]: string[]): Promise<void> {
 
 async function breakStack({ stack, faults: broken }: Current, id: string): Promise<void> {
   const fault = faultById(id);
+  if ((fault.stack ?? 'shootout') !== stack.shape)
+    throw new Error(`"${id}" breaks the stack ${fault.stack ?? 'shootout'}; this is ${stack.shape}`);
   // Noted first: what is half broken must be healed too.
   remember(stack, [...broken, fault.id]);
   await fault.inject(stack);
@@ -76,16 +79,17 @@ async function down(): Promise<void> {
   forgetCurrent();
 }
 
-async function up(engine: LabEngine, variant: string): Promise<void> {
+async function up(engine: LabEngine, wanted: string): Promise<void> {
   const current = currentStack(engine);
   const running = current && (await current.stack.compose('ps', '-q'))?.stdout.trim();
-  if (current && running && !variant) return status(current.stack, current.faults);
+  if (current && running && !wanted) return status(current.stack, current.faults);
+  const variant = healthyVariants.find((known) => known.id === wanted);
+  if (wanted && !variant && !Object.hasOwn(shapes, wanted)) throw new Error(`no stack or variant "${wanted}"; see \`npm run lab -- list\``);
   await current?.stack.down();
-  const edit = variant ? healthyVariants.find((known) => known.id === variant) : undefined;
-  if (variant && !edit) throw new Error(`no healthy variant "${variant}"; see \`npm run lab -- list\``);
   await removeLostStacks(engine);
-  const stack = await startStack(engine, { ...edit?.options, keep: true, onProgress: progress });
-  await edit?.after?.(stack);
+  const options = variant ? optionsOf(variant) : { fixture: (wanted || 'shootout') as StackShape };
+  const stack = await startStack(engine, { ...options, keep: true, onProgress: progress });
+  await variant?.after?.(stack);
   remember(stack, []);
   return status(stack, []);
 }
@@ -112,10 +116,16 @@ async function status(stack: LabStack, broken: string[]): Promise<void> {
 }
 
 function list(): void {
-  say('faults');
-  for (const fault of faults) say(`  ${fault.id.padEnd(32)} ${fault.title}`);
-  say('\nhealthy variants');
-  for (const variant of healthyVariants) say(`  ${variant.id.padEnd(32)} ${variant.title}`);
+  for (const [title, all] of [
+    ['faults', faults],
+    ['healthy variants', healthyVariants],
+  ] as const) {
+    for (const [shape, those] of byShape<{ id: string; title: string; stack?: StackShape }>([...all])) {
+      say(`${title} of ${shape}`);
+      for (const each of those) say(`  ${each.id.padEnd(32)} ${each.title}`);
+      say('');
+    }
+  }
 }
 
 // `npm run lab -- list | head` is no error.

@@ -2,6 +2,10 @@ import { appFaults } from './faults/app.ts';
 import { composeFaults } from './faults/compose.ts';
 import { containerFaults } from './faults/containers.ts';
 import type { Fault } from './faults/fault.ts';
+import { harborConnectionFaults } from './faults/harbor-connections.ts';
+import { harborContainerFaults } from './faults/harbor-containers.ts';
+import { orchardConnectionFaults } from './faults/orchard-connections.ts';
+import { orchardContainerFaults } from './faults/orchard-containers.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
@@ -18,6 +22,10 @@ export const faults: Fault[] = [
   ...appFaults,
   ...proxyFaults,
   ...composeFaults,
+  ...harborContainerFaults,
+  ...harborConnectionFaults,
+  ...orchardContainerFaults,
+  ...orchardConnectionFaults,
 ];
 
 export function faultById(id: string): Fault {

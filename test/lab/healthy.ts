@@ -1,30 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { editFile as edit } from './edit-file.ts';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
+import { harborVariants } from './healthy-harbor.ts';
+import { orchardVariants } from './healthy-orchard.ts';
+import type { HealthyVariant } from './healthy-variant.ts';
 import { until } from './run.ts';
-import type { LabStack, StackOptions } from './stack.ts';
-
-/** A stack that is well although it differs from the reference: the doctor must report no failure. */
-export interface HealthyVariant {
-  id: string;
-  title: string;
-  options: StackOptions;
-  /** What happens once it runs. */
-  after?(stack: LabStack): Promise<void>;
-}
+import type { StackOptions } from './stack.ts';
 
 const FILE = 'docker-compose.yml';
 
-const edit = (dir: string, ...changes: [string | RegExp, string][]): void => {
-  const path = join(dir, FILE);
-  let text = readFileSync(path, 'utf8');
-  for (const [find, replacement] of changes) {
-    const changed = text.replace(find, replacement);
-    if (changed === text) throw new Error(`${FILE} has nothing like ${String(find)}`);
-    text = changed;
-  }
-  writeFileSync(path, text);
-};
+/** What `startStack` is given for it. */
+export const optionsOf = ({ stack = 'shootout', options }: HealthyVariant): StackOptions => ({ ...options, fixture: stack });
 
 const SEED = `  seed:
     build:
@@ -50,6 +35,7 @@ export const healthyVariants: HealthyVariant[] = [
       edit: (dir) =>
         edit(
           dir,
+          FILE,
           ['redis://redis:6379/0', 'redis://:open-sesame@redis:6379/0'],
           ['    image: redis:8.4.0-alpine\n', '    image: redis:8.4.0-alpine\n    command: redis-server --requirepass open-sesame\n'],
           ['redis-cli ping', 'redis-cli -a open-sesame --no-auth-warning ping'],
@@ -63,6 +49,7 @@ export const healthyVariants: HealthyVariant[] = [
       edit: (dir) =>
         edit(
           dir,
+          FILE,
           ...['BACKEND', 'DB', 'REDIS'].map((name): [RegExp, string] => [new RegExp(` {4}ports:\\n {6}- .*${name}_PORT.*\\n`), '']),
         ),
     },
@@ -79,6 +66,7 @@ export const healthyVariants: HealthyVariant[] = [
       edit: (dir) =>
         edit(
           dir,
+          FILE,
           ['  backend:\n', `${SEED}  backend:\n`],
           [/( {4}restart: unless-stopped\n {4}depends_on:\n)/, '$1      seed: { condition: service_completed_successfully }\n'],
         ),
@@ -93,7 +81,7 @@ export const healthyVariants: HealthyVariant[] = [
     id: 'no-healthchecks',
     title: 'no service has a healthcheck',
     options: {
-      edit: (dir) => edit(dir, [/ {4}healthcheck:\n(?: {6}.*\n)+/g, ''], [/service_healthy/g, 'service_started']),
+      edit: (dir) => edit(dir, FILE, [/ {4}healthcheck:\n(?: {6}.*\n)+/g, ''], [/service_healthy/g, 'service_started']),
       up: [],
     },
     after: async (stack) => {
@@ -123,7 +111,7 @@ export const healthyVariants: HealthyVariant[] = [
     id: 'build-container-sleeps',
     title: 'the build-only service sleeps for ever, to be used with exec',
     options: {
-      edit: (dir) => edit(dir, ['    profiles: [build]\n', '    command: ["sleep", "infinity"]\n']),
+      edit: (dir) => edit(dir, FILE, ['    profiles: [build]\n', '    command: ["sleep", "infinity"]\n']),
     },
   },
   {
@@ -141,4 +129,6 @@ export const healthyVariants: HealthyVariant[] = [
     options: {},
     after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
   },
+  ...harborVariants,
+  ...orchardVariants,
 ];

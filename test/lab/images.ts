@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,13 +47,27 @@ export async function ensureImages(engine: LabEngine, wanted: string[], onProgre
   return { real: false, of: (image) => (names.get(image) ?? standIn(roleOf(image))).name };
 }
 
+/** What `COPY context/` takes, and `COPY packages/`. */
+interface Context {
+  from: string;
+  packages: Record<string, string>;
+}
+
 /** An image with another name, made of `from` and Dockerfile lines; built once per content. */
-export async function ensureDerived(engine: LabEngine, name: string, from: string, lines: string[]): Promise<string> {
+export async function ensureDerived(engine: LabEngine, name: string, from: string, lines: string[], context?: Context): Promise<string> {
   const text = [`FROM ${from}`, ...lines, ''].join('\n');
-  const tag = `stack-doctor-lab/${name}:${digest(text)}`;
-  if (!(await haveAll(engine, [tag]))) await build(engine, tag, text);
+  const source = lines.includes('COPY context/ .') ? context?.from : undefined;
+  const tag = `stack-doctor-lab/${name}:${digest(text, ...(source ? contents(source) : []))}`;
+  if (!(await haveAll(engine, [tag]))) await build(engine, tag, text, source, context?.packages);
   return tag;
 }
+
+const contents = (dir: string): (string | Buffer)[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .flatMap((file) => [file.slice(dir.length), readFileSync(file)]);
 
 interface StandIn {
   role: ImageRole;
@@ -140,13 +154,22 @@ async function importBase(engine: LabEngine, base: StandIn['base'], onProgress: 
   }
 }
 
-async function build(engine: LabEngine, tag: string, dockerfile: string): Promise<void> {
-  const context = mkdtempSync(join(tmpdir(), 'stack-doctor-image-'));
+async function build(
+  engine: LabEngine,
+  tag: string,
+  dockerfile: string,
+  source: string | undefined,
+  packages: Record<string, string> = {},
+): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), 'stack-doctor-image-'));
   try {
-    writeFileSync(join(context, 'Dockerfile'), dockerfile);
-    await must(engine.docker, ['build', '-q', '--network', 'none', '-t', tag, context], { env: engine.env, timeoutMs: 120_000 });
+    writeFileSync(join(work, 'Dockerfile'), dockerfile);
+    for (const folder of ['context', 'packages']) mkdirSync(join(work, folder));
+    if (source) cpSync(source, join(work, 'context'), { recursive: true });
+    for (const [name, folder] of Object.entries(packages)) cpSync(folder, join(work, 'packages', name), { recursive: true });
+    await must(engine.docker, ['build', '-q', '--network', 'none', '-t', tag, work], { env: engine.env, timeoutMs: 120_000 });
   } finally {
-    rmSync(context, { recursive: true, force: true });
+    rmSync(work, { recursive: true, force: true });
   }
 }
 

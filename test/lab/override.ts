@@ -3,10 +3,12 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import type { LabEngine } from './engine.ts';
 import { type LabImages, ensureDerived } from './images.ts';
+import { npmPackages } from './npm-packages.ts';
 import { must } from './run.ts';
 
 interface ComposeService {
   image?: string;
+  volumes?: (string | { target?: string })[];
   build?: string | { context?: string; dockerfile?: string };
 }
 
@@ -44,8 +46,17 @@ async function builtImage(
   service: ComposeService,
 ): Promise<string> {
   const { context, lines, from } = dockerfileOf(dir, service);
-  const kept = lines.filter((line) => /^(WORKDIR|ENV|EXPOSE|USER|STOPSIGNAL|ENTRYPOINT|CMD) /.test(line));
-  const derived = await ensureDerived(engine, basename(context), images.of(from), kept);
+  const workdir = lines.find((line) => line.startsWith('WORKDIR '))?.split(/\s+/)[1] ?? '/';
+  // What is mounted over the app's folder hides what the image has there.
+  const isMounted = service.volumes?.some((volume) => (typeof volume === 'string' ? volume.split(':')[1] : volume.target) === workdir);
+  const packages = npmPackages(join(dir, context));
+  const kept = lines.flatMap((line) => {
+    if (line.startsWith('WORKDIR ')) return [line, ...packages.lines];
+    if (line === 'COPY . .') return isMounted ? [] : ['COPY context/ .'];
+    return /^(ENV|EXPOSE|USER|STOPSIGNAL|ENTRYPOINT|CMD) /.test(line) ? [line] : [];
+  });
+  const content = { from: join(dir, context), packages: packages.folders };
+  const derived = await ensureDerived(engine, basename(context), images.of(from), kept, content);
   await must(engine.docker, ['tag', derived, `${project}-${name}`], { env: engine.env });
   return `${project}-${name}`;
 }

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -8,6 +8,7 @@ import { undoOnExit } from './cleanup.ts';
 import type { LabEngine } from './engine.ts';
 import { ensureImages } from './images.ts';
 import { imagesOf, labOverride } from './override.ts';
+import { type StackShape, shapes } from './shapes.ts';
 import { type RunOptions, type RunResult, must, run } from './run.ts';
 import { removeProject } from './sweep.ts';
 
@@ -20,7 +21,10 @@ export interface LabStack {
   /** The same folder as it was when the stack started; faults are healed from it. */
   pristine: string;
   project: string;
-  ports: Record<'nginx' | 'backend' | 'db' | 'redis', number>;
+  shape: StackShape;
+  /** Published on 127.0.0.1, by the name that the fixture's `.env.example` gives each: `NGINX_PORT` is `nginx`. */
+  ports: Record<string, number>;
+  /** Begins every secret of the stack. */
   password: string;
   /** For child processes: where the engine is, and nothing of the caller's that would change the stack. */
   env: Record<string, string | undefined>;
@@ -35,10 +39,10 @@ export interface LabStack {
 export interface StackOptions {
   /** Starts the Compose project's name; a random part follows. Default: the fixture's name. */
   name?: string;
-  fixture?: 'shootout';
+  fixture?: StackShape;
   /** Changes the copy of the fixture before it starts. */
   edit?: (dir: string) => void | Promise<void>;
-  /** Arguments of `docker compose up -d`; default: `--wait` for everything. */
+  /** Arguments of `docker compose up -d`; default: `--wait` for everything that stays. */
   up?: string[];
   /** The stack stays after this process. */
   keep?: boolean;
@@ -47,21 +51,24 @@ export interface StackOptions {
 
 interface Identity {
   project: string;
+  shape: StackShape;
   ports: LabStack['ports'];
   password: string;
 }
 
 /** Copies the fixture to a new folder, starts it on free ports and waits until it is healthy. */
 export async function startStack(engine: LabEngine, options: StackOptions = {}): Promise<LabStack> {
-  const fixture = options.fixture ?? 'shootout';
-  const images = await ensureImages(engine, imagesOf(join(FIXTURES, fixture)), options.onProgress);
+  const shape = options.fixture ?? 'shootout';
+  const source = join(FIXTURES, shape);
+  const images = await ensureImages(engine, imagesOf(source), options.onProgress);
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'stack-doctor-lab-')));
-  const dir = join(root, fixture);
-  cpSync(join(FIXTURES, fixture), dir, { recursive: true, filter: (path) => !['.env', '__pycache__'].includes(basename(path)) });
-  const project = `${options.name ?? fixture}-${randomBytes(3).toString('hex')}`;
-  const identity: Identity = { project, ports: await freePorts(), password: randomBytes(9).toString('hex') };
+  const dir = join(root, shape);
+  const own = ignoredFiles(source);
+  cpSync(source, dir, { recursive: true, filter: (path) => !own.includes(path) && basename(path) !== '__pycache__' });
+  const project = `${options.name ?? shape}-${randomBytes(3).toString('hex')}`;
+  const identity: Identity = { project, shape, ports: await freePorts(portNames(dir)), password: randomBytes(9).toString('hex') };
   writeFileSync(join(root, 'lab.json'), JSON.stringify(identity));
-  writeFileSync(join(dir, '.env'), dotEnv(identity));
+  fillExamples(dir, identity);
   const stack = attachStack(engine, root);
   const forget = undoOnExit(() => stack.down());
   const down = async (): Promise<void> => {
@@ -76,7 +83,11 @@ export async function startStack(engine: LabEngine, options: StackOptions = {}):
     cpSync(dir, stack.pristine, { recursive: true });
     options.onProgress?.(`starting the stack ${project}`);
     const wait = images.real ? '600' : '90';
-    await mustCompose(stack, ['up', '-d', ...(options.up ?? ['--wait', '--wait-timeout', wait])], images.real ? 900_000 : 120_000);
+    await mustCompose(
+      stack,
+      ['up', '-d', ...(options.up ?? ['--wait', '--wait-timeout', wait, ...shapes[shape].stays])],
+      images.real ? 900_000 : 120_000,
+    );
   } catch (error) {
     const logs = await stack.compose('logs', '--tail', '15').catch(() => undefined);
     await down();
@@ -89,10 +100,11 @@ export async function startStack(engine: LabEngine, options: StackOptions = {}):
 /** A stack that another process started, by the folder it lives in (the parent of `dir`). */
 export function attachStack(engine: LabEngine, root: string): LabStack {
   const identity = JSON.parse(readFileSync(join(root, 'lab.json'), 'utf8')) as Identity;
-  const dir = join(root, 'shootout');
+  const dir = join(root, identity.shape);
   const env: LabStack['env'] = { ...engine.env };
+  const declared = readFileSync(join(dir, '.env.example'), 'utf8').match(/^\w+(?==)/gm) ?? ([] as string[]);
   for (const name of Object.keys(process.env)) {
-    if (/^(COMPOSE_|PG|REDIS|DB_PASSWORD$|PUBLIC_API_URL$|DOCKER_CONTEXT$)|_PORT$/.test(name)) env[name] = undefined;
+    if (declared.includes(name) || /^(COMPOSE_|PG|REDIS|MYSQL|MARIADB|RABBITMQ|DOCKER_CONTEXT$)/.test(name)) env[name] = undefined;
   }
   const stack: LabStack = {
     engine,
@@ -124,27 +136,42 @@ async function mustCompose(stack: LabStack, args: string[], timeoutMs: number): 
   await must(stack.engine.docker, ['compose', '--progress', 'plain', ...args], { cwd: stack.dir, env: stack.env, timeoutMs });
 }
 
-function dotEnv({ project, ports, password }: Identity): string {
-  return [
-    `COMPOSE_PROJECT_NAME=${project}`,
-    'COMPOSE_FILE=docker-compose.yml:docker-compose.lab.yml',
-    `DB_PASSWORD=${password}`,
-    ...Object.entries(ports).map(([name, port]) => `${name.toUpperCase()}_PORT=${port}`),
-    `PUBLIC_API_URL=http://localhost:${ports.nginx}`,
-    'LOG_LEVEL=info',
-    '',
-  ].join('\n');
+const EXAMPLE = /\.example$/;
+
+const examplesOf = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && EXAMPLE.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+
+/** What a person working in the fixture's own folder made of its examples. */
+const ignoredFiles = (dir: string): string[] => examplesOf(dir).map((file) => file.replace(EXAMPLE, ''));
+
+const portsIn = (text: string): [string, string][] =>
+  [...text.matchAll(/^(\w+)_PORT=(\d+)$/gm)].map(([, name = '', port = '']) => [name.toLowerCase(), port]);
+
+const portNames = (dir: string): string[] => portsIn(readFileSync(join(dir, '.env.example'), 'utf8')).map(([name]) => name);
+
+/** `.env` and every other file that has an example beside it: free ports, real secrets. */
+function fillExamples(dir: string, { project, ports, password }: Identity): void {
+  const usual = portsIn(readFileSync(join(dir, '.env.example'), 'utf8'));
+  for (const file of examplesOf(dir)) {
+    let text = readFileSync(file, 'utf8').replaceAll('change-me', password);
+    if (basename(file) === '.env.example') {
+      for (const [name, port] of usual) text = text.replaceAll(new RegExp(`(?<=[=:])${port}$`, 'gm'), String(ports[name]));
+      text = `COMPOSE_PROJECT_NAME=${project}\nCOMPOSE_FILE=docker-compose.yml:docker-compose.lab.yml\n${text}`;
+    }
+    writeFileSync(file.replace(EXAMPLE, ''), text);
+  }
 }
 
 /** Below the range that outgoing connections take theirs from. */
-async function freePorts(): Promise<LabStack['ports']> {
-  const found = new Set<number>();
-  while (found.size < 4) {
+async function freePorts(names: string[]): Promise<LabStack['ports']> {
+  const found = new Map<number, string>();
+  while (found.size < names.length) {
     const port = randomInt(20_000, 32_000);
-    if (await isFree(port)) found.add(port);
+    if (!found.has(port) && (await isFree(port))) found.set(port, names[found.size]!);
   }
-  const [nginx = 0, backend = 0, db = 0, redis = 0] = found;
-  return { nginx, backend, db, redis };
+  return Object.fromEntries([...found].map(([port, name]) => [name, port]));
 }
 
 function isFree(port: number): Promise<boolean> {

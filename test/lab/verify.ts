@@ -1,7 +1,8 @@
 import type { LabEngine } from './engine.ts';
 import { faults } from './faults.ts';
 import { assertHealthy } from './faults/healthy-check.ts';
-import { healthyVariants } from './healthy.ts';
+import { healthyVariants, optionsOf } from './healthy.ts';
+import { byShape } from './shapes.ts';
 import { startStack } from './stack.ts';
 
 /** Injects and heals every fault (or the named ones), and starts every healthy variant. True when all of it works. */
@@ -20,9 +21,8 @@ export async function verifyLab(engine: LabEngine, only: string[], say: (text: s
     );
     return problem === undefined;
   };
-  const wanted = faults.filter(isWanted);
-  if (wanted.length > 0) {
-    let stack = await startStack(engine);
+  for (const [shape, wanted] of byShape(faults.filter(isWanted))) {
+    let stack = await startStack(engine, { fixture: shape });
     for (const fault of wanted) {
       const injected = await timed(`inject ${fault.id}`, () => fault.inject(stack));
       const healed = await timed(`heal   ${fault.id}`, async () => {
@@ -31,13 +31,13 @@ export async function verifyLab(engine: LabEngine, only: string[], say: (text: s
       });
       if (injected && healed) continue;
       await stack.down();
-      stack = await startStack(engine);
+      stack = await startStack(engine, { fixture: shape });
     }
     await stack.down();
   }
   for (const variant of healthyVariants.filter(isWanted)) {
     await timed(`healthy ${variant.id}`, async () => {
-      const stack = await startStack(engine, variant.options);
+      const stack = await startStack(engine, optionsOf(variant));
       try {
         await variant.after?.(stack);
       } finally {

@@ -1,6 +1,6 @@
 /** Stacks that are well, each in its own way: any `fail` is a false alarm, and "could not look" is no answer either. */
 import { afterAll, describe, expect, test } from 'vitest';
-import { healthyVariants } from '../lab/healthy.ts';
+import { healthyVariants, optionsOf } from '../lab/healthy.ts';
 import { startStack } from '../lab/stack.ts';
 import { labForTests } from '../lab/for-tests.ts';
 import { diagnosis, doctor, failures } from './doctor.ts';
@@ -12,7 +12,7 @@ describe.skipIf(!engine)('a healthy stack', () => {
   afterAll(() => engine?.close());
 
   test.for(healthyVariants.filter(({ id }) => !only || only.includes(id)))('$id: $title', { timeout: 300_000 }, async (variant) => {
-    const stack = await startStack(engine!, variant.options);
+    const stack = await startStack(engine!, optionsOf(variant));
     try {
       await variant.after?.(stack);
       const { report, code } = await diagnosis(stack);

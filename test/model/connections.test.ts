@@ -84,6 +84,7 @@ describe('URLs', () => {
 
   test.each([
     'CORS_ORIGINS',
+    'ALLOWED_API_ORIGINS',
     'ALLOWED_ORIGINS',
     'CSRF_TRUSTED_ORIGINS',
     'VITE_API_URL',
@@ -93,6 +94,10 @@ describe('URLs', () => {
     'STRIPE_SUCCESS_URL',
     'JWT_ISSUER',
   ])('%s is for browsers', (key) => expect(from({ [key]: 'http://web:3000' })).toEqual([]));
+
+  test.each(['API_ORIGIN', 'BACKEND_ORIGIN', 'UPSTREAM_ORIGIN'])('%s is where a server asks', (key) =>
+    expect(from({ [key]: 'http://web:3000' }).map(brief)).toEqual(['http -:-@web:3000/- → web']),
+  );
 
   test.each([
     ['postgres://u:p@ss@db/x', 'its password holds "@" unescaped'],
@@ -113,6 +118,18 @@ describe('URLs', () => {
 });
 
 describe('families of variables', () => {
+  test.each(['RABBITMQ_DEFAULT_VHOST', 'BROKER_VHOST', 'AMQP_VIRTUAL_HOST'])('%s is a name inside a server', (key) =>
+    expect(from({ [key]: 'shop' })).toEqual([]),
+  );
+
+  test('what stands in the file that a variable names', () => {
+    const vault = createVault();
+    const env = { DB_HOST: 'db', DB_USER: 'shop', DB_PASSWORD_FILE: '/run/secrets/db' };
+    const client = makeService({ name: 'app', containers: [{ env, toldByFile: { DB_PASSWORD: vault.mark('pw') } }] });
+    const [found] = connectionsOf([client, makeService({ name: 'db', role: 'postgres' })]);
+    expect(vault.reveal(found!.password!)).toBe('pw');
+  });
+
   test.each([
     ['DB_*', { DB_HOST: 'db', DB_PORT: '5432', DB_USER: 'shop', DB_PASSWORD: 'pw', DB_NAME: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
     [

@@ -1,9 +1,12 @@
+import type { StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
 
-/** One way to break the reference stack, and what the doctor must say about it. */
+/** One way to break a stack, and what the doctor must say about it. */
 export interface Fault {
   id: string;
   title: string;
+  /** The stack it breaks. Default: `shootout`, the reference stack. */
+  stack?: StackShape;
   /** Ends when the symptom can be seen. */
   inject(stack: LabStack): Promise<void>;
   /** Ends when the stack is healthy again. */

@@ -1,34 +1,63 @@
 import { until } from '../run.ts';
+import { shapes, type StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
-import { compose, docker, enqueue, get } from './tools.ts';
+import { compose, docker, enqueue, get, send } from './tools.ts';
 
 /** Uses the stack as a person would, end to end. Throws what is not right. */
 export async function assertHealthy(stack: LabStack): Promise<void> {
   await compose(stack, 'config', '-q');
   const rows = (await compose(stack, 'ps', '-a', '--format', 'json')).trim().split('\n');
-  const services = rows.map((row) => JSON.parse(row) as { Service: string; State: string; Health: string });
-  const sick = services.filter(({ State, Health }) => State !== 'running' || !['', 'healthy'].includes(Health));
+  const services = rows.map((row) => JSON.parse(row) as { Service: string; State: string; Health: string; ExitCode: number });
+  const isDone = (row: (typeof services)[number]): boolean => row.State === 'exited' && row.ExitCode === 0 && !mustStay(stack, row.Service);
+  const sick = services.filter((row) => !isDone(row) && (row.State !== 'running' || !['', 'healthy'].includes(row.Health)));
   if (sick.length > 0) throw new Error(`not healthy: ${sick.map((row) => `${row.Service} ${row.State} ${row.Health}`).join('; ')}`);
-  for (const [path, text] of [
-    ['/', '<h1>Shootout'],
-    ['/health', '"status":"ok"'],
-    ['/library', '<h1>Library'],
-    ['/api/shootouts', 'Plexi'],
-  ] as const) {
-    const answer = await get(stack, path);
-    if (answer.status !== 200 || !answer.body.includes(text)) throw new Error(`${path}: ${answer.status} ${answer.body.slice(0, 200)}`);
-  }
-  const asset = /\/_astro\/[\w.]+\.css/.exec((await get(stack, '/')).body)?.[0] ?? '/_astro/none';
-  if ((await get(stack, asset)).status !== 200) throw new Error(`${asset} is missing`);
-  if ((await get(stack, '/health', 'backend')).status !== 200) throw new Error('backend does not answer on its own port');
-  const syntax = await stack.exec('nginx', ['nginx', '-t']);
-  if (syntax.code !== 0) throw new Error(syntax.stderr);
-  const job = await enqueue(stack);
-  if (job.status !== 202) throw new Error(`a job is not accepted: ${job.status} ${job.body.slice(0, 200)}`);
-  const { id } = JSON.parse(job.body) as { id: number };
-  await until('the worker to do a job', async () => (await get(stack, `/api/shootouts/${id}`)).body.includes('rendered'), 10_000);
+  await WORKS[stack.shape](stack);
   await assertNoDrift(stack);
 }
+
+const mustStay = ({ shape }: LabStack, service: string): boolean =>
+  shapes[shape].stays.length === 0 || shapes[shape].stays.includes(service);
+
+const shows = async (stack: LabStack, path: string, text: string, port?: string): Promise<void> => {
+  const answer = await get(stack, path, port);
+  if (answer.status !== 200 || !answer.body.includes(text)) throw new Error(`${path}: ${answer.status} ${answer.body.slice(0, 200)}`);
+};
+
+const WORKS: Record<StackShape, (stack: LabStack) => Promise<void>> = {
+  shootout: async (stack) => {
+    await shows(stack, '/', '<h1>Shootout');
+    await shows(stack, '/health', '"status":"ok"');
+    await shows(stack, '/library', '<h1>Library');
+    await shows(stack, '/api/shootouts', 'Plexi');
+    const asset = /\/_astro\/[\w.]+\.css/.exec((await get(stack, '/')).body)?.[0] ?? '/_astro/none';
+    await shows(stack, asset, '');
+    await shows(stack, '/health', '', 'backend');
+    const syntax = await stack.exec('nginx', ['nginx', '-t']);
+    if (syntax.code !== 0) throw new Error(syntax.stderr);
+    const job = await enqueue(stack);
+    if (job.status !== 202) throw new Error(`a job is not accepted: ${job.status} ${job.body.slice(0, 200)}`);
+    const { id } = JSON.parse(job.body) as { id: number };
+    await until('the worker to do a job', async () => (await get(stack, `/api/shootouts/${id}`)).body.includes('rendered'), 10_000);
+  },
+  harbor: async (stack) => {
+    await shows(stack, '/', '<h1>Harbor');
+    await shows(stack, '/office/berths', 'Endeavour');
+    const ship = `Ship ${Date.now()}`;
+    await send(stack, '/office/berths', { ship });
+    await until('the crew to moor a ship', async () => (await get(stack, '/office/berths')).body.includes(ship), 15_000);
+  },
+  orchard: async (stack) => {
+    await shows(stack, '/', '<h1>Orchard');
+    await shows(stack, '/api/apples', 'Boskoop');
+    await shows(stack, '/healthz', '"ok":true', 'server');
+    const { id } = JSON.parse((await send(stack, '/api/apples', { name: 'Elstar' })).body) as { id: number };
+    await until(
+      'the press to press an apple',
+      async () => (await get(stack, '/api/apples')).body.includes(`"id":${id},"name":"Elstar","pressed":1`),
+      15_000,
+    );
+  },
+};
 
 /** Every container is as the files say now. */
 async function assertNoDrift(stack: LabStack): Promise<void> {

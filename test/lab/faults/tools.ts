@@ -1,17 +1,15 @@
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { editFile } from '../edit-file.ts';
 import { type RunResult, run, until } from '../run.ts';
+import { shapes, type StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
 import { EXTRA } from '../sweep.ts';
+import type { Fault } from './fault.ts';
 
 /** Changes a file of the working copy in place: its inode, and so a bind mount of it, stays. */
-export function edit(stack: LabStack, file: string, find: string | RegExp, replacement: string): void {
-  const path = join(stack.dir, file);
-  const before = readFileSync(path, 'utf8');
-  const after = before.replace(find, replacement);
-  if (after === before) throw new Error(`${file} has nothing like ${String(find)}`);
-  writeFileSync(path, after);
-}
+export const edit = (stack: LabStack, file: string, find: string | RegExp, replacement: string): void =>
+  editFile(stack.dir, file, [find, replacement]);
 
 /** Brings files or folders back as they were, again in place. */
 export function restore(stack: LabStack, ...paths: string[]): void {
@@ -50,7 +48,14 @@ export async function up(stack: LabStack, ...args: string[]): Promise<void> {
   await until(
     'the stack to be up',
     async () => {
-      const result = await stack.compose('up', '-d', '--wait', '--wait-timeout', '60', ...args);
+      const result = await stack.compose(
+        'up',
+        '-d',
+        '--wait',
+        '--wait-timeout',
+        '60',
+        ...(args.length > 0 ? args : shapes[stack.shape].stays),
+      );
       last = result.stderr;
       return result.code === 0;
     },
@@ -60,18 +65,20 @@ export async function up(stack: LabStack, ...args: string[]): Promise<void> {
     throw new Error(`the stack does not come up: ${last.trim().slice(-600)}`);
   });
   await reloadNginx(stack);
-  await until('the site to answer', async () => (await get(stack, '/health')).status === 200, 60_000);
+  const { front } = shapes[stack.shape];
+  await until('the site to answer', async () => (await get(stack, front.path)).status === 200, 60_000);
 }
 
 /** Makes one service anew, without waiting: it may well be broken now. */
 export async function recreate(stack: LabStack, service: string): Promise<void> {
   await compose(stack, 'up', '-d', '--no-deps', '--force-recreate', service);
-  if (service === 'backend') await reloadNginx(stack);
+  if (service === shapes[stack.shape].proxy?.behind) await reloadNginx(stack);
 }
 
 /** nginx looks up its upstreams anew, lest a fault of the backend come with a stale address as well. */
-export async function reloadNginx(stack: LabStack): Promise<RunResult> {
-  return stack.exec('nginx', ['nginx', '-s', 'reload']);
+export async function reloadNginx(stack: LabStack): Promise<RunResult | undefined> {
+  const { proxy } = shapes[stack.shape];
+  return proxy && stack.exec(proxy.service, ['nginx', '-s', 'reload']);
 }
 
 export async function psql(stack: LabStack, sql: string): Promise<string> {
@@ -102,7 +109,7 @@ export interface Answer {
   body: string;
 }
 
-export async function get(stack: LabStack, path: string, port: keyof LabStack['ports'] = 'nginx', init: RequestInit = {}): Promise<Answer> {
+export async function get(stack: LabStack, path: string, port = shapes[stack.shape].front.port, init: RequestInit = {}): Promise<Answer> {
   try {
     const url = `http://127.0.0.1:${stack.ports[port]}${path}`;
     const response = await fetch(url, { signal: AbortSignal.timeout(4_000), headers: { connection: 'close' }, ...init });
@@ -113,7 +120,7 @@ export async function get(stack: LabStack, path: string, port: keyof LabStack['p
 }
 
 /** Waits for an answer of this status, and with this text in it. */
-export async function answers(stack: LabStack, path: string, status: number, text = '', port?: keyof LabStack['ports']): Promise<void> {
+export async function answers(stack: LabStack, path: string, status: number, text = '', port?: string): Promise<void> {
   let last: Answer | undefined;
   await until(`${path} to answer ${status} ${text}`, async () => {
     last = await get(stack, path, port);
@@ -123,14 +130,18 @@ export async function answers(stack: LabStack, path: string, status: number, tex
   });
 }
 
-export async function enqueue(stack: LabStack, title = 'Take one'): Promise<Answer> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ title }) };
-  return get(stack, '/api/shootouts', 'nginx', init);
+/** A POST to the stack's front. */
+export async function send(stack: LabStack, path: string, content: unknown): Promise<Answer> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) };
+  return get(stack, path, undefined, init);
 }
+
+export const enqueue = (stack: LabStack, title = 'Take one'): Promise<Answer> => send(stack, '/api/shootouts', { title });
 
 export interface ContainerState {
   Status: string;
   ExitCode: number;
+  StartedAt: string;
   OOMKilled: boolean;
   Error: string;
   Health?: { Status: string; Log: { ExitCode: number; Output: string }[] };
@@ -152,6 +163,10 @@ export async function becomes(
   await until(`${service} to be ${what}`, async () => is(await state(stack, service)), 60_000);
 }
 
+/** Who has only just started is given time: the doctor waits for that to be over, and so do we. */
+export const settled = (stack: LabStack, service: string): Promise<void> =>
+  becomes(stack, service, 'past its first seconds', (now) => Date.now() - Date.parse(now.StartedAt) > 12_000);
+
 export const logs = async (stack: LabStack, service: string): Promise<string> => {
   const { stdout, stderr } = await run(stack.engine.docker, ['logs', '--tail', '80', await stack.containerId(service)], { env: stack.env });
   return stdout + stderr;
@@ -160,3 +175,37 @@ export const logs = async (stack: LabStack, service: string): Promise<string> =>
 export async function removeVolume(stack: LabStack, name: string): Promise<void> {
   await docker(stack, 'volume', 'rm', `${stack.project}_${name}`);
 }
+
+interface Change {
+  id: string;
+  title: string;
+  /** File, what is there, what comes in its place. */
+  edits: [file: string, find: string | RegExp, replacement: string][];
+  /** Made anew, so that they see it. */
+  recreate?: string[];
+  restart?: string[];
+  /** Waits for the symptom. */
+  until(stack: LabStack): Promise<unknown>;
+  expect: Fault['expect'];
+}
+
+/** A fault that is a few changed lines; healed by the lines as they were. */
+export const changed =
+  (shape: StackShape) =>
+  ({ id, title, edits, recreate: anew = [], restart = [], until: symptom, expect }: Change): Fault => ({
+    id,
+    title,
+    stack: shape,
+    inject: async (stack) => {
+      for (const [file, find, replacement] of edits) edit(stack, file, find, replacement);
+      for (const service of anew) await recreate(stack, service);
+      for (const service of restart) await compose(stack, 'restart', '-t', '1', service);
+      await symptom(stack);
+    },
+    heal: async (stack) => {
+      restore(stack, ...new Set(edits.map(([file]) => file)));
+      for (const service of restart) await compose(stack, 'restart', '-t', '1', service);
+      await up(stack);
+    },
+    expect,
+  });

@@ -5,6 +5,14 @@ set -eo pipefail
 [ "${1:0:1}" = - ] && set -- postgres "$@"
 [ "$1" = postgres ] || exec "$@"
 
+for name in POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB; do
+  file=${name}_FILE
+  [ -z "${!file}" ] && continue
+  [ -z "${!name}" ] || { echo "error: both $name and $file are set (but are exclusive)" >&2 && exit 1; }
+  export "$name=$(cat "${!file}")"
+  unset "$file"
+done
+
 user=${POSTGRES_USER:-postgres}
 database=${POSTGRES_DB:-$user}
 method=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}

@@ -1,0 +1,277 @@
+import { until } from '../run.ts';
+import type { LabStack } from '../stack.ts';
+import type { Fault } from './fault.ts';
+import {
+  answers,
+  becomes,
+  changed,
+  compose,
+  docker,
+  edit,
+  foreign,
+  get,
+  logs,
+  recreate,
+  removeForeign,
+  restore,
+  send,
+  settled,
+  up,
+} from './tools.ts';
+
+const change = changed('orchard');
+const FILE = 'docker-compose.yml';
+const rest = (...guilty: string[]): string[] =>
+  ['broker', 'database', 'press', 'server', 'web'].filter((service) => !guilty.includes(service));
+
+/** A variable of the API alone. */
+const ofServer = (name: string, value: string): [string, string, string] => [
+  FILE,
+  '      PORT: 4000\n',
+  `      PORT: 4000\n      ${name}: "${value}"\n`,
+];
+const sick = (stack: LabStack): Promise<void> => answers(stack, '/healthz', 503, '', 'server');
+
+const root = async (stack: LabStack, sql: string): Promise<void> => {
+  const client = ['mariadb', '-h127.0.0.1', '-uroot', `-p${stack.password}`, '-e', sql];
+  const { code, stderr } = await stack.exec('database', client);
+  if (code !== 0) throw new Error(stderr);
+};
+
+/** All of orchard runs, but somebody cannot use somebody. */
+export const orchardConnectionFaults: Fault[] = [
+  change({
+    id: 'orchard-server-wrong-password',
+    title: 'the API has another password for MariaDB than the press',
+    edits: [ofServer('DB_PASSWORD', 'not-the-password')],
+    recreate: ['server'],
+    until: sick,
+    expect: {
+      root: 'database/mysql',
+      code: ['mysql/auth-rejected', 'compose/credentials-conflict'],
+      innocents: rest('database', 'server'),
+      remedy: /docker compose up -d server/,
+    },
+  }),
+  {
+    id: 'orchard-password-changed-in-env',
+    title: 'DB_PASSWORD was changed in .env after the volume was made, and all was recreated',
+    stack: 'orchard',
+    inject: async (stack) => {
+      edit(stack, '.env', /^DB_PASSWORD=.*/m, 'DB_PASSWORD=new-in-env');
+      for (const service of ['database', 'server', 'press']) await compose(stack, 'up', '-d', '--no-deps', service);
+      await sick(stack);
+    },
+    heal: async (stack) => {
+      restore(stack, '.env');
+      await up(stack);
+    },
+    expect: { root: 'database/mysql', code: 'mysql/password-volume-mismatch', innocents: rest('database'), remedy: /ALTER USER/i },
+  },
+  change({
+    id: 'orchard-database-unknown',
+    title: 'DB_NAME of the API names a database that was never made',
+    edits: [ofServer('DB_NAME', 'orchards')],
+    recreate: ['server'],
+    until: sick,
+    expect: {
+      root: 'database/mysql',
+      code: ['mysql/database-missing', 'mysql/access-denied', 'mysql/database-denied'],
+      innocents: rest('database', 'server'),
+      remedy: /CREATE DATABASE|GRANT|DB_NAME/i,
+    },
+  }),
+  change({
+    id: 'orchard-database-host-typo',
+    title: 'DB_HOST of the API is the name of the image, not of the service',
+    edits: [ofServer('DB_HOST', 'mariadb')],
+    recreate: ['server'],
+    until: sick,
+    expect: { root: 'server/network', code: 'network/unknown-host', innocents: rest('server'), remedy: /docker compose up -d server/ },
+  }),
+  change({
+    id: 'orchard-database-localhost',
+    title: 'DB_HOST of the API is 127.0.0.1',
+    edits: [ofServer('DB_HOST', '127.0.0.1')],
+    recreate: ['server'],
+    until: sick,
+    expect: {
+      root: 'server/network',
+      code: 'network/localhost-in-container',
+      innocents: rest('server'),
+      remedy: /docker compose up -d server/,
+    },
+  }),
+  change({
+    id: 'orchard-database-host-port',
+    title: 'DB_PORT of the API is the port that is published on the host',
+    edits: [ofServer('DB_PORT', '$${DATABASE_PORT}')],
+    recreate: ['server'],
+    until: sick,
+    expect: {
+      root: 'server/network',
+      code: ['network/host-port-inside', 'network/refused'],
+      innocents: rest('server'),
+      remedy: /3306|docker compose up -d server/,
+    },
+  }),
+  change({
+    id: 'orchard-database-loopback',
+    title: 'MariaDB listens inside its own container only; its healthcheck is green',
+    edits: [[FILE, '    image: mariadb:11\n', '    image: mariadb:11\n    command: ["--bind-address=127.0.0.1"]\n']],
+    recreate: ['database'],
+    until: async (stack) => {
+      await becomes(stack, 'database', 'healthy', (now) => now.Health?.Status === 'healthy');
+      await sick(stack);
+    },
+    expect: { root: 'database/ports', code: 'ports/loopback-only', innocents: rest('database'), remedy: /0\.0\.0\.0|bind/ },
+  }),
+  {
+    id: 'orchard-database-locked-account',
+    title: "the API's account was locked in MariaDB",
+    stack: 'orchard',
+    inject: async (stack) => {
+      await root(stack, "alter user 'grower'@'%' account lock");
+      await recreate(stack, 'server');
+      await sick(stack);
+    },
+    heal: async (stack) => {
+      await root(stack, "alter user 'grower'@'%' account unlock");
+      await recreate(stack, 'server');
+      await up(stack);
+    },
+    expect: {
+      root: 'database/mysql',
+      code: ['mysql/account-locked', 'mysql/auth-rejected', 'mysql/error'],
+      innocents: rest('database'),
+      remedy: /ALTER USER|docker compose/i,
+    },
+  },
+  change({
+    id: 'orchard-broker-wrong-password',
+    title: 'the API has another password for RabbitMQ than the broker',
+    edits: [ofServer('AMQP_URL', 'amqp://grower:not-the-password@broker:5672/orchard')],
+    recreate: ['server'],
+    until: sick,
+    expect: {
+      root: 'broker/rabbitmq',
+      code: 'rabbitmq/auth-rejected',
+      innocents: rest('broker', 'server'),
+      remedy: /docker compose up -d server/,
+    },
+  }),
+  change({
+    id: 'orchard-broker-vhost-missing',
+    title: 'the API asks for a virtual host that was never made',
+    edits: [ofServer('AMQP_URL', 'amqp://grower:$${BROKER_PASSWORD}@broker:5672/orchards')],
+    recreate: ['server'],
+    until: sick,
+    expect: {
+      root: 'broker/rabbitmq',
+      code: 'rabbitmq/vhost-missing',
+      innocents: rest('broker', 'server'),
+      remedy: /add_vhost|AMQP_URL/,
+    },
+  }),
+  change({
+    id: 'orchard-broker-host-typo',
+    title: 'the AMQP URL of the API names a host that is not there',
+    edits: [ofServer('AMQP_URL', 'amqp://grower:$${BROKER_PASSWORD}@rabbit:5672/orchard')],
+    recreate: ['server'],
+    until: sick,
+    expect: { root: 'server/network', code: 'network/unknown-host', innocents: rest('server'), remedy: /docker compose up -d server/ },
+  }),
+  change({
+    id: 'orchard-press-other-queue',
+    title: 'the press consumes another queue than the API fills; apples wait for ever',
+    edits: [[FILE, /(src\/press\.js"\]\n(?:.*\n){3} {4}environment): \*places/, '$1: { <<: *places, PRESS_QUEUE: presses }']],
+    recreate: ['press'],
+    until: async (stack) => {
+      for (const name of ['Gala', 'Jonagold', 'Topaz']) await send(stack, '/api/apples', { name });
+      await until('the press to consume', async () => (await logs(stack, 'press')).includes('consuming presses'));
+    },
+    expect: {
+      root: 'broker/rabbitmq',
+      code: ['rabbitmq/no-consumer', 'worker/no-consumer', 'worker/other-queue'],
+      innocents: rest('broker', 'press'),
+      remedy: /docker compose|queue/,
+    },
+  }),
+  change({
+    id: 'orchard-server-loopback',
+    title: 'the API listens on 127.0.0.1 of its container; its healthcheck is green',
+    edits: [ofServer('LISTEN', '127.0.0.1')],
+    recreate: ['server'],
+    until: async (stack) => {
+      await becomes(stack, 'server', 'healthy', (now) => now.Health?.Status === 'healthy');
+      await until('the site to fail', async () => (await get(stack, '/api/apples')).status !== 200);
+    },
+    expect: { root: 'server/ports', code: 'ports/loopback-only', innocents: rest('server'), remedy: /0\.0\.0\.0/ },
+  }),
+  change({
+    id: 'orchard-server-other-port',
+    title: 'PORT of the API is 4001; 4000 is published and asked for',
+    edits: [[FILE, '      PORT: 4000\n', '      PORT: 4001\n']],
+    recreate: ['server'],
+    until: async (stack) => {
+      await until('the server', async () => (await logs(stack, 'server')).includes('listening on 4001'));
+      await until('the site to fail', async () => (await get(stack, '/api/apples')).status !== 200);
+      await settled(stack, 'server');
+    },
+    expect: { root: 'server/ports', code: 'ports/wrong-container-port', innocents: rest('server'), remedy: /4000|ports|PORT/ },
+  }),
+  change({
+    id: 'orchard-web-loopback',
+    title: 'Vite was started without --host: it listens on localhost of its container',
+    edits: [['web/package.json', 'vite --host 0.0.0.0', 'vite']],
+    restart: ['web'],
+    until: async (stack) => {
+      await until('vite', async () => /ready in/.test(await logs(stack, 'web')));
+      await answers(stack, '/', 0);
+      await settled(stack, 'web');
+    },
+    expect: { root: 'web/ports', code: 'ports/loopback-only', innocents: rest('web'), remedy: /0\.0\.0\.0|--host/ },
+  }),
+  change({
+    id: 'orchard-web-origin-typo',
+    title: 'the dev server proxies /api to a host that is not there',
+    edits: [[FILE, 'http://server:4000', 'http://sever:4000']],
+    recreate: ['web'],
+    until: (stack) => answers(stack, '/api/apples', 500),
+    expect: { root: 'web/network', code: 'network/unknown-host', innocents: rest('web'), remedy: /docker compose up -d web/ },
+  }),
+  change({
+    id: 'orchard-server-off-network',
+    title: 'the API was given a network of its own and lost the common one',
+    edits: [
+      [
+        FILE,
+        '    command: ["node", "--watch", "src/index.js"]\n',
+        '    command: ["node", "--watch", "src/index.js"]\n    networks: [own]\n',
+      ],
+      [FILE, /^volumes:\n/m, 'networks:\n  own:\n\nvolumes:\n'],
+    ],
+    recreate: ['server'],
+    until: sick,
+    expect: { root: 'server/network', code: 'network/no-common-network', innocents: rest('server'), remedy: /networks/ },
+  }),
+  {
+    id: 'orchard-database-port-taken',
+    title: "another project's container holds the host port of MariaDB",
+    stack: 'orchard',
+    inject: async (stack) => {
+      await compose(stack, 'rm', '-sf', 'database');
+      const network = `${stack.project}-elsewhere`;
+      await docker(stack, 'network', 'create', '--label', `stack-doctor.lab.project=${stack.project}`, network);
+      const published = ['--network', network, '-p', `127.0.0.1:${stack.ports['database']}:3306`];
+      await foreign(stack, 'squatter', ...published, '--entrypoint', 'sleep', `${stack.project}-press`, '1000000');
+      await stack.compose('up', '-d', 'database');
+      await becomes(stack, 'database', 'refused its port', (now) => now.Error.includes('port is already allocated'));
+    },
+    heal: async (stack) => {
+      await removeForeign(stack);
+      await up(stack);
+    },
+    expect: { root: 'database/ports', code: 'ports/taken', innocents: rest('database'), remedy: /docker (stop|ps|rm)|_PORT|ports/ },
+  },
+];

@@ -1,0 +1,13 @@
+import type { StackShape } from './shapes.ts';
+import type { LabStack, StackOptions } from './stack.ts';
+
+/** A stack that is well although it differs from the reference: the doctor must report no failure. */
+export interface HealthyVariant {
+  id: string;
+  title: string;
+  /** Default: `shootout`. */
+  stack?: StackShape;
+  options: Omit<StackOptions, 'fixture'>;
+  /** What happens once it runs. */
+  after?(stack: LabStack): Promise<void>;
+}
