@@ -161,7 +161,7 @@ describe('what is found', () => {
 
   it('its first start, which nobody can reach yet', () => {
     expect(
-      reasonsOf(judge([attempt(REFUSED)], { serverLog: lines(FIRST_START.slice(0, 4)), startedAt: '2026-11-23T06:59:50.000Z' })),
+      reasonsOf(judge([attempt(REFUSED)], { serverLog: lines(FIRST_START.slice(0, 4)), startedAt: '2026-11-23T06:59:55.000Z' })),
     ).toEqual(['starting-up']);
     // The temporary server says that it is ready, on port 0.
     expect(reasonsOf(judge([attempt(REFUSED)], { serverLog: lines(FIRST_START.slice(0, 4)) }))).toEqual(['starting-up:fail']);
