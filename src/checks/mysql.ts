@@ -1,11 +1,20 @@
 /** MySQL and its kin (MariaDB, Percona), asked with the credentials that each client service really has. */
 import { serviceAt } from '../model/addresses.ts';
-import { secondsUp } from '../model/age.ts';
+import { isStarting, secondsUp } from '../model/age.ts';
 import { couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import {
+  findingOf,
+  rejectionsOf,
+  rightPort,
+  saidBy,
+  speaksElsewhere,
+  spoken,
+  unreachedMessage,
+  type Rejection,
+} from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 const BLOCKED_SECONDS = 1;
@@ -17,6 +26,8 @@ interface Known {
   declared: DeclaredLogin[];
   tries: MysqlAttempt[];
   secondsUp: number;
+  /** It may still take its time. */
+  isStarting: boolean;
 }
 
 export const mysql = defineCheck({
@@ -191,6 +202,7 @@ export const mysql = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      isStarting: isStarting(service, now),
     };
     const findings = [...rejections(known), ...stateOfServer(known)];
     if (findings.some((each) => each.reason !== 'probe-blind')) return { findings };
@@ -214,22 +226,24 @@ const rejections = (known: Known): Finding[] =>
     findingOf(
       rejection,
       known.tries,
-      { reason: 'starting-up', secondsUp: known.secondsUp },
+      { reason: 'starting-up', isOver: !known.isStarting },
       {
         message: messageOf(rejection, known),
         evidence: [...rejection.attempts.map((each) => spoken('mysql', each)), ...detailsOf(rejection, known)],
+        values: holderValues(rejection.reason, known),
       },
     ),
   );
 
 const subjectOf = (reason: string, attempt: MysqlAttempt): string => {
   if (reason === 'database-missing' || reason === 'database-denied') return attempt.database;
-  if (/^(auth-|user-|host-|password-)/.test(reason)) return attempt.user;
+  if (/^(auth-|user-|host-)/.test(reason)) return attempt.user;
   return reason === 'error' ? attempt.trial.code : '';
 };
 
 const reasonOf = (attempt: MysqlAttempt, known: Known): string | null => {
   const reason = mysqlReason(attempt, known.fact);
+  if (reason === 'no-answer' && speaksElsewhere(attempt, known.tries)) return 'not-mysql';
   return (reason === 'auth-rejected' || reason === 'user-missing') && sharesOwnCredentials(attempt, known)
     ? 'password-volume-mismatch'
     : reason;
@@ -245,7 +259,7 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
   const uses = saidBy(rejection, 'uses', 'use');
   switch (reason) {
     case 'password-volume-mismatch':
-      return `${db} rejects its own declared password for user "${user}"${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with another one`;
+      return `${db} rejects its own declared ${ownOnes(attempts)}${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with other ones`;
     case 'auth-rejected':
       return `${db} rejects the password that ${uses} for user "${user}"${comparedWithOwn(attempts, known)}`;
     case 'user-missing':
@@ -274,10 +288,16 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
     case 'no-answer':
       return unreachedMessage(rejection);
     case 'not-mysql':
-      return `what answers on port ${port} of ${db} does not speak the MySQL protocol`;
+      return `what answers on port ${port} of ${db} does not speak the MySQL protocol, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:
       return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
   }
+};
+
+/** Those of clients first: root is only the doctor's. */
+const ownOnes = (attempts: MysqlAttempt[]): string => {
+  const users = [...new Set(attempts.map(({ user }) => `"${user}"`))];
+  return users.length === 1 ? `password for user ${users[0]}` : `passwords for users ${listed(users)}`;
 };
 
 const comparedWithOwn = (attempts: MysqlAttempt[], { declared, service }: Known): string => {
@@ -296,23 +316,29 @@ const accountsOf = (user: string, { fact }: Known): string => {
   return own.length > 0 ? `; it has ${listed(own)}` : '';
 };
 
+/** The server's own. */
+const IS_OWN = /^(information_schema|performance_schema|mysql|sys)$/;
+
 const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known): Evidence[] => {
   const { service, fact, declared } = known;
   const db = service.name;
   const line = settingUp(fact.serverLog);
   if (reason === 'too-many-clients') return sessionEvidence(known);
   if (reason === 'starting-up') return line ? [{ source: `${db} log`, text: line.text }] : [];
-  if (reason === 'password-volume-mismatch') {
-    const own = declared.find(({ user }) => user === attempts[0]!.user);
-    return [{ source: `docker inspect ${running(service)[0]?.name ?? db}: ${own?.variable}`, text: 'the very password that is rejected' }];
-  }
+  if (reason === 'password-volume-mismatch')
+    return declared
+      .filter(({ user }) => attempts.some((each) => each.user === user))
+      .map(({ variable }) => ({
+        source: `docker inspect ${running(service)[0]?.name ?? db}: ${variable}`,
+        text: 'the very password that is rejected',
+      }));
   const named = attempts.map((each) => ({
     source: `${each.client}: ${each.source}`,
     text: `user "${each.user}"${each.database && `, database "${each.database}"`}`,
   }));
   if (reason === 'user-missing') return [{ source: `mysql.user of ${db}`, text: `no account of user "${attempts[0]!.user}"` }, ...named];
   if (reason === 'database-missing' && fact.databases)
-    return [{ source: `databases of ${db}`, text: listed(fact.databases) || 'none' }, ...named];
+    return [{ source: `databases of ${db}`, text: listed(fact.databases.filter((each) => !IS_OWN.test(each))) || 'none' }, ...named];
   return /^(auth-rejected|database-|host-not-allowed)/.test(reason) ? named : [];
 };
 
@@ -327,6 +353,11 @@ const sessionsByHolder = ({ stack, fact }: Known): { holder: string; count: numb
 const holders = (known: Known): string => {
   const [most] = sessionsByHolder(known);
   return most && known.fact.server ? `: ${most.holder} holds ${most.count} of ${known.fact.server.maxConnections}` : '';
+};
+
+const holderValues = (reason: string, known: Known): Record<string, string> => {
+  const most = reason === 'too-many-clients' ? sessionsByHolder(known)[0] : undefined;
+  return most ? { owner: most.holder } : {};
 };
 
 const sessionEvidence = (known: Known): Evidence[] =>
@@ -354,7 +385,7 @@ const blocking = (root: NonNullable<MysqlFact['server']>['blockers'][number], se
   const holder = (root.address && serviceAt(stack, root.address)?.name) || root.address || 'a local session';
   return {
     reason: 'blocked-sessions',
-    message: `${root.blocked} ${root.blocked === 1 ? 'session' : 'sessions'} of ${service.name} wait for a lock that ${holder} holds in a transaction open for ${Math.round(root.seconds)} s`,
+    message: `${root.blocked === 1 ? 'a session' : `${root.blocked} sessions`} of ${service.name} ${root.blocked === 1 ? 'waits' : 'wait'} for a lock that ${holder} holds in a transaction open for ${Math.round(root.seconds)} s`,
     evidence: [
       {
         source: `lock waits of ${service.name}`,
@@ -370,14 +401,14 @@ const blindProbe = (service: Service): Finding[] =>
   running(service)
     .slice(0, 1)
     .flatMap(({ name, health, healthcheck }) => {
-      const output = health?.log.at(-1)?.output ?? '';
-      if (health?.status !== 'healthy' || !/Access denied for user/i.test(output)) return [];
+      const denied = /Access denied for user [^\n]*/i.exec(health?.log.at(-1)?.output ?? '')?.[0];
+      if (health?.status !== 'healthy' || denied === undefined) return [];
       return [
         {
           reason: 'probe-blind',
           message: `the healthcheck of ${service.name} passes although its own login is rejected`,
           evidence: [
-            { source: `docker inspect ${name}: State.Health.Log`, text: output.trim().split('\n')[0]! },
+            { source: `docker inspect ${name}: State.Health.Log`, text: denied },
             { source: `docker inspect ${name}: Config.Healthcheck`, text: healthcheck?.test.join(' ') ?? '' },
           ],
         },

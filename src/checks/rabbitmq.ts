@@ -1,10 +1,19 @@
 /** RabbitMQ, asked with the user, password and virtual host that each client service really has. */
-import { secondsUp } from '../model/age.ts';
+import { isStarting, secondsUp } from '../model/age.ts';
 import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { RabbitmqAttempt, RabbitmqFact } from '../model/facts.ts';
 import { booting, declaredBroker, rabbitmqReason, refusalLine, type DeclaredLogin } from '../model/rabbitmq-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import {
+  findingOf,
+  rejectionsOf,
+  rightPort,
+  saidBy,
+  speaksElsewhere,
+  spoken,
+  unreachedMessage,
+  type Rejection,
+} from '../model/rejection.ts';
 import { connectionsTo, running, toldTo, serviceNamed, type Service, type Stack } from '../model/stack.ts';
 
 interface Known {
@@ -14,6 +23,9 @@ interface Known {
   declared: DeclaredLogin | null;
   tries: RabbitmqAttempt[];
   secondsUp: number;
+  /** It may still take its time. */
+  isStarting: boolean;
+  now: string;
 }
 
 /** A worker connects when it has loaded its code. */
@@ -150,6 +162,8 @@ export const rabbitmq = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredBroker(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      isStarting: isStarting(service, now),
+      now,
     };
     const findings = [...rejections(known), ...alarms(known), ...unconsumed(known)];
     if (findings.length > 0) return { findings };
@@ -167,7 +181,7 @@ const rejections = (known: Known): Finding[] =>
     findingOf(
       rejection,
       known.tries,
-      { reason: 'starting-up', secondsUp: known.secondsUp },
+      { reason: 'starting-up', isOver: !known.isStarting },
       {
         message: messageOf(rejection, known),
         evidence: [...rejection.attempts.map((each) => spoken('amqp', each)), ...detailsOf(rejection, known)],
@@ -182,8 +196,9 @@ const subjectOf = (reason: string, { user, database, port, trial }: RabbitmqAtte
   return reason === 'error' ? trial.code : /^(auth|password)-/.test(reason) ? user : '';
 };
 
-const reasonOf = (attempt: RabbitmqAttempt, { fact, declared }: Known): string | null => {
+const reasonOf = (attempt: RabbitmqAttempt, { fact, declared, tries }: Known): string | null => {
   const reason = rabbitmqReason(attempt, fact.serverLog);
+  if (reason === 'no-answer' && speaksElsewhere(attempt, tries)) return 'not-amqp';
   const isOwn = declared !== null && attempt.user === declared.user && attempt.password === declared.password;
   return reason === 'auth-rejected' && isOwn ? 'password-volume-mismatch' : reason;
 };
@@ -198,7 +213,7 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'guest-remote':
       return `${server} lets user "${user}" in over its own loopback only, and ${listed(names)} come${clients.length === 1 ? 's' : ''} from another container`;
     case 'auth-rejected':
-      return `${server} rejects the user or password that ${uses}, user "${user}"${comparedWithOwn(attempts, known)}`;
+      return `${server} rejects user "${user}" with the password that ${uses}${comparedWithOwn(attempts, known)}`;
     case 'vhost-missing':
       return `${server} has no virtual host "${database}", which ${uses}`;
     case 'vhost-denied':
@@ -208,7 +223,7 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'tls-required':
       return `${server} does not speak TLS on port ${port}, which ${saidBy(rejection, 'demands', 'demand')} (amqps://)`;
     case 'not-amqp':
-      return `what answers on port ${port} of ${server} does not speak AMQP${/HTTP\//.test(trial.text) ? ' but HTTP' : ''}, which ${saidBy(rejection, 'speaks', 'speak')} there`;
+      return `what answers on port ${port} of ${server} does not speak AMQP, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     case 'starting-up':
       return `${server} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
@@ -236,7 +251,7 @@ const detailsOf = ({ reason, attempts }: Rejection<RabbitmqAttempt>, { service, 
       { source: `docker inspect ${running(service)[0]?.name ?? name}: ${declared?.variable}`, text: 'the very password that is rejected' },
     ];
   if (!/^(auth-rejected|guest-remote|vhost-|not-amqp)/.test(reason)) return [];
-  const line = refusalLine(attempts[0]!.user, fact.serverLog);
+  const line = /^(auth-rejected|guest-remote)$/.test(reason) ? refusalLine(attempts[0]!.user, fact.serverLog) : undefined;
   return [
     ...(line ? [{ source: `${name} log`, text: line.text }] : []),
     ...attempts.map((each) => ({
@@ -258,11 +273,12 @@ const alarms = ({ service, fact }: Known): Finding[] =>
     : [];
 
 /** Without a worker in the stack a queue may wait for a consumer elsewhere: dead letters, an archive. */
-const unconsumed = ({ service, stack, fact, secondsUp: up }: Known): Finding[] => {
+const unconsumed = ({ service, stack, fact, secondsUp: up, now }: Known): Finding[] => {
   const workers = connectionsTo(stack, service.name)
     .filter(({ kind }) => kind === 'amqp')
     .flatMap(({ from }) => serviceNamed(stack, from) ?? [])
-    .filter(({ role }) => role === 'worker');
+    // One that has just started has not come to it yet.
+    .filter((each) => each.role === 'worker' && !(secondsUp(each, now) < WORKER_SECONDS));
   const waiting = fact.queues.filter(({ messages, consumers, name }) => messages > 0 && consumers === 0 && !IS_ASIDE.test(name));
   // A queue that somebody consumes shows that the workers are there: the others wait for what they wait for.
   const isServed = fact.queues.some(({ consumers }) => consumers > 0);

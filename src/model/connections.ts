@@ -238,7 +238,15 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
   // WordPress writes the port into the host.
   const [, host, given] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
-  if (prefix === undefined || host === undefined || IS_MANAGEMENT.test(prefix) || /^\d+$/.test(host) || isForBrowsers(key)) return [];
+  if (
+    prefix === undefined ||
+    host === undefined ||
+    IS_MANAGEMENT.test(prefix) ||
+    /(^|_)V(IRTUAL_?)?HOST$/i.test(key) ||
+    /^\d+$/.test(host) ||
+    isForBrowsers(key)
+  )
+    return [];
   // A server's own container often carries the same variables for its set-up.
   const to = names.get(host) ?? null;
   if (to === service.name) return [];

@@ -176,7 +176,7 @@ export const appRows: CatalogueRow[] = [
   open('traefik-no-shared-network', 'Traefik and its target share no network', 'routes of Traefik are not read'),
   open('self-signed-certificate', 'a browser does not trust the certificate', 'it is meant so on a local stack'),
   open('s3-endpoint-signature', 'a signed URL names a host that the browser cannot resolve', 'the URL is made inside the app'),
-  open('kafka-advertised-listeners', 'the broker advertises a name that the client cannot resolve', 'Kafka is not spoken'),
+  open('kafka-advertised-listeners', 'the broker advertises a name that the client cannot resolve', 'the doctor does not speak Kafka'),
   open(
     'compose-watch-not-running',
     '`develop.watch` is declared and nothing watches',

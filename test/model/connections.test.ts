@@ -5,15 +5,17 @@ import { connectionsOf, isLoopback, nameTable, parseUrl } from '../../src/model/
 import type { Connection, Role } from '../../src/model/stack.ts';
 import { makeService } from '../checks/make.ts';
 
-/** Environment of one client beside db (Postgres), redis and web; masked as the gatherers do it. */
+const ROLES: Record<string, Role> = { db: 'postgres', redis: 'redis', shelf: 'mysql', parcels: 'rabbitmq' };
+
+/** Environment of one client beside db (Postgres), redis, shelf (MySQL), parcels (RabbitMQ) and web; masked as the gatherers do it. */
 const from = (env: Record<string, string>, client: { name?: string; role?: Role } = {}): Connection[] => {
   const vault = createVault();
   const masked = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, vault.maskEnv(key, value)]));
   const services = [
     makeService({ name: client.name ?? 'app', role: client.role ?? 'http', containers: [{ env: masked }] }),
-    ...['db', 'redis', 'web', 'app']
+    ...['db', 'redis', 'shelf', 'parcels', 'web', 'app']
       .filter((name) => name !== (client.name ?? 'app'))
-      .map((name) => makeService({ name, role: ({ db: 'postgres', redis: 'redis' } as const)[name as 'db'] ?? 'http' })),
+      .map((name) => makeService({ name, role: ROLES[name] ?? 'http' })),
   ];
   const reveal = (each: Connection): Connection => ({ ...each, password: each.password === null ? null : vault.reveal(each.password) });
   return connectionsOf(services)
@@ -42,6 +44,12 @@ describe('URLs', () => {
     ['REDIS://redis', 'redis -:-@redis:6379/- → redis'],
     ['valkey://redis?db=3', 'redis -:-@redis:6379/3 → redis'],
     ['amqp://guest:guest@rabbit:5672//', 'amqp guest:guest@rabbit:5672// → nobody'],
+    ['pyamqp://u:pw@parcels/orders', 'amqp u:pw@parcels:5672/orders → parcels'],
+    ['amqp://u:pw@parcels/%2F', 'amqp u:pw@parcels:5672// → parcels'],
+    ['mysql+aiomysql://u:pw@shelf/shop', 'mysql u:pw@shelf:3306/shop → shelf'],
+    ['mariadb://u:pw@shelf:3307/shop', 'mysql u:pw@shelf:3307/shop → shelf'],
+    ['jdbc:mysql://shelf:3306/shop?user=u&password=pw', 'mysql u:pw@shelf:3306/shop → shelf'],
+    ['jdbc:mariadb://shelf/shop', 'mysql -:-@shelf:3306/shop → shelf'],
     ['amqps://rabbit', 'amqp -:-@rabbit:5671/- tls → nobody'],
     ['mysql+pymysql://root:pw@mysql/shop', 'mysql root:pw@mysql:3306/shop → nobody'],
     ['mongodb+srv://u:pw@cluster.example.net/shop', 'mongodb u:pw@cluster.example.net:27017/shop tls → nobody'],
@@ -76,6 +84,7 @@ describe('URLs', () => {
 
   test.each([
     'CORS_ORIGINS',
+    'ALLOWED_API_ORIGINS',
     'ALLOWED_ORIGINS',
     'CSRF_TRUSTED_ORIGINS',
     'VITE_API_URL',
@@ -85,6 +94,10 @@ describe('URLs', () => {
     'STRIPE_SUCCESS_URL',
     'JWT_ISSUER',
   ])('%s is for browsers', (key) => expect(from({ [key]: 'http://web:3000' })).toEqual([]));
+
+  test.each(['API_ORIGIN', 'BACKEND_ORIGIN', 'UPSTREAM_ORIGIN'])('%s is where a server asks', (key) =>
+    expect(from({ [key]: 'http://web:3000' }).map(brief)).toEqual(['http -:-@web:3000/- → web']),
+  );
 
   test.each([
     ['postgres://u:p@ss@db/x', 'its password holds "@" unescaped'],
@@ -105,6 +118,18 @@ describe('URLs', () => {
 });
 
 describe('families of variables', () => {
+  test.each(['RABBITMQ_DEFAULT_VHOST', 'BROKER_VHOST', 'AMQP_VIRTUAL_HOST'])('%s is a name inside a server', (key) =>
+    expect(from({ [key]: 'shop' })).toEqual([]),
+  );
+
+  test('what stands in the file that a variable names', () => {
+    const vault = createVault();
+    const env = { DB_HOST: 'db', DB_USER: 'shop', DB_PASSWORD_FILE: '/run/secrets/db' };
+    const client = makeService({ name: 'app', containers: [{ env, toldByFile: { DB_PASSWORD: vault.mark('pw') } }] });
+    const [found] = connectionsOf([client, makeService({ name: 'db', role: 'postgres' })]);
+    expect(vault.reveal(found!.password!)).toBe('pw');
+  });
+
   test.each([
     ['DB_*', { DB_HOST: 'db', DB_PORT: '5432', DB_USER: 'shop', DB_PASSWORD: 'pw', DB_NAME: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
     [
@@ -132,6 +157,25 @@ describe('families of variables', () => {
     ['REDIS_* of Laravel', { REDIS_HOST: 'redis', REDIS_PASSWORD: 'null', REDIS_PORT: '6379' }, 'redis -:-@redis:6379/- → redis'],
     ['CACHE_HOST by the role of the target', { CACHE_HOST: 'redis' }, 'redis -:-@redis:6379/- → redis'],
     ['MYSQL_*', { MYSQL_HOST: 'mysql', MYSQL_USER: 'u', MYSQL_PASSWORD: 'pw', MYSQL_DATABASE: 'd' }, 'mysql u:pw@mysql:3306/d → nobody'],
+    [
+      'WordPress, with the port in the host',
+      { WORDPRESS_DB_HOST: 'shelf:3307', WORDPRESS_DB_USER: 'wp', WORDPRESS_DB_PASSWORD: 'pw', WORDPRESS_DB_NAME: 'wp' },
+      'mysql wp:pw@shelf:3307/wp → shelf',
+    ],
+    [
+      'DB_* by the role of the target',
+      { DB_HOST: 'shelf', DB_USER: 'u', DB_PASSWORD: 'pw', DB_NAME: 'd' },
+      'mysql u:pw@shelf:3306/d → shelf',
+    ],
+    ['DB_* by the port', { DB_HOST: 'elsewhere.example', DB_PORT: '3306' }, 'mysql -:-@elsewhere.example:3306/- → nobody'],
+    ['MARIADB_*', { MARIADB_HOST: 'shelf', MARIADB_USER: 'u', MARIADB_PASSWORD: 'pw' }, 'mysql u:pw@shelf:3306/- → shelf'],
+    ['RMQ_*', { RMQ_HOST: 'parcels', RMQ_USER: 'u', RMQ_PASS: 'pw', RMQ_VHOST: 'orders' }, 'amqp u:pw@parcels:5672/orders → parcels'],
+    [
+      'the variables of the image, handed to a client',
+      { RABBITMQ_HOST: 'parcels', RABBITMQ_DEFAULT_USER: 'u', RABBITMQ_DEFAULT_PASS: 'pw' },
+      'amqp u:pw@parcels:5672/- → parcels',
+    ],
+    ['BROKER_HOST by the role of the target', { BROKER_HOST: 'parcels' }, 'amqp -:-@parcels:5672/- → parcels'],
     ['RABBITMQ_*', { RABBITMQ_HOST: 'rabbit', RABBITMQ_USER: 'guest' }, 'amqp guest:-@rabbit:5672/- → nobody'],
     ['another server of the stack', { SMTP_HOST: 'web', SMTP_PORT: '1025' }, 'tcp -:-@web:1025/- → web'],
     ['localhost', { POSTGRES_HOST: 'localhost' }, 'postgres -:-@localhost:5432/- → nobody'],
@@ -144,6 +188,7 @@ describe('families of variables', () => {
     ['a port that is none', { POSTGRES_HOST: 'db', POSTGRES_PORT: 'tcp://10.0.0.1:5432' }],
     ['a pattern', { MYSQL_ROOT_HOST: '%' }],
     ['a number', { SOME_SERVER: '1' }],
+    ['the web interface of RabbitMQ', { RABBITMQ_MANAGEMENT_HOST: 'parcels' }],
   ] as [string, Record<string, string>][])('%s is no connection', (_, env) =>
     expect(from(env).filter((each) => each.source !== 'env POSTGRES_PORT')).toEqual([]),
   );

@@ -15,6 +15,7 @@ import {
   removeForeign,
   restore,
   send,
+  settled,
   up,
 } from './tools.ts';
 
@@ -215,6 +216,7 @@ export const orchardConnectionFaults: Fault[] = [
     until: async (stack) => {
       await until('the server', async () => (await logs(stack, 'server')).includes('listening on 4001'));
       await until('the site to fail', async () => (await get(stack, '/api/apples')).status !== 200);
+      await settled(stack, 'server');
     },
     expect: { root: 'server/ports', code: 'ports/wrong-container-port', innocents: rest('server'), remedy: /4000|ports|PORT/ },
   }),
@@ -226,6 +228,7 @@ export const orchardConnectionFaults: Fault[] = [
     until: async (stack) => {
       await until('vite', async () => /ready in/.test(await logs(stack, 'web')));
       await answers(stack, '/', 0);
+      await settled(stack, 'web');
     },
     expect: { root: 'web/ports', code: 'ports/loopback-only', innocents: rest('web'), remedy: /0\.0\.0\.0|--host/ },
   }),
