@@ -60,6 +60,7 @@ export const orchardConnectionFaults: Fault[] = [
     inject: async (stack) => {
       edit(stack, '.env', /^DB_PASSWORD=.*/m, 'DB_PASSWORD=new-in-env');
       for (const service of ['database', 'server', 'press']) await compose(stack, 'up', '-d', '--no-deps', service);
+      await until('MariaDB to refuse the press', async () => (await logs(stack, 'database')).includes('Access denied'));
       await sick(stack);
     },
     heal: async (stack) => {

@@ -191,12 +191,7 @@ export const orchardContainerFaults: Fault[] = [
     ],
     recreate: ['server'],
     until: (stack) => becomes(stack, 'server', 'unhealthy', (now) => now.Health?.Status === 'unhealthy'),
-    expect: {
-      root: 'server/container',
-      code: ['container/healthcheck-broken', 'container/unhealthy'],
-      innocents: rest('server'),
-      remedy: /healthcheck|docker inspect/,
-    },
+    expect: { root: 'server/http-health', code: 'http-health/refused', innocents: rest('server'), remedy: /or the port/ },
   }),
   {
     id: 'orchard-database-no-root-password',
