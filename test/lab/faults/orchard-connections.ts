@@ -229,14 +229,6 @@ export const orchardConnectionFaults: Fault[] = [
     expect: { root: 'web/ports', code: 'ports/loopback-only', innocents: rest('web'), remedy: /0\.0\.0\.0|--host/ },
   }),
   change({
-    id: 'orchard-web-origin-typo',
-    title: 'the dev server proxies /api to a host that is not there',
-    edits: [[FILE, 'http://server:4000', 'http://sever:4000']],
-    recreate: ['web'],
-    until: (stack) => answers(stack, '/api/apples', 502),
-    expect: { root: 'web/network', code: 'network/unknown-host', innocents: rest('web'), remedy: /docker compose up -d web/ },
-  }),
-  change({
     id: 'orchard-server-off-network',
     title: 'the API was given a network of its own and lost the common one',
     edits: [
