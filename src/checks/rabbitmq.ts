@@ -278,7 +278,7 @@ const unconsumed = ({ service, stack, fact, secondsUp: up, now }: Known): Findin
     .filter(({ kind }) => kind === 'amqp')
     .flatMap(({ from }) => serviceNamed(stack, from) ?? [])
     // One that has just started has not come to it yet.
-    .filter((each) => each.role === 'worker' && !(secondsUp(each, now) < WORKER_SECONDS));
+    .filter((each) => mayConsume(each) && !(secondsUp(each, now) < WORKER_SECONDS));
   const waiting = fact.queues.filter(({ messages, consumers, name }) => messages > 0 && consumers === 0 && !IS_ASIDE.test(name));
   // A queue that somebody consumes shows that the workers are there: the others wait for what they wait for.
   const isServed = fact.queues.some(({ consumers }) => consumers > 0);
@@ -298,6 +298,10 @@ const unconsumed = ({ service, stack, fact, secondsUp: up, now }: Known): Findin
     },
   ];
 };
+
+/** Not every worker is called one; who is asked over HTTP or publishes a port mostly fills queues. */
+const mayConsume = (service: Service): boolean =>
+  service.role === 'worker' || (service.role === 'unknown' && running(service).every(({ portBindings }) => portBindings.length === 0));
 
 /** Queues that are meant to keep what nobody takes. */
 const IS_ASIDE = /dead|dlq|dlx|delay|retry|error|fail|park|archive|audit|unroutable/i;

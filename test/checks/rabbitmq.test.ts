@@ -98,6 +98,7 @@ describe('what is found', () => {
     ],
     ['a memory alarm', [attempt(OK)], { alarms: ['memory'] }, ['resource-alarm']],
     ['nobody takes what waits', [attempt(OK)], { queues: [waiting] }, ['no-consumer']],
+    ['the same, where nothing names the consumer a worker', [attempt(OK)], { queues: [waiting], packer: 'unknown' }, ['no-consumer']],
     ['TLS to a plain port', [attempt(stopped('tls', 'failed', 'ERR_SSL_WRONG_VERSION_NUMBER'), { tls: true })], {}, ['tls-required']],
     ['HTTP on the port', [attempt(stopped('protocol', 'failed', '', 'the answer is not AMQP 0-9-1: "HTTP/1.1 400"'))], {}, ['not-amqp']],
     [

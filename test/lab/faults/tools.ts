@@ -164,8 +164,8 @@ export async function becomes(
 }
 
 /** Who has only just started is given time: the doctor waits for that to be over, and so do we. */
-export const settled = (stack: LabStack, service: string): Promise<void> =>
-  becomes(stack, service, 'past its first seconds', (now) => Date.now() - Date.parse(now.StartedAt) > 12_000);
+export const settled = (stack: LabStack, service: string, seconds = 12): Promise<void> =>
+  becomes(stack, service, 'past its first seconds', (now) => Date.now() - Date.parse(now.StartedAt) > seconds * 1_000);
 
 export const logs = async (stack: LabStack, service: string): Promise<string> => {
   const { stdout, stderr } = await run(stack.engine.docker, ['logs', '--tail', '80', await stack.containerId(service)], { env: stack.env });
