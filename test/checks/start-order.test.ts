@@ -109,11 +109,6 @@ describe('start-order: out of order', () => {
       ],
       'fail gave-up-waiting',
     ],
-    [
-      'a pid file',
-      [{ state: { status: 'restarting', exitCode: 1 } }, ['A server is already running. Check /app/tmp/pids/server.pid.']],
-      'fail pid-file-left',
-    ],
     ['a script that waits', [{}, WAITING, { listeners: [] }], 'fail waits-in-vain'],
   ])('%s', (_, given, expected) => {
     expect(short(...given)).toBe(expected);
