@@ -41,7 +41,7 @@ interface Given {
 
 const serviceOf = (given: Given): Service =>
   makeService({
-    containers: [{ mounts: [bind(given.mount)], ...given.container, ...(given.state ? { state: given.state } : {}) } as never],
+    containers: [{ mounts: [bind(given.mount)], ...given.container, ...(given.state ? { state: given.state } : {}) }],
   });
 
 const look = (given: Given, service: Service = serviceOf(given), others: Service[] = []) => {

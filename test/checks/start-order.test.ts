@@ -9,7 +9,7 @@ type Parts = Omit<Partial<Container>, 'state' | 'compose'> & {
 };
 
 /** `db` began at 06:50:00. */
-const dbIs = (parts: Parts = {}): Service => makeService({ name: 'db', role: 'postgres', containers: [parts as never] });
+const dbIs = (parts: Parts = {}): Service => makeService({ name: 'db', role: 'postgres', containers: [parts] });
 const probe = (test: string[], parts: Partial<Healthcheck> = {}): Healthcheck => ({
   test,
   intervalMs: 2_000,
@@ -29,7 +29,7 @@ const REFUSED = "ConnectionRefusedError: [Errno 111] Connect call failed ('172.1
 const STARTING = 'asyncpg.exceptions.CannotConnectNowError: the database system is starting up';
 
 const look = (container: Parts, log: string[] = [], { db = dbIs(), listeners }: { db?: Service; listeners?: object[] } = {}) => {
-  const app = makeService({ containers: [container as never] });
+  const app = makeService({ containers: [container] });
   return ask(startOrder, {
     stack: makeStack({ services: [app, db], connections: [makeConnection()] }),
     service: 'app',
