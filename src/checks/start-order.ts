@@ -40,10 +40,6 @@ export const startOrder = defineCheck({
       'What it needs took longer to become healthy than its healthcheck allows, so that Compose did not start this one.',
       'The container was created together with the other and never started; the other is healthy now.',
     ),
-    'pid-file-left': cause(
-      'A pid file of an earlier run lies there, and the program takes it for another one of itself.',
-      'The words of the program in its log.',
-    ),
     'waits-in-vain': {
       severity: 'fail',
       layer: 'app',
@@ -63,7 +59,7 @@ export const startOrder = defineCheck({
       inside: facts.inside.ok && facts.inside.value.container === container.name ? facts.inside.value : null,
       now,
     };
-    const findings = [...tooEarly(scene), ...gaveUpWaiting(scene), ...pidFileLeft(scene), ...waitsInVain(scene)].slice(0, 1);
+    const findings = [...tooEarly(scene), ...gaveUpWaiting(scene), ...waitsInVain(scene)].slice(0, 1);
     if (findings.length > 0) return { findings };
     return facts.logs.ok ? { findings } : { cannotLook: facts.logs.reason };
   },
@@ -183,23 +179,6 @@ const gaveUpWaiting = (scene: Scene): Finding[] => {
 /** Its present start is not the one that was waited for. */
 const isStartedTwice = ({ createdAt, state }: Container): boolean =>
   state.restartCount > 0 || secondsSince(createdAt, state.startedAt ?? createdAt) > READY_SECONDS;
-
-const PID_FILE =
-  /server is already running\. Check |(?:httpd|apache2?) \(pid \d+\) already running|pid ?file .{0,200}(?:already exists|is not empty)/i;
-
-const pidFileLeft = ({ container, service, log }: Scene): Finding[] => {
-  const line = keepsFailing(container) ? log.findLast(({ text }) => PID_FILE.test(text)) : undefined;
-  if (!line) return [];
-  const file = /(\/[^\s'"`,]+\.pid)/.exec(line.text)?.[1];
-  return [
-    {
-      reason: 'pid-file-left',
-      message: `${service.name} ends because a pid file of an earlier run is there${file ? `: ${file}` : ''}`,
-      evidence: [{ source: `${service.name} log`, text: line.text }],
-      values: { container: container.name, ...(file ? { path: file } : {}) },
-    },
-  ];
-};
 
 const WAITING =
   /\bwait(?:ing)?(?:-for-it)?\b.{0,40}\b(?:for|until|on)\b|\b(?:is|are) (?:not (?:yet )?(?:ready|available|reachable|up)|unavailable)\b|\bsleeping\b/i;

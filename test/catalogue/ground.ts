@@ -114,7 +114,7 @@ export const groundRows: CatalogueRow[] = [
   { id: 'lc-migrate-failed', title: 'A job that others wait for failed', codes: ['container/job-failed'], seen: 'lab' },
   { id: 'lc-wait-loop', title: 'Its script waits in vain', codes: ['start-order/waits-in-vain'], seen: 'unit' },
   { id: 'lc-after-reboot', title: 'Everything stopped with the machine', codes: ['compose/not-up'], seen: 'unit' },
-  { id: 'lc-stale-pidfile', title: 'A pid file is in the way', codes: ['start-order/pid-file-left'], seen: 'unit' },
+  { id: 'lc-stale-pidfile', title: 'A pid file is in the way', codes: ['startup/stale-pid-file'], seen: 'unit' },
 
   // Healthchecks
   { id: 'hc-missing-binary', title: 'The probe calls what the image does not have', codes: ['container/healthcheck-broken'], seen: 'lab' },

@@ -1,6 +1,6 @@
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import { becomes, compose, edit, recreate, restore, up } from './tools.ts';
+import { answers, becomes, compose, edit, recreate, restore, up } from './tools.ts';
 
 const FILE = 'docker-compose.yml';
 const REDIS_PING = '["CMD-SHELL", "redis-cli ping | grep -q PONG"]';
@@ -67,6 +67,7 @@ export const startOrderFaults: Fault[] = [
       );
       await recreate(stack, 'backend');
       await becomes(stack, 'backend', 'unhealthy', (now) => now.Health?.Status === 'unhealthy');
+      await answers(stack, '/health', 200);
     },
     heal: healed,
     expect: { root: 'backend/healthcheck', code: 'healthcheck/timed-out', innocents: others('backend'), remedy: /timeout/ },
