@@ -10,7 +10,7 @@ type Judged = Case & { verdict: Verdict };
 
 const isJudged = (row: Case): row is Judged => row.verdict !== null;
 
-export const reportText = ({ startedAt, versions, set, cases }: Results): string => {
+export const reportText = ({ startedAt, versions, set, note, cases }: Results): string => {
   const of = (kind: Case['kind']) => cases.filter((row) => row.kind === kind);
   const [faults, noisy, pairs] = [of('fault').filter(isJudged), of('noise').filter(isJudged), of('pair').filter(isJudged)];
   const healthy = of('healthy').filter(({ problem }) => problem === undefined);
@@ -23,6 +23,7 @@ export const reportText = ({ startedAt, versions, set, cases }: Results): string
       .join(', ')}.`,
     '',
     `Measured: ${KINDS.map(({ kind, plural }) => `${measured(cases, kind)} of ${set[kind]} ${plural}`).join(', ')}.`,
+    ...(note === undefined ? [] : ['', note]),
     '',
     HOW,
     '## One fault',
