@@ -32,7 +32,7 @@ export const gatherPackages: ServiceGatherer<'packages'> = async (service, given
     manifest,
     imageCreatedAt: image?.createdAt ?? null,
     volume,
-    hiddenBy: shared && volume === null && isMadeThere(missing, container) ? hiddenBy(folder, container) : null,
+    hiddenBy: shared && folder !== null && volume === null && isMadeThere(missing, container) ? hiddenBy(folder, container) : null,
   };
 };
 
@@ -71,18 +71,20 @@ const isOwnCode = ({ name, language }: Missing, container: Container): boolean =
   });
 };
 
-/** Where packages of the language lie in such a container. */
-const packageFolder = ({ language }: Missing, { workingDir, env }: Container): string => {
+/** Where packages of the language lie in such a container, if it says so: Python has an environment beside the code only where somebody made one. */
+const packageFolder = ({ language }: Missing, { workingDir, env }: Container): string | null => {
   if (language === 'node') return posix.join(workingDir, 'node_modules');
-  return env['VIRTUAL_ENV'] ?? env['UV_PROJECT_ENVIRONMENT'] ?? posix.join(workingDir, '.venv');
+  const beside = posix.join(workingDir, '.venv');
+  const isOnPath = (env['PATH'] ?? '').split(':').includes(`${beside}/bin`);
+  return env['VIRTUAL_ENV'] ?? env['UV_PROJECT_ENVIRONMENT'] ?? (isOnPath ? beside : null);
 };
 
 const SITE_PACKAGES = /\/(site-packages|dist-packages|\.?venv|node_modules)$/;
 
-const volumeOver = async (folder: string, container: Container, given: Gathering): Promise<PackagesFact['volume']> => {
+const volumeOver = async (folder: string | null, container: Container, given: Gathering): Promise<PackagesFact['volume']> => {
   const mount = container.mounts.find(
     ({ type, destination }) =>
-      type === 'volume' && (destination === folder || folder.startsWith(`${destination}/`) || SITE_PACKAGES.test(destination)),
+      type === 'volume' && (destination === folder || folder?.startsWith(`${destination}/`) === true || SITE_PACKAGES.test(destination)),
   );
   if (!mount) return null;
   const volumes = await given.fact('volumes');

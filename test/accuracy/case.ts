@@ -33,5 +33,7 @@ export interface Results {
   versions: Record<string, string>;
   /** How many cases of each kind there are; a run may have measured fewer. */
   set: Record<Case['kind'], number>;
+  /** What a reader must know of this run, written by hand. */
+  note?: string;
   cases: Case[];
 }

@@ -10,7 +10,7 @@ type Judged = Case & { verdict: Verdict };
 
 const isJudged = (row: Case): row is Judged => row.verdict !== null;
 
-export const reportText = ({ startedAt, versions, set, cases }: Results): string => {
+export const reportText = ({ startedAt, versions, set, note, cases }: Results): string => {
   const of = (kind: Case['kind']) => cases.filter((row) => row.kind === kind);
   const [faults, noisy, pairs] = [of('fault').filter(isJudged), of('noise').filter(isJudged), of('pair').filter(isJudged)];
   const healthy = of('healthy').filter(({ problem }) => problem === undefined);
@@ -23,6 +23,7 @@ export const reportText = ({ startedAt, versions, set, cases }: Results): string
       .join(', ')}.`,
     '',
     `Measured: ${KINDS.map(({ kind, plural }) => `${measured(cases, kind)} of ${set[kind]} ${plural}`).join(', ')}.`,
+    ...(note === undefined ? [] : ['', note]),
     '',
     HOW,
     '## One fault',
@@ -188,7 +189,7 @@ const byLayer = ([a]: Group<Case>, [b]: Group<Case>): number =>
   LAYERS.findIndex((layer) => layer === a) - LAYERS.findIndex((layer) => layer === b);
 
 const loadText = (cases: readonly Case[]): string => {
-  const loads = cases.map(({ load }) => load);
+  const loads = cases.map(({ load }) => load).filter(Number.isFinite);
   return `${quantile(loads, 0.25)}–${quantile(loads, 0.75)}`;
 };
 
@@ -217,7 +218,14 @@ const misses = (cases: readonly Case[]): string[] => {
   if (missed.length === 0) return ['None.'];
   return missed.flatMap((row) => [
     `- **${row.id}**${NAMES[row.kind]} (${row.stack}): ${faultsOf(row).join(', ')}. ${row.title}.`,
-    ...(row.problem === undefined ? [] : [`  - ${row.problem.split('\n')[0]!.slice(0, 300)}`]),
+    ...(row.problem === undefined
+      ? []
+      : [
+          `  - ${row.problem
+            .split('\n')[0]!
+            .replaceAll(/\/\S*stack-doctor-lab-\w+/g, '…')
+            .slice(0, 300)}`,
+        ]),
     ...(row.expected.length > 0 ? [`  - expected: ${row.expected.map(code).join(' and ')}`] : []),
     ...(row.load > 2 ? [`  - the machine was overloaded: ${row.load} per core`] : []),
     ...(row.problem === undefined ? [`  - said: ${row.said.map(code).join('; ') || 'nothing'}`] : []),

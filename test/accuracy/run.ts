@@ -199,8 +199,9 @@ const diagnosed = async (
   };
 };
 
+/** Without the folder of this machine. */
 const told = (report: Report): Pick<Case, 'said' | 'red'> => ({
-  said: report.rootCauses.map(({ id, code, summary }) => `${id} ${code}: ${summary}`),
+  said: report.rootCauses.map(({ id, code, summary }) => `${id} ${code}: ${summary.replaceAll(report.stack.workingDir, '.')}`),
   red: report.checks
     .filter(({ status }) => status !== 'pass' && status !== 'skip')
     .map(
