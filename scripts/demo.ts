@@ -74,9 +74,9 @@ const naive = async (stack: LabStack): Promise<void> => {
 const fromRecordings = (why: string): boolean => {
   console.log(`No engine can be had here (${why}), so the same from recordings of a real one.`);
   heading('A healthy stack');
-  const healthy = doctor(['--replay', `${RECORDINGS}healthy-reference.json`], {}).code === 0;
+  const healthy = doctor(['--replay', `${RECORDINGS}healthy-reference.json.gz`], {}).code === 0;
   heading('The dist folder replaced under nginx');
-  const broken = doctor(['--replay', `${RECORDINGS}${FAULT}.json`], {}).code === 1;
+  const broken = doctor(['--replay', `${RECORDINGS}${FAULT}.json.gz`], {}).code === 1;
   return healthy && broken;
 };
 

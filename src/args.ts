@@ -25,16 +25,31 @@ export interface Looks {
 export type Command =
   | { kind: 'help' }
   | { kind: 'version' }
-  | { kind: 'run'; stack: StackOptions; looks: Looks; selectors: string[]; strict: boolean; waitMs: number | null; replay: string | null }
+  | {
+      kind: 'run';
+      stack: StackOptions;
+      looks: Looks;
+      format: ReportFormat;
+      selectors: string[];
+      strict: boolean;
+      waitMs: number | null;
+      replay: string | null;
+    }
   | { kind: 'list'; stack: StackOptions; looks: Looks; replay: string | null }
+  | { kind: 'graph'; stack: StackOptions; looks: Looks; format: GraphFormat; replay: string | null }
   | { kind: 'explain'; stack: StackOptions; looks: Looks; code: string }
   | { kind: 'runbook'; stack: StackOptions; looks: Looks; verify: boolean }
   | { kind: 'record'; stack: StackOptions; looks: Looks; file: string };
 
+export const REPORT_FORMATS = ['text', 'json', 'junit', 'markdown'] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+export const GRAPH_FORMATS = ['text', 'mermaid', 'dot', 'json'] as const;
+export type GraphFormat = (typeof GRAPH_FORMATS)[number];
+
 const DEFAULT_TIMEOUT_MS = 30_000;
 const LONGEST_MS = 24 * 3_600_000;
 
-type Group = 'check' | 'list' | 'explain' | 'runbook' | 'record';
+type Group = 'check' | 'list' | 'graph' | 'explain' | 'runbook' | 'record';
 
 interface OptionSpec {
   short?: string;
@@ -46,8 +61,8 @@ interface OptionSpec {
   of: readonly Group[];
 }
 
-const EVERY: readonly Group[] = ['check', 'list', 'explain', 'runbook', 'record'];
-const LOOKING: readonly Group[] = ['check', 'list', 'record'];
+const EVERY: readonly Group[] = ['check', 'list', 'graph', 'explain', 'runbook', 'record'];
+const LOOKING: readonly Group[] = ['check', 'list', 'graph', 'record'];
 
 /** In the order of the help text. */
 const OPTIONS: Record<string, OptionSpec> = {
@@ -60,10 +75,11 @@ const OPTIONS: Record<string, OptionSpec> = {
   runbook: { value: 'file', help: "Your team's runbook, before the doctor's own", of: EVERY },
   config: { value: 'file', help: '', of: EVERY },
   timeout: { value: 'time', help: 'For the whole run: 30s, 1500ms, 2m (default 30s)', of: LOOKING },
-  wait: { value: 'time', help: 'Look again until nothing fails or the time is up', of: ['check'] },
+  wait: { value: 'time', help: 'Look again until nothing fails, or the time is up', of: ['check'] },
   strict: { help: 'Warnings fail too', of: ['check'] },
-  json: { help: 'One JSON document on stdout', of: ['check', 'list'] },
-  replay: { value: 'file', help: 'Diagnose from a recording; needs no Docker', of: ['check', 'list'] },
+  json: { help: 'One JSON document on stdout', of: ['check', 'list', 'graph'] },
+  format: { value: 'form', help: 'json, junit, markdown; of a graph: mermaid, dot', of: ['check', 'graph'] },
+  replay: { value: 'file', help: 'Diagnose from a recording; needs no Docker', of: ['check', 'list', 'graph'] },
   quiet: { short: 'q', help: 'Only the verdict and the root causes', of: EVERY },
   verbose: { short: 'v', help: 'Everything: timings, evidence in full', of: EVERY },
   'no-color': { help: 'No colours (NO_COLOR too; FORCE_COLOR=1: always)', of: EVERY },
@@ -71,7 +87,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   version: { help: 'The version', of: EVERY },
 };
 
-const COMMANDS = ['check', 'list', 'explain', 'runbook', 'record', 'help', 'version'] as const;
+const COMMANDS = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'help', 'version'] as const;
 
 /** Throws `UsageError`. */
 export const parseArgs = (argv: readonly string[]): Command => {
@@ -105,11 +121,15 @@ export const parseArgs = (argv: readonly string[]): Command => {
       const waitMs = given.has('wait') ? duration('--wait', one(given, 'wait')!) : null;
       if (waitMs !== null && replay !== null)
         throw new UsageError('--wait and --replay contradict each other: a recording does not change');
-      return { kind: 'run', stack, looks, selectors: rest, strict: given.has('strict'), waitMs, replay };
+      const format = formatOf('doctor check', REPORT_FORMATS, one(given, 'format'), looks.json);
+      return { kind: 'run', stack, looks, format, selectors: rest, strict: given.has('strict'), waitMs, replay };
     }
     case 'list':
       noMore(rest, 0, 'doctor list');
       return { kind: 'list', stack, looks, replay };
+    case 'graph':
+      noMore(rest, 0, `doctor graph${isFormat(rest[0]) ? ` --format ${rest[0]}` : ''}`);
+      return { kind: 'graph', stack, looks, format: formatOf('doctor graph', GRAPH_FORMATS, one(given, 'format'), looks.json), replay };
     case 'explain':
       if (rest[0] === undefined)
         throw new UsageError(
@@ -137,6 +157,19 @@ const rightCommand = (word: string): string => {
   const meant = didYouMean(word, COMMANDS);
   if (meant !== '') return meant;
   return /^[\w.*/-]+$/.test(word) ? `; to ask about one service or check: doctor check ${word}` : '; see doctor --help';
+};
+
+const isFormat = (word: string | undefined): boolean => (GRAPH_FORMATS as readonly (string | undefined)[]).includes(word);
+
+const formatOf = <F extends string>(command: string, formats: readonly F[], asked: string | null, json: boolean): F | 'text' | 'json' => {
+  if (asked === null) return json ? 'json' : 'text';
+  const format = formats.find((each) => each === asked);
+  if (format === undefined)
+    throw new UsageError(
+      `--format "${asked}" is no format of "${command}"${didYouMean(asked, formats) || `; it takes ${formats.join(', ')}`}`,
+    );
+  if (json && asked !== 'json') throw new UsageError(`--json and --format ${asked} contradict each other; give one of them`);
+  return format;
 };
 
 type Given = Map<string, string[]>;
@@ -242,6 +275,7 @@ Usage: doctor [options]                  everything, in the stack of this folder
                                          (postgres), one of one (db/postgres),
                                          a glob ('*/ports'), or db, cache, web
        doctor list                       the checks, and what they apply to
+       doctor graph                      who reaches for whom, as which user
        doctor explain <code>             what a finding means, how it is proved
        doctor runbook [verify]           which section serves which finding
        doctor record <file>              save what was seen, without secrets
@@ -250,7 +284,7 @@ Which stack (as in docker compose, with its COMPOSE_* and DOCKER_* variables):
 ${optionLines(['file', 'project-name', 'project-directory', 'profile', 'env-file', 'context'])}
 
 How:
-${optionLines(['timeout', 'wait', 'strict', 'json', 'runbook', 'replay', 'quiet', 'verbose', 'no-color', 'help', 'version'])}
+${optionLines(['timeout', 'wait', 'strict', 'json', 'format', 'runbook', 'replay', 'quiet', 'verbose', 'no-color', 'help', 'version'])}
 
 Exit code: 0 nothing fails, 1 something fails, 2 wrong call or configuration,
            3 nothing fails, but something could not be looked at,

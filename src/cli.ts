@@ -2,12 +2,13 @@
  * argv → exit code; the only file that touches process, stdout and stderr.
  * Above the fold stands what `--help`, `--version` and a wrong call need. Everything else is imported when it is used.
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { helpText, parseArgs } from './args.ts';
 import type { Command, Looks, StackOptions } from './args.ts';
 import type { Diagnosis, DoctorOptions, Hooks } from './doctor.ts';
 import { plain } from './model/plain.ts';
+import type { Report } from './model/report.ts';
 import { UsageError } from './model/usage-error.ts';
 import type { Progress } from './progress.ts';
 import { exitCode, SIGNAL_CODES } from './render/exit-code.ts';
@@ -20,7 +21,6 @@ declare const DOCTOR_VERSION: string | undefined;
 const TOOL_NAME = 'stack-doctor';
 /** The same place from `src/` and from `dist/`. */
 const SHIPPED_RUNBOOK = join(import.meta.dirname, '..', 'RUNBOOK.md');
-const WAIT_PAUSE_MS = 1_000;
 /** After an error of ours, how long to wait for what was found so far. */
 const GRACE_MS = 2_000;
 
@@ -143,6 +143,8 @@ const answer = (command: Exclude<Command, { kind: 'help' | 'version' }>, session
       return runChecks(command, session);
     case 'list':
       return list(command, session);
+    case 'graph':
+      return graph(command, session);
     case 'explain':
       return explain(command);
     case 'runbook':
@@ -193,62 +195,52 @@ const startProgress = async (session: Session, { json, quiet, verbose }: Looks, 
   return session.progress;
 };
 
-const runChecks = async ({ stack, looks, selectors, strict, waitMs, replay }: Asked<'run'>, session: Session): Promise<number> => {
+const runChecks = async ({ stack, looks, format, selectors, strict, waitMs, replay }: Asked<'run'>, session: Session): Promise<number> => {
   const options = await doctorOptions(stack, selectors, replay);
   const progress = await startProgress(session, looks, waitMs !== null);
   const hooks: Hooks = { signal: session.signal, onProgress: progress.on };
   const { diagnose } = await import('./doctor.ts');
-  const { report, stats } = await untilGreen(() => diagnose(options, hooks), { waitMs, strict, session, progress });
+  const look = (): Promise<Diagnosis> => diagnose(options, hooks);
+  const { report, stats } =
+    waitMs === null
+      ? await look()
+      : await (await import('./wait.ts')).untilFinal(look, { waitMs, strict, signal: session.signal, onAgain: progress.again });
   progress.stop();
   if (options.replay !== null)
     report.notes.push(`replay of ${replay}, recorded at ${options.replay.recordedAt}: nothing was looked at now`);
 
   const code = exitCode(report, { strict, signal: session.ending() });
-  if (looks.json) return print((await import('./render/json.ts')).renderJson(report), code);
-  const { renderText } = await import('./render/text.ts');
-  return print(renderText(report, { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet, stats }), code);
-};
-
-interface Waiting {
-  waitMs: number | null;
-  strict: boolean;
-  session: Session;
-  progress: Progress;
-}
-
-/** With `--wait`, looks again until nothing fails or the time is up. The last diagnosis counts. */
-const untilGreen = async (look: () => Promise<Diagnosis>, { waitMs, strict, session, progress }: Waiting): Promise<Diagnosis> => {
-  const begun = performance.now();
-  for (let looks = 1; ; looks++) {
-    const diagnosis = await look();
-    const { report } = diagnosis;
-    const elapsed = performance.now() - begun;
-    const green = exitCode(report, { strict, signal: null }) === 0;
-    if (green || waitMs === null || session.signal.aborted || elapsed + WAIT_PAUSE_MS > waitMs) {
-      if (looks > 1) report.notes.push(`looked ${looks} times in ${Math.round(elapsed / 1_000)} s (--wait)`);
-      return diagnosis;
+  if (process.env['GITHUB_ACTIONS'] === 'true') await tellGitHub(report);
+  switch (format) {
+    case 'json': {
+      const { engineCalls, connections, factCount: facts } = stats;
+      const document: Report = looks.verbose ? { ...report, effort: { engineCalls, connections, facts } } : report;
+      return print((await import('./render/json.ts')).renderJson(document), code);
     }
-    const causes = report.rootCauses.map(({ id }) => id);
-    progress.again(
-      causes.length > 0 ? causes : report.checks.filter(({ status }) => status === 'error' || status === 'warn').map(({ id }) => id),
-    );
-    await pause(WAIT_PAUSE_MS, session.signal);
-    if (session.signal.aborted) return diagnosis;
+    case 'junit':
+      return print((await import('./render/junit.ts')).renderJUnit(report, { strict }), code);
+    case 'markdown':
+      return print((await import('./render/markdown.ts')).renderMarkdown(report), code);
+    case 'text': {
+      const { renderText } = await import('./render/text.ts');
+      return print(renderText(report, { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet, stats }), code);
+    }
   }
 };
 
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
+/** GitHub shows annotations beside the run, and the summary on its page. stdout stays the caller's. */
+const tellGitHub = async (report: Report): Promise<void> => {
+  const { renderAnnotations } = await import('./render/github.ts');
+  writeNow(2, renderAnnotations(report));
+  const summary = process.env['GITHUB_STEP_SUMMARY'];
+  if (!summary) return;
+  const { renderMarkdown } = await import('./render/markdown.ts');
+  try {
+    appendFileSync(summary, `${renderMarkdown(report)}\n`);
+  } catch (error) {
+    writeNow(2, `doctor: cannot write the job summary: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}\n`);
+  }
+};
 
 const list = async ({ stack, looks, replay }: Asked<'list'>, session: Session): Promise<number> => {
   const options = await doctorOptions(stack, [], replay);
@@ -259,6 +251,18 @@ const list = async ({ stack, looks, replay }: Asked<'list'>, session: Session): 
   const { renderList, renderListJson } = await import('./render/list.ts');
   if (looks.json) return print(renderListJson(listing, { name: TOOL_NAME, version: version() }), code);
   return print(renderList(listing, { ...(await terminal(looks)), verbose: looks.verbose }), code);
+};
+
+const graph = async ({ stack, looks, format, replay }: Asked<'graph'>, session: Session): Promise<number> => {
+  const options = await doctorOptions(stack, [], replay);
+  const { drawGraph } = await import('./doctor.ts');
+  const drawing = await drawGraph(options, { signal: session.signal, onProgress: () => undefined });
+  const ending = session.ending();
+  // Half a graph is no graph: connections may be missing from it.
+  const code = ending === null ? (drawing.notes.length > 0 ? 3 : 0) : SIGNAL_CODES[ending];
+  const { renderGraph } = await import('./render/graph.ts');
+  const tool = { name: TOOL_NAME, version: version() };
+  return print(renderGraph({ ...drawing, tool }, format, { ...(await terminal(looks)), verbose: looks.verbose }), code);
 };
 
 const record = async ({ stack, looks, file }: Asked<'record'>, session: Session): Promise<number> => {

@@ -4,6 +4,7 @@ import { explain } from './explain/explain.ts';
 import { reportOf } from './explain/report.ts';
 import type { Status } from './model/check.ts';
 import { isStackFact, type EngineFact, type Fact, type FactSource, type ProjectFact } from './model/facts.ts';
+import { graphOf, type Graph } from './model/graph.ts';
 import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
 import { running, type Stack } from './model/stack.ts';
@@ -42,7 +43,7 @@ export interface Hooks {
 export interface Diagnosis {
   report: Report;
   facts: Record<string, Fact<unknown>>;
-  stats: { engineCalls: number; factCount: number; slowest: { fact: string; ms: number }[] };
+  stats: { engineCalls: number; connections: number; factCount: number; slowest: { fact: string; ms: number }[] };
   /** The deadline or a signal cut the run short. */
   cut: boolean;
 }
@@ -86,7 +87,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       notes: signal.aborted ? [cutNote(hooks, options)] : [],
     });
     const facts = await source.recorded();
-    return { report, facts, stats: statsOf(facts, source.engineCalls()), cut: signal.aborted };
+    return { report, facts, stats: statsOf(facts, source), cut: signal.aborted };
   } finally {
     source.close();
   }
@@ -128,6 +129,38 @@ export const listChecks = async (options: DoctorOptions, hooks: Hooks): Promise<
     services: stack?.services.map(({ name, role, roleReason }) => ({ name, role, reason: roleReason })) ?? [],
     note,
   };
+};
+
+export interface Drawing {
+  stack: Pick<Stack, 'project' | 'workingDir' | 'composeFiles'>;
+  graph: Graph;
+  /** What could not be looked at, so that connections may be missing. */
+  notes: string[];
+}
+
+/** Every connection of the stack, with no check asked. Errors: `UsageError` for no project, and for an empty one. */
+export const drawGraph = async (options: DoctorOptions, hooks: Hooks): Promise<Drawing> => {
+  const source = await openSource(options, AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]));
+  try {
+    const stack = await source.stack();
+    await refuseEmpty(stack, source);
+    const [engine, containers, project] = (await Promise.all([
+      source.fact('engine'),
+      source.fact('containers'),
+      source.fact('project'),
+    ])) as [Fact<EngineFact>, Fact<unknown>, Fact<ProjectFact>];
+    const up = engine.ok && engine.value.state === 'ok';
+    const notes = [
+      ...(up ? [] : ['the Docker Engine does not answer: only what the compose files declare is known']),
+      ...(up && !containers.ok ? [`the containers could not be looked at: ${containers.reason}`] : []),
+      ...(project.ok ? [] : [`the compose files could not be read: ${project.reason}`]),
+      ...(project.ok && project.value.error ? [`the compose files do not load: ${project.value.error.message}`] : []),
+    ];
+    const { project: name, workingDir, composeFiles } = stack;
+    return { stack: { project: name, workingDir, composeFiles }, graph: graphOf(stack), notes };
+  } finally {
+    source.close();
+  }
 };
 
 const stackHere = async (options: DoctorOptions, hooks: Hooks): Promise<{ stack: Stack | null; note: string | null }> => {
@@ -180,10 +213,10 @@ const cutNote = (hooks: Hooks, options: DoctorOptions): string =>
     ? 'stopped before everything was looked at'
     : `the time (${options.timeoutMs / 1000} s) was up before everything was looked at`;
 
-const statsOf = (facts: Record<string, Fact<unknown>>, engineCalls: number): Diagnosis['stats'] => {
+const statsOf = (facts: Record<string, Fact<unknown>>, source: FactSource): Diagnosis['stats'] => {
   const slowest = Object.entries(facts)
     .map(([fact, { ms }]) => ({ fact, ms }))
     .toSorted((a, b) => b.ms - a.ms)
     .slice(0, 5);
-  return { engineCalls, factCount: Object.keys(facts).length, slowest };
+  return { engineCalls: source.engineCalls(), connections: source.connections(), factCount: Object.keys(facts).length, slowest };
 };

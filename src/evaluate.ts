@@ -141,7 +141,8 @@ const peerFacts = async (
   source: FactSource,
 ): Promise<Record<string, Record<string, Fact<unknown>>>> => {
   if (!service || check.scope !== 'service' || !check.peerNeeds?.length) return {};
-  const names = [...new Set(connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []))];
+  const connected = connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []);
+  const names = [...new Set([...connected, ...(check.peersOf?.(service, stack) ?? [])])];
   const peers = names.flatMap((name) => serviceNamed(stack, name) ?? []);
   const factsOf = async (peer: Service) => {
     const asked = check.peerNeeds!.filter((name) => mayBeAsked(name, peer.role));

@@ -41,5 +41,5 @@ export { defineCheck, defineStackCheck } from './model/check.ts';
 export { UsageError } from './model/usage-error.ts';
 export type { Check, Evidence, Finding, FindingSpec, Outcome, Status, Verdict } from './model/check.ts';
 export type { Fact, FactTypes } from './model/facts.ts';
-export type { CheckReport, Effect, Remedy, Report, RootCause, Step } from './model/report.ts';
+export type { Candidate, CheckReport, Effect, Remedy, Report, RootCause, Step } from './model/report.ts';
 export type { Connection, Container, Role, Service, Stack } from './model/stack.ts';

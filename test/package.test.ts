@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const RECORDING = join(ROOT, 'fixtures/recordings/db-stopped.json');
+const RECORDING = join(ROOT, 'fixtures/recordings/db-stopped.json.gz');
 
 describe('npm pack', () => {
   const folder = mkdtempSync(join(tmpdir(), 'stack-doctor-package-'));

@@ -1,10 +1,10 @@
 /** Does the container match the files? Fields are compared, not hashes: a hash differs with the Compose version and the flags, too. */
-import { accepted, listed } from '../model/attempt.ts';
+import { accepted, grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known } from '../model/check.ts';
-import type { ImageFact, ProjectFact } from '../model/facts.ts';
+import type { AlteredValue, ImageFact, MakingFact, ProjectFact } from '../model/facts.ts';
 import { fullRef, isPinned, taggedMajor } from '../model/image-ref.ts';
 import { madeOfTheseFiles, plainPath } from '../model/project-files.ts';
-import { isMark } from '../model/secrets.ts';
+import { differences, setupOf } from '../model/server-setup.ts';
 import {
   connectionsFrom,
   isRunning,
@@ -18,34 +18,39 @@ import {
   type Stack,
 } from '../model/stack.ts';
 
-const drift = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
+const cause = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
+const drift = (of: 'value' | 'made', means: string, proof: string): FindingSpec => ({ ...cause(means, proof), drift: of });
 
 export const composeService = defineCheck({
   id: 'compose',
   title: 'The container matches the compose files',
   question: 'Does what runs match what the compose files say, and do their values agree with each other?',
-  needs: ['project', 'images'],
+  needs: ['project', 'images', 'making'],
   peerNeeds: ['postgres', 'redis'],
   after: ['engine', 'compose'],
   appliesTo: (service) => service.spec !== null,
   findings: {
-    'postgres-data-path': drift(
+    'postgres-data-path': cause(
       'From version 18 on, the Postgres images refuse a mount at /var/lib/postgresql/data.',
       'PG_MAJOR of the container (or the tag of the image), and a mount with that destination.',
     ),
     'env-drift': drift(
+      'value',
       'The container runs with other environment values than the compose files give now.',
       'The values in `Config.Env` of the container, against the resolved files.',
     ),
     'image-drift': drift(
+      'made',
       'The container runs another image than its reference names now.',
       'The image id of the container, against the id of the reference.',
     ),
     'mount-drift': drift(
+      'made',
       'The container has other mounts than the compose files declare.',
       '`Mounts` of the container, against the resolved files.',
     ),
     'config-drift': drift(
+      'made',
       'The container was created with other ports, command or entry point than the compose files declare.',
       '`HostConfig.PortBindings`, `Config.Cmd` and `Config.Entrypoint` of the container, against the resolved files.',
     ),
@@ -56,9 +61,41 @@ export const composeService = defineCheck({
       means: 'The credentials that the client is given contradict those that the server is set up with.',
       proof: 'The environment of both containers; passwords are compared by their marks. Nobody has logged in with them.',
     },
+    'dollar-in-value': {
+      severity: 'warn',
+      layer: 'compose',
+      kind: 'cause',
+      means:
+        'A `$` in a value was taken for the begin of a variable, so that a piece of the value is missing; a failure where nobody can log in with it.',
+      proof: 'The line that holds the value, and the warning of `docker compose config` that names the piece as an unset variable.',
+    },
+    'comment-in-value': {
+      severity: 'warn',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'A ` #` in a secret of an env file was taken for the begin of a comment; a failure where nobody can log in with it.',
+      proof: 'The line of the env file, unquoted, with a `#` that no blank follows.',
+    },
+    'shell-overrides': {
+      severity: 'warn',
+      layer: 'compose',
+      kind: 'cause',
+      means:
+        'The shell exports a variable with another value than the one in `.env`, and the shell comes first; a failure where nobody can log in with it.',
+      proof:
+        'The value of the environment that the doctor was called in, against the line of `.env`; values are compared, and never shown.',
+    },
+    'name-taken': cause(
+      'The name that the files give to the container is that of a container of another project.',
+      'The service has no container, and a container of that `container_name` has the label of another project.',
+    ),
   },
   evaluate({ service, stack, facts, peers }) {
-    const conflicts = credentialConflicts(service, stack, peers);
+    const conflicts = [
+      ...credentialConflicts(service, stack, peers),
+      ...(facts.making.ok && facts.making.value ? nameTaken(service, facts.making.value) : []),
+      ...(facts.project.ok ? alteredValues(service, stack, facts.project.value, peers) : []),
+    ];
     if (!facts.project.ok) return conflicts.length > 0 ? { findings: conflicts } : { cannotLook: facts.project.reason };
     const { spec } = service;
     if (!spec) return { skip: `${service.name} is in none of the compose files that were read` };
@@ -311,13 +348,6 @@ const WILDCARDS = ['', '0.0.0.0', '::', '[::]'];
 
 const sameIp = (a: string, b: string): boolean => a === b || (WILDCARDS.includes(a) && WILDCARDS.includes(b));
 
-interface Setup {
-  user: string | null;
-  /** A mark; `''` when there is none; `null` when not known. */
-  password: string | null;
-  database: string | null;
-}
-
 type Peers = Record<string, Known<'postgres' | 'redis'>>;
 
 /** Other roles and databases may have been made since: a login that works ends all doubt. */
@@ -363,56 +393,68 @@ const hasLoggedIn = (connection: Connection, peers: Peers): boolean => {
   return attempts.some((each) => each.client === connection.from && each.source === connection.source && accepted(each));
 };
 
-const setupOf = (connection: Connection, server: Container): Setup | null => {
-  if (connection.kind === 'postgres') return postgresSetup(server);
-  return connection.kind === 'redis' ? redisSetup(server) : null;
-};
-
-/** The official images' variables; `*_FILE` hides a value, `trust` makes the password moot. */
-const postgresSetup = ({ env }: Container): Setup | null => {
-  if (env['POSTGRES_PASSWORD'] === undefined && env['POSTGRES_USER'] === undefined && env['POSTGRES_HOST_AUTH_METHOD'] !== 'trust')
-    return null;
-  const user = env['POSTGRES_USER'] || (env['POSTGRES_USER_FILE'] ? null : 'postgres');
-  const password = env['POSTGRES_HOST_AUTH_METHOD'] === 'trust' ? null : (env['POSTGRES_PASSWORD'] ?? null);
-  return { user, password, database: env['POSTGRES_DB'] || (env['POSTGRES_DB_FILE'] ? null : user) };
-};
-
-/** A configuration file or an ACL may hold what neither command nor environment shows. */
-const redisSetup = (server: Container): Setup | null => {
-  const words = [...server.entrypoint, ...server.command].flatMap((part) => part.split(/\s+/));
-  const at = words.indexOf('--requirepass');
-  const given = at >= 0 ? (words[at + 1] ?? '').replace(/^["']|["']$/g, '') : null;
-  if (given?.startsWith('$')) return { user: null, password: server.env[given.replace(/[${}]/g, '')] ?? null, database: null };
-  if (given !== null) return { user: null, password: given, database: null };
-  const elsewhere =
-    words.some((word) => /\.(conf|acl)$|--aclfile|--include/.test(word)) ||
-    Object.keys(server.env).some((key) => /REDIS.*(PASS|ARGS|ACL)/i.test(key));
-  return elsewhere || !words.includes('redis-server') ? null : { user: null, password: '', database: null };
-};
-
-const differences = (connection: Connection, setup: Setup): string[] => {
-  const user = connection.user ?? (connection.kind === 'postgres' ? null : 'default');
-  const otherUser = setup.user !== null && user !== null && user !== setup.user;
-  // Marks are compared with marks only: a value that stands in the open was not recognised as a secret.
-  const comparable =
-    setup.password !== null &&
-    (setup.password === '' || isMark(setup.password)) &&
-    (connection.password === null || isMark(connection.password));
-  const otherPassword =
-    !otherUser &&
-    (user === null || user === 'default' || user === setup.user) &&
-    comparable &&
-    (connection.password ?? '') !== setup.password;
-  const otherDatabase =
-    connection.kind === 'postgres' && setup.database !== null && connection.database !== null && connection.database !== setup.database;
+/** `container_name:` is of the whole engine. */
+const nameTaken = (service: Service, { nameTakenBy }: MakingFact): Finding[] => {
+  if (!nameTakenBy) return [];
+  const { container, project, status } = nameTakenBy;
+  const owner = project ? `project ${project}` : 'no project';
   return [
-    ...(otherUser ? [`user "${user}" where "${setup.user}" is set up`] : []),
-    ...(otherPassword ? [passwordWords(connection, setup)] : []),
-    ...(otherDatabase ? [`database "${connection.database}" where "${setup.database}" is set up`] : []),
+    {
+      reason: 'name-taken',
+      message: `${service.name} has no container: its container_name "${container}" belongs to a container of ${owner}`,
+      evidence: [{ source: `docker inspect ${container}`, text: `${status}, label com.docker.compose.project=${project ?? '(none)'}` }],
+      values: { container, ...(project ? { project } : {}) },
+    },
   ];
 };
 
-const passwordWords = (connection: Connection, setup: Setup): string => {
-  if (setup.password === '') return 'a password where none is set up';
-  return connection.password === null ? 'no password where one is set up' : 'another password than it is set up with';
+const ALTERED: Record<AlteredValue['how'], string> = { dollar: 'dollar-in-value', comment: 'comment-in-value', shell: 'shell-overrides' };
+
+/** While a login with the value works, it is only worth a word. */
+const alteredValues = (service: Service, stack: Stack, project: ProjectFact, peers: Peers): Finding[] => {
+  const own = (project.altered ?? []).filter((each) => each.service === service.name);
+  return grouped(own, ({ how }) => how).map((alike): Finding => {
+    const [first] = alike as [AlteredValue, ...AlteredValue[]];
+    const { variable, key, file, line, how } = first;
+    const isFor = ({ source }: Connection) => alike.some((each) => source === `env ${each.key}` || samePrefix(source, each.key));
+    const used = connectionsFrom(stack, service.name).filter((connection) => connection.to !== null && isFor(connection));
+    const refused = used.some((connection) => isRefused(connection, peers));
+    return {
+      reason: ALTERED[how],
+      ...(refused ? { severity: 'fail' as const } : {}),
+      message: `${alteredWords(first)}, and ${service.name} got ${how === 'shell' ? 'that' : 'the rest'} as ${listed(alike.map((each) => each.key))}`,
+      evidence: alike.map((each) => ({ source: line === null ? file : `${each.file}:${each.line ?? '?'}`, text: alteredText(each) })),
+      values: { variable: how === 'dollar' ? key : variable, file, ...(line === null ? {} : { line: String(line) }) },
+    };
+  });
+};
+
+const alteredWords = ({ how, variable, file, line }: AlteredValue): string => {
+  const place = line === null ? file : `${file}:${line}`;
+  switch (how) {
+    case 'dollar':
+      return `"$${variable}" in ${place} was taken for a variable that nobody sets`;
+    case 'comment':
+      return `what stands behind " #" in ${place} was taken for a comment`;
+    case 'shell':
+      return `the shell exports ${variable} with another value than ${place} has`;
+  }
+};
+
+const alteredText = ({ how, variable, key }: AlteredValue): string => {
+  if (how === 'dollar') return `a value with "$${variable}" in it, unescaped, for ${key}`;
+  return how === 'comment' ? `${variable}: unquoted, cut at " #"` : `${variable} differs from the one of the shell`;
+};
+
+/** `env DB_HOST` and `DB_PASSWORD`: parts of one connection. */
+const samePrefix = (source: string, key: string): boolean => {
+  const prefix = /^env (.+_)HOST(?:NAME)?$/.exec(source)?.[1];
+  return prefix !== undefined && key.startsWith(prefix);
+};
+
+const isRefused = (connection: Connection, peers: Peers): boolean => {
+  const known = Object.hasOwn(peers, connection.to!) ? peers[connection.to!]! : null;
+  const attempts = [...(known?.postgres.ok ? known.postgres.value.attempts : []), ...(known?.redis.ok ? known.redis.value.attempts : [])];
+  const own = attempts.filter((each) => each.client === connection.from && each.source === connection.source);
+  return own.some(({ trial }) => trial.layer === 'login' && trial.outcome === 'rejected') && !own.some(accepted);
 };

@@ -1,11 +1,12 @@
 /** The project as a whole: do its files load, with every variable set, and is it up, alone under its name? */
+import { secondsSince } from '../model/age.ts';
 import { listed, withVerb } from '../model/attempt.ts';
 import { defineStackCheck, type Evidence, type Finding } from '../model/check.ts';
 import { isStopCode } from '../model/exit-code.ts';
 import type { FileLine, ProjectFact } from '../model/facts.ts';
 import { absentFiles, plainPath, samePath } from '../model/project-files.ts';
 import { isSecretName } from '../model/secrets.ts';
-import { connectionsFrom, serviceNamed, shouldRun, spokenBy, type Container, type Stack } from '../model/stack.ts';
+import { commandLine, connectionsFrom, serviceNamed, shouldRun, spokenBy, type Container, type Stack } from '../model/stack.ts';
 
 export const compose = defineStackCheck({
   id: 'compose',
@@ -42,10 +43,32 @@ export const compose = defineStackCheck({
       means: 'A variable is not set, and Compose put a blank in its place; a failure where the blank is a credential that is in use.',
       proof: 'The warning of `docker compose config`, and the keys of the services that the blank went to.',
     },
+    'profile-inactive': {
+      severity: 'fail',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'A service depends on one whose profile is not active, so that Compose refuses the whole project.',
+      proof: 'The `depends_on` of the one, the `profiles` of the other, and the profiles that are active.',
+    },
+    'half-recreated': {
+      severity: 'warn',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'Compose was broken off while it made a container anew: the former one lies there under a name of its making.',
+      proof: 'A container of the project whose name is twelve hexadecimal digits before the name of another.',
+    },
+    'one-off-left': {
+      severity: 'warn',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'A container of `docker compose run` runs what its service runs, beside it, since long ago.',
+      proof: 'The label `com.docker.compose.oneoff`, the same command as that of the service, and its start.',
+    },
     'not-up': {
       severity: 'fail',
       layer: 'compose',
       kind: 'cause',
+      passes: true,
       blocks: true,
       means: 'Services should run and the project has no containers, or all of them were stopped.',
       proof: 'The list of the containers with the label of the project.',
@@ -65,13 +88,14 @@ export const compose = defineStackCheck({
       proof: 'The service label of the container, and the list of declared services.',
     },
   },
-  evaluate({ stack, facts }) {
+  evaluate({ stack, facts, now }) {
     const containers = facts.containers.ok ? facts.containers.value.filter((each) => !each.oneOff) : null;
     const project = facts.project.ok ? facts.project.value : null;
     const findings = [
       ...(project?.error ? [loadError(project.error)] : []),
-      ...(project ? unsetVariables(project, stack) : []),
-      ...(containers ? [...notUp(containers, stack), ...strangers(containers, project, stack)] : []),
+      ...(project ? [...unsetVariables(project, stack), ...behindProfile(project)] : []),
+      ...(containers ? [...notUp(containers, stack), ...strangers(containers, project, stack), ...halfRecreated(containers)] : []),
+      ...oneOffs(stack, now),
     ];
     if (findings.length > 0) return { findings };
     if (!facts.project.ok) return { cannotLook: facts.project.reason };
@@ -112,12 +136,18 @@ const loadError = (error: NonNullable<ProjectFact['error']>): Finding => {
 
 /** All in one finding: they are mostly one missing .env. The first to be named is one that hurts. */
 const unsetVariables = (project: ProjectFact, stack: Stack): Finding[] => {
-  const variables = [...new Set([...project.unsetVariables, ...project.blanks].map((each) => each.variable))];
+  // No variables at all, but pieces of a value with a `$` in it: the service's own check has them.
+  const pieces = new Set((project.altered ?? []).flatMap((each) => (each.how === 'dollar' ? [each.variable] : [])));
+  const variables = [...new Set([...project.unsetVariables, ...project.blanks].map((each) => each.variable))].filter(
+    (name) => !pieces.has(name),
+  );
   if (variables.length === 0) return [];
-  const harmful = project.blanks.filter((blank) => isCredentialInUse(blank, stack)).map((blank) => blank.variable);
+  const harmful = project.blanks
+    .filter((blank) => variables.includes(blank.variable) && isCredentialInUse(blank, stack))
+    .map((blank) => blank.variable);
   const sorted = [...new Set([...harmful, ...variables])];
   const used = project.blanks
-    .filter((blank) => (harmful.length > 0 ? harmful.includes(blank.variable) : true))
+    .filter((blank) => (harmful.length > 0 ? harmful : variables).includes(blank.variable))
     .map((blank) => `${blank.service}.${blank.key}`);
   const places = project.unsetVariables.find((each) => each.variable === sorted[0]);
   return [
@@ -161,7 +191,8 @@ const notUp = (containers: Container[], stack: Stack): Finding[] => {
   if (containers.length === 0) {
     const text = `none with the label com.docker.compose.project=${stack.project}`;
     const message = `no container of project ${stack.project} exists; ${listed(expected.map((each) => each.name))} should run`;
-    return [{ reason: 'not-up', message, evidence: [{ source: 'containers of the engine', text }], values }];
+    const suspects = [{ code: 'host/no-free-subnet' }, { code: 'compose/profile-inactive' }];
+    return [{ reason: 'not-up', message, evidence: [{ source: 'containers of the engine', text }], suspects, values }];
   }
   const own = expected.flatMap((service) => service.containers);
   if (!stoppedTogether(own, expected.length)) return [];
@@ -230,6 +261,72 @@ const strangers = (containers: Container[], project: ProjectFact | null, stack: 
       )} to no service that the compose files declare`,
       evidence: orphans.map((each) => ({ source: `docker inspect ${each.name}`, text: `service "${each.service}", ${each.state.status}` })),
       values: { project: stack.project, container: orphans[0]!.name },
+    },
+  ];
+};
+
+/** The files are loaded with every profile, lest a service be unknown here; Compose itself does not do that. */
+const behindProfile = ({ services }: ProjectFact): Finding[] => {
+  const inactive = new Map((services ?? []).flatMap((each) => (each.active ? [] : [[each.name, each.profiles] as const])));
+  const waiting = (services ?? []).flatMap((each) =>
+    each.active
+      ? Object.keys(each.dependsOn).flatMap((on) => (inactive.has(on) && !each.optional?.includes(on) ? [{ name: each.name, on }] : []))
+      : [],
+  );
+  const [first] = waiting;
+  if (!first) return [];
+  return [
+    {
+      reason: 'profile-inactive',
+      message: `${first.name} depends on ${first.on}, which is behind profile ${listed(inactive.get(first.on)!)}, and that is not active: Compose refuses the project`,
+      evidence: waiting.map(({ name, on }) => ({ source: `${name}: depends_on`, text: `${on}, profiles: ${listed(inactive.get(on)!)}` })),
+      values: { client: first.name, target: first.on },
+    },
+  ];
+};
+
+/** `3f1b…_p-db-1`: Compose takes the former container out of the way by its name, and removes it at the end. */
+const halfRecreated = (containers: Container[]): Finding[] => {
+  const left = containers.filter(({ name }) => /^[0-9a-f]{12}_./.test(name));
+  if (left.length === 0) return [];
+  return [
+    {
+      reason: 'half-recreated',
+      message: `${withVerb(
+        left.map(({ name }) => name),
+        'is',
+        'are',
+      )} left from a recreate that was broken off`,
+      evidence: left.map((each) => ({
+        source: `docker inspect ${each.name}`,
+        text: `service "${each.service}", ${each.state.status}, made by Compose ${each.compose.version || 'of an unknown version'}`,
+      })),
+      values: { container: left[0]!.name },
+    },
+  ];
+};
+
+/** Long enough not to be somebody's present work. */
+const LEFT_SECONDS = 3_600;
+
+const oneOffs = (stack: Stack, now: string): Finding[] => {
+  const left = stack.oneOffs.filter(
+    (each) =>
+      each.state.status === 'running' &&
+      secondsSince(each.state.startedAt, now) > LEFT_SECONDS &&
+      serviceNamed(stack, each.service)?.containers.some((own) => commandLine(own) === commandLine(each)),
+  );
+  const [first] = left;
+  if (!first) return [];
+  return [
+    {
+      reason: 'one-off-left',
+      message: `${first.name}, of a \`docker compose run\`, has run beside ${first.service} since ${first.state.startedAt}, with the same command`,
+      evidence: left.map((each) => ({
+        source: `docker inspect ${each.name}: label oneoff`,
+        text: `True, running since ${each.state.startedAt}`,
+      })),
+      values: { container: first.name, target: first.service },
     },
   ];
 };

@@ -1,7 +1,7 @@
 /** Does every container that should run, run? Docker's start error is read first, then status, then exit code: codes outlive runs. */
 import { secondsSince } from '../model/age.ts';
 import { grouped, listed, unique } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
 import { explainExitCode, isStopCode } from '../model/exit-code.ts';
 import type { InsideFact, LogFact, LogLine } from '../model/facts.ts';
@@ -22,13 +22,21 @@ import {
 } from '../model/stack.ts';
 import { suspectsOf } from '../model/suspects.ts';
 
-const spec = (kind: FindingSpec['kind'], layer: FindingSpec['layer'], blocks: boolean, means: string, proof: string): FindingSpec => ({
+const spec = (
+  kind: FindingSpec['kind'],
+  layer: FindingSpec['layer'],
+  blocks: boolean,
+  means: string,
+  proof: string,
+  more: Pick<FindingSpec, 'shows' | 'noticed'> = {},
+): FindingSpec => ({
   severity: 'fail',
   layer,
   kind,
   ...(blocks ? { blocks } : {}),
   means,
   proof,
+  ...more,
 });
 
 interface Scene {
@@ -62,12 +70,14 @@ export const container = defineCheck({
       'The container is tied to a network that was deleted.',
       '`State.Error`: network not found.',
     ),
-    missing: spec(
-      'cause',
-      'compose',
-      true,
-      'The service should run and has no container.',
-      'No container with the labels of project and service exists.',
+    missing: mayPass(
+      spec(
+        'cause',
+        'compose',
+        true,
+        'The service should run and has no container.',
+        'No container with the labels of project and service exists.',
+      ),
     ),
     'command-not-found': spec(
       'cause',
@@ -83,14 +93,18 @@ export const container = defineCheck({
       'The program that the container should run may not be executed, or is in no format that this machine runs.',
       '`State.Error`, exit code 126, or `exec format error` in the log.',
     ),
-    'oom-killed': spec(
-      'cause',
-      'host',
-      true,
-      'The kernel killed the container because it reached its memory limit.',
-      '`State.OOMKilled` is true and the container does not run.',
+    'oom-killed': mayPass(
+      spec(
+        'cause',
+        'host',
+        true,
+        'The kernel killed the container because it reached its memory limit.',
+        '`State.OOMKilled` is true and the container does not run.',
+      ),
     ),
-    paused: spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
+    paused: mayPass(
+      spec('cause', 'host', true, 'The container is paused: it holds its ports and answers nothing.', '`State.Status` is `paused`.'),
+    ),
     dead: spec('cause', 'host', true, 'Docker could not remove the container, and it cannot run again.', '`State.Status` is `dead`.'),
     restarting: spec(
       'symptom',
@@ -106,12 +120,20 @@ export const container = defineCheck({
       'The container should run and has ended.',
       '`State.Status` is `exited`, with its exit code and the last log lines of this run.',
     ),
+    'job-failed': spec(
+      'symptom',
+      'app',
+      true,
+      'A job that others wait for, such as a migration, ended with an error.',
+      '`State.Status` is `exited` with another code than 0, and the service is one that runs once.',
+    ),
     'dependency-failed': spec(
       'symptom',
       'app',
       true,
       'The container was created and never started, because what it depends on did not come up.',
       '`State.Status` is `created` without an error, and a dependency does not hold its condition.',
+      { shows: 'probe' },
     ),
     'healthcheck-broken': spec(
       'cause',
@@ -119,6 +141,7 @@ export const container = defineCheck({
       false,
       'The healthcheck itself cannot work; it says nothing about the service.',
       'The output of the last probe: its program is missing or malformed, or it asks an address on which nothing listens.',
+      { noticed: 'by-probe' },
     ),
     unhealthy: spec(
       'symptom',
@@ -126,6 +149,14 @@ export const container = defineCheck({
       false,
       'The container runs and its healthcheck fails.',
       '`State.Health.Status` is `unhealthy` while running, with the output of the last probe.',
+      { shows: 'probe' },
+    ),
+    'docker-client-too-old': spec(
+      'cause',
+      'compose',
+      false,
+      "A program that works with Docker's own API speaks a version of it that this engine no longer knows.",
+      "The engine's answer in the log of the service.",
     ),
     'child-oom-killed': {
       severity: 'warn',
@@ -168,11 +199,15 @@ const missing = (service: Service): Finding => ({
   reason: 'missing',
   message: `${service.name} should run and has no container`,
   evidence: [{ source: 'containers of the project', text: `none with the label com.docker.compose.service=${service.name}` }],
+  suspects: [
+    { service: service.name, code: 'compose/name-taken' },
+    { service: service.name, check: 'image' },
+  ],
 });
 
 const judge = (each: Container, scene: Scene): Finding[] => {
   const { status, error } = each.state;
-  if (status === 'running') return [...flapping(each, scene), ...health(each, scene), ...childKilled(each)];
+  if (status === 'running') return [...flapping(each, scene), ...health(each, scene), ...dockerClient(each, scene), ...childKilled(each)];
   if (status === 'paused') return [simply('paused', each, scene, 'is paused')];
   if (status === 'dead') return [simply('dead', each, scene, 'is dead')];
   if (status === 'removing') return [simply('missing', each, scene, 'is being removed')];
@@ -214,6 +249,9 @@ const startError = (each: Container, { service, stack }: Scene): Finding => {
     evidence: [{ source: `docker inspect ${each.name}: State.Error`, text: error }],
     ...(obstacle === 'port' ? { suspects: [{ service: service.name, code: 'ports/taken' }] } : {}),
     ...(obstacle === 'network' ? { suspects: sameNetworkGone(each, stack) } : {}),
+    // They have looked at the file itself.
+    ...(obstacle === 'mount' ? { suspects: [{ service: service.name, check: 'mounts' }] } : {}),
+    ...(program ? { suspects: [{ service: service.name, check: 'image' }] } : {}),
     values: {
       container: each.name,
       ...(port ? { port: String(port.port), hostPort: String(port.port) } : {}),
@@ -303,7 +341,7 @@ const ended = (each: Container, scene: Scene): Finding => {
   // One that was stopped may have complained long before; only its last words count then.
   const calm = exitCode === 0 || isStopCode(exitCode);
   const known = knownErrorIn(calm ? lines.slice(-LAST_LINES) : lines, service.role);
-  const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? (status === 'restarting' ? 'restarting' : 'exited'));
+  const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? endReason(scene, status));
   const times = restartCount > 0 ? `, restarted ${restartCount} times` : '';
   const limit = oomKilled ? limitOf(each) : '';
   const says = oomKilled ? '' : saying(known);
@@ -313,18 +351,38 @@ const ended = (each: Container, scene: Scene): Finding => {
       ? `keeps ending (${explainExitCode(exitCode)}${times})`
       : `is stopped (${explainExitCode(exitCode)}${times})`;
   const suspects =
-    reason === 'exited' || reason === 'restarting'
+    reason === 'exited' || reason === 'restarting' || reason === 'job-failed'
       ? calm && !known
         ? notStartedFor(each, scene)
         : suspectsOf(known, service, stack)
-      : undefined;
+      : reason === 'oom-killed'
+        ? undefined
+        : [{ service: service.name, check: 'image' }];
   return {
     reason,
     message: `${service.name} ${what}${says}`,
     evidence: [stateOf(each), ...logEvidence(lines, known, service)],
     ...(suspects ? { suspects } : {}),
+    ...ownWord(known),
+    ...timesOf(each, calm),
     values: { container: each.name, ...programValue(reason, each, known) },
   };
+};
+
+const endReason = ({ service }: Scene, status: Container['state']['status']): string => {
+  if (status === 'restarting') return 'restarting';
+  return service.role === 'one-shot' ? 'job-failed' : 'exited';
+};
+
+/** What another check makes of the line is still of this service. */
+const ownWord = (known: KnownError | null): Pick<Finding, 'ownWord'> =>
+  known && ['self', 'command', 'format'].includes(known.blame) ? { ownWord: true } : {};
+
+/** Of one that was never restarted: each end of a loop has times of its own. One that was stopped in good order did not fail. */
+const timesOf = ({ state }: Container, calm: boolean): Pick<Finding, 'failedAt' | 'well'> => {
+  const { status, restartCount, startedAt, finishedAt } = state;
+  if (status !== 'exited' || restartCount > 0 || startedAt === null || finishedAt === null) return {};
+  return { ...(calm ? {} : { failedAt: finishedAt }), well: { from: startedAt, until: finishedAt } };
 };
 
 const saying = (known: KnownError | null): string => (known ? `; its log says: ${known.line}` : '');
@@ -377,6 +435,7 @@ const flapping = (each: Container, scene: Scene): Finding[] => {
         ...logEvidence(lines, known, scene.service),
       ],
       ...(suspects ? { suspects } : {}),
+      ...ownWord(known),
       values: { container: each.name },
     },
   ];
@@ -431,6 +490,21 @@ const firstLine = (text: string): string =>
     ?.trim()
     .slice(0, 200) ?? '';
 
+const API_TOO_OLD = /client version [\d.]+ is too old\. Minimum supported API version is [\d.]+/;
+
+const dockerClient = (each: Container, scene: Scene): Finding[] => {
+  const line = linesOf(each, scene).findLast(({ text }) => API_TOO_OLD.test(text));
+  if (!line) return [];
+  return [
+    {
+      reason: 'docker-client-too-old',
+      message: `${scene.service.name} speaks a version of Docker's API that this engine no longer knows: ${API_TOO_OLD.exec(line.text)![0]}`,
+      evidence: [{ source: `${scene.service.name} log`, text: line.text }],
+      values: { container: each.name, image: each.image },
+    },
+  ];
+};
+
 const childKilled = (each: Container): Finding[] =>
   each.state.oomKilled
     ? [
@@ -448,13 +522,16 @@ const merged = (findings: Finding[], service: Service, answering: boolean): Find
   grouped(findings, (finding) => finding.reason).map((alike) => {
     const [first, ...others] = alike as [Finding, ...Finding[]];
     return {
-      ...first,
+      ...(others.length > 0 ? timeless(first) : first),
       message:
         others.length > 0 ? `${first.message} (and ${others.length} more of ${service.containers.length} containers)` : first.message,
       evidence: alike.flatMap((each) => each.evidence),
       ...(answering ? { blocks: false } : {}),
     };
   });
+
+/** The times of one are not those of all. */
+const timeless = ({ failedAt: _failedAt, well: _well, ...rest }: Finding): Finding => rest;
 
 const noteOf = ({ service }: Scene): string => {
   const { containers, role } = service;

@@ -7,6 +7,7 @@ const blocking = (means: string, proof: string): FindingSpec => ({
   layer: 'engine',
   kind: 'cause',
   blocks: true,
+  passes: true,
   means,
   proof,
 });

@@ -43,6 +43,7 @@ export const hotReload = defineCheck({
       kind: 'cause',
       means: 'The folder that is mounted as source is missing or empty on the host.',
       proof: 'The host path of the bind mount does not exist, or the folder that the app runs in is mounted from an empty one.',
+      ofFolder: true,
     },
     'stale-mount': {
       severity: 'fail',
@@ -50,6 +51,7 @@ export const hotReload = defineCheck({
       kind: 'cause',
       means: 'The container still holds the folder that had this name when it started; edits go to another one.',
       proof: "mountinfo says `//deleted` or another path, or the folder's inode inside differs from the host's.",
+      ofFolder: true,
     },
     shadowed: {
       severity: 'fail',
@@ -64,11 +66,13 @@ export const hotReload = defineCheck({
       kind: 'cause',
       means: "The container's user may not read the mounted source.",
       proof: 'Reading the folder inside the container is denied.',
+      ofFolder: true,
     },
     'content-differs': {
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
+      passes: true,
       means: 'The newest source file holds other bytes inside the container than on the host.',
       proof: 'The bytes of one file, read on both sides.',
     },
@@ -83,8 +87,16 @@ export const hotReload = defineCheck({
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
+      passes: true,
       means: 'The reloader lives and the app that it started is dead: the container looks well and answers nothing.',
       proof: 'The list of processes has the reloader and no child that is the app; the log since the last reload says why.',
+    },
+    'no-events': {
+      severity: 'warn',
+      layer: 'host',
+      kind: 'cause',
+      means: 'The file system of the mounted source tells no watcher of an edit, and the reloader does not look for itself.',
+      proof: 'The type of the file system in mountinfo, and no sign of polling in command, environment and log.',
     },
     'not-enabled': {
       severity: 'warn',
@@ -111,11 +123,14 @@ export const hotReload = defineCheck({
       ...shadowedWhole(given),
       ...watchersExhausted(given),
       ...childDead(given),
+      ...noEvents(given),
       ...(mounts.length > 0 || isMounted(container) ? notEnabled(given) : noBindMount(given)),
     ];
     if (findings.length > 0) return { findings };
     const unseen = unseenIn(given);
-    return unseen === null ? { findings: [] } : { cannotLook: unseen };
+    if (unseen !== null) return { cannotLook: unseen };
+    const note = mounts.map((mount) => olderCode(mount, given)).find((each) => each !== null);
+    return { findings: [], ...(note ? { note } : {}) };
   },
 });
 
@@ -309,9 +324,31 @@ const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null)
       { source: `processes of ${service.name}`, text: seen },
       ...(crash ? [{ source: `${service.name} log`, text: crash.at ? `${crash.error}, ${crash.at}` : crash.error }] : []),
     ],
-    ...(peers.length > 0 ? { suspects: [...new Set(peers)].map((peer) => ({ service: peer })) } : {}),
+    suspects: [{ service: service.name, check: 'image' }, ...[...new Set(peers)].map((peer) => ({ service: peer }))],
     values: crash?.at ? { file: crash.at } : {},
   };
+};
+
+/** Shared from another machine, or from Windows: what changes there is not told here. */
+const SILENT_FILES = /^(9p|drvfs|nfs4?|cifs|smb[23]?|vboxsf|prl_fs|vmhgfs|fuse\.(sshfs|vmhgfs-fuse|s3fs))$/;
+const POLLS = /StatReload|Restarting with stat|--poll\b|--legacy-watch|usePolling/;
+const POLLING_SWITCHES = ['WATCHFILES_FORCE_POLLING', 'CHOKIDAR_USEPOLLING', 'WATCHPACK_POLLING', 'VITE_USE_POLLING'];
+
+const noEvents = (given: Given): Finding[] => {
+  const { service, container, inside, logs } = given;
+  if (!inside.ok || !isReloading(given)) return [];
+  const words = [...commandsOf(given), ...(logs.ok ? logs.value.lines.map(({ text }) => text) : [])];
+  if (words.some((each) => POLLS.test(each)) || POLLING_SWITCHES.some((key) => container.env[key])) return [];
+  const mount = inside.value.mounts.find((each) => SILENT_FILES.test(each.fsType) && holdsCode(each.destination, container));
+  if (!mount) return [];
+  return [
+    {
+      reason: 'no-events',
+      message: `the source of ${service.name} lies on a file system (${mount.fsType}) that tells its reloader of no edit`,
+      evidence: [{ source: `mountinfo of ${service.name}`, text: `${mount.destination}: ${mount.fsType}` }],
+      values: { path: mount.destination },
+    },
+  ];
 };
 
 const notEnabled = (given: Given): Finding[] => {
@@ -327,6 +364,17 @@ const notEnabled = (given: Given): Finding[] => {
       values: { path: bind.destination, hostPath: bind.source },
     },
   ];
+};
+
+const SOURCE = /\.(py|[cm]?[jt]sx?|rb|php|go)$/;
+
+/** A worker that does not reload may never load the file that was edited: worth a word, and no more. */
+const olderCode = ({ sample, destination }: Mount, given: Given): string | null => {
+  const { service, container } = given;
+  const { startedAt } = container.state;
+  if (service.role !== 'worker' || isReloading(given) || !holdsCode(destination, container)) return null;
+  if (sample?.same !== true || !SOURCE.test(sample.file) || !startedAt || sample.hostModifiedAt <= startedAt) return null;
+  return `${service.name} started before the newest edit of its source (${sample.file}), and does not reload it`;
 };
 
 const noBindMount = (given: Given): Finding[] => {

@@ -46,13 +46,16 @@ export const mysql = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; the password variables count only at the first start.',
       proof: 'Error 1045 for a user and password of the server container itself.',
+      answers: true,
     },
     'user-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The user that the client names does not exist on this server.',
       proof: "Error 1045 for a user that the list of accounts, read with the server's own credentials, does not have.",
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -60,6 +63,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'Error 1045 for the credentials of the client.',
+      answers: true,
     },
     'host-not-allowed': {
       severity: 'fail',
@@ -67,6 +71,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server has no account that lets this user in from where the client stands.',
       proof: 'Error 1130, or 1045 while every account of the user is for localhost alone.',
+      answers: true,
     },
     'host-blocked': {
       severity: 'fail',
@@ -74,25 +79,31 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: "The server shut the client's address out after too many broken connections.",
       proof: 'Error 1129.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The database that the client names does not exist on this server.',
       proof: 'Error 1049, or 1044 for a name that is not in the list of databases.',
+      answers: true,
     },
     'database-denied': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The user may log in and has no rights on the database that the client names.',
       proof: 'Error 1044.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection that the client may use is taken.',
       proof: "Error 1040, or 1203 and 1226 for the user's own limit.",
     },
@@ -102,6 +113,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk is full.',
       proof: 'Error 1021 or 1114, or `No space left on device` from the server.',
+      answers: true,
     },
     'read-only': {
       severity: 'fail',
@@ -109,6 +121,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server takes no writes.',
       proof: 'The variable read_only or super_read_only is on, and the stack has no other server to follow.',
+      answers: true,
     },
     'auth-plugin': {
       severity: 'fail',
@@ -116,6 +129,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Client and server have no way of authentication in common.',
       proof: 'Error 1251 or 1524.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -123,11 +137,13 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'Error 3159, or a TLS handshake that fails.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'A session that idles inside a transaction holds a lock for which others wait.',
       proof: "The server's list of lock waits leads to a transaction that waits for nobody and whose session sleeps.",
     },
@@ -137,6 +153,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the MySQL protocol.',
       proof: "The first bytes of the server are no greeting of MySQL's.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -144,6 +161,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: "The server's own error, with its number.",
+      answers: true,
     },
     'probe-blind': {
       severity: 'warn',

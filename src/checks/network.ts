@@ -2,7 +2,7 @@
 import { isStarting } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
+import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Known, type Suspect } from '../model/check.ts';
 import { isLoopback, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
@@ -29,6 +29,7 @@ const cause = (means: string, proof: string, layer: FindingSpec['layer'] = 'comp
   kind: 'cause',
   means,
   proof,
+  ofConnection: true,
 });
 /** Below the app: what the app says of itself comes of this. */
 const symptom = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'data', kind: 'symptom', means, proof });
@@ -55,9 +56,11 @@ export const network = defineCheck({
       'The client looks for another service on localhost, which inside a container is the container itself.',
       'The host of the URL is a loopback address, and nothing in the network namespace of the client listens on that port.',
     ),
-    'unknown-host': cause(
-      'The client uses a host name that no service, container or alias has.',
-      'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+    'unknown-host': mayPass(
+      cause(
+        'The client uses a host name that no service, container or alias has.',
+        'The name is none of the names on the networks of the client, and it does not resolve inside the client.',
+      ),
     ),
     'dependency-stopped': symptom(
       'The service that the client wants is not running, so its name does not resolve or nobody answers.',
@@ -78,6 +81,11 @@ export const network = defineCheck({
     'dns-fault': cause(
       'The target runs on a common network under the name, and the name does not resolve inside the client all the same.',
       'The result of resolving the name inside the client, and the names of the target on the network.',
+      'host',
+    ),
+    'traffic-dropped': cause(
+      'The machine drops what passes between containers, while it lets its own connections through.',
+      'Connecting from inside the client ends with no answer; the same port of the same container answers the host at once.',
       'host',
     ),
     refused: symptom(
@@ -156,6 +164,7 @@ const judge: Judge = (connection, scene) => {
     hostPortInside,
     dnsFault,
     refused,
+    trafficDropped,
     timeout,
   ];
   for (const each of judges) {
@@ -562,6 +571,28 @@ const timeout: Judge = (connection, scene) => {
     message: `${target.name} does not answer ${scene.service.name} on port ${connection.port}`,
     evidence: tried(found, scene),
     suspects: [{ service: target.name }],
+    values: base(connection, scene),
+  };
+};
+
+/** The rules of the firewall are of the machine: the first client that suffers stands for all. */
+const trafficDropped: Judge = (connection, scene) => {
+  const found = trialOf(connection, scene);
+  const target = targetOf(connection, scene);
+  if (!target || found?.trial.layer !== 'tcp' || found.fromHost?.outcome !== 'ok') return null;
+  if (found.trial.outcome !== 'timeout' && found.trial.outcome !== 'unreachable') return null;
+  const clients = [
+    ...new Set(scene.stack.connections.flatMap((each) => (each.to !== null && isTried(each) ? [each.from] : []))),
+  ].toSorted();
+  const before = clients.slice(0, clients.indexOf(scene.service.name));
+  return {
+    reason: 'traffic-dropped',
+    message: `what ${scene.service.name} sends to ${connection.host}:${connection.port} is dropped on the way; the host reaches the same port of ${target.name}`,
+    evidence: [
+      ...tried(found, scene),
+      { source: `from the host to ${target.name}`, text: `port ${connection.port}: connected within ${found.fromHost.ms} ms` },
+    ],
+    suspects: before.map((service) => ({ service, code: 'network/traffic-dropped' })),
     values: base(connection, scene),
   };
 };

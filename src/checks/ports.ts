@@ -30,6 +30,7 @@ export const ports = defineCheck({
       kind: 'cause',
       means: 'The container runs and Docker has not bound the host port that it was created with.',
       proof: '`HostConfig.PortBindings` has the port, `NetworkSettings.Ports` has not.',
+      noticed: 'on-host',
     },
     'other-server': {
       severity: 'fail',
@@ -37,6 +38,7 @@ export const ports = defineCheck({
       kind: 'cause',
       means: 'Another server answers on the published port than the one in the container.',
       proof: 'The identity of the server, asked over the published port and over the Docker network.',
+      noticed: 'on-host',
     },
     'loopback-only': {
       severity: 'fail',
@@ -51,6 +53,7 @@ export const ports = defineCheck({
       kind: 'cause',
       means: 'The port mapping leads to a container port on which nothing listens, while the program listens on another one.',
       proof: 'The listening sockets inside the container.',
+      noticed: 'on-host',
     },
     'no-listener': {
       severity: 'fail',
@@ -65,6 +68,7 @@ export const ports = defineCheck({
       kind: 'symptom',
       means: 'The published port does not lead to the container, though it is bound.',
       proof: 'The error of connecting to the published port from the host.',
+      noticed: 'on-host',
     },
   },
   evaluate({ service, stack, facts, now }) {
@@ -250,8 +254,8 @@ const loopbackOnly = (port: number, scene: Scene, mapping?: PortMapping): Findin
   };
 };
 
-/** Debuggers and live-reload helpers listen beside a program; they are not what it serves. */
-const SIDE_PORTS = new Set([5005, 5678, 9222, 9229, 9230, 24678, 35729]);
+/** Debuggers, live-reload helpers, Erlang's own and MySQL's second protocol listen beside a program; they are not what it serves. */
+const SIDE_PORTS = new Set([4369, 5005, 5678, 9222, 9229, 9230, 15692, 24678, 25672, 33060, 35729]);
 
 /** The command line, or a variable such as `PORT`, names the port. */
 const isTold = (container: Container, port: number): boolean =>

@@ -1,21 +1,11 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
-import { secondsUp } from '../model/age.ts';
+import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
-import {
-  couldNotAsk,
-  deciding,
-  grouped,
-  guests,
-  harmsNobody,
-  listed,
-  reached,
-  seenFrom,
-  unreachedSuspects,
-  withVerb,
-} from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
+import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
@@ -36,7 +26,7 @@ export const postgres = defineCheck({
   title: "Postgres accepts the app's connection",
   question: 'Does Postgres accept the connection that each client service really makes?',
   aliases: ['db'],
-  needs: ['postgres'],
+  needs: ['postgres', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'postgres',
   findings: {
@@ -47,13 +37,16 @@ export const postgres = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; POSTGRES_PASSWORD counts only at the first start.',
       proof: 'SQLSTATE 28P01 for the user and password of the server container itself, without the log saying that the role is missing.',
+      answers: true,
     },
     'role-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The user that the client names does not exist on this server.',
       proof: 'SQLSTATE 28P01 with DETAIL `Role "…" does not exist.` in the server log, or 28000 with these words.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -61,6 +54,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server knows the user and rejects the password.',
       proof: 'SQLSTATE 28P01 for the credentials of the client, while the role exists.',
+      answers: true,
     },
     'no-hba-entry': {
       severity: 'fail',
@@ -68,6 +62,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: "The server's pg_hba.conf allows no login from this address for this user and database.",
       proof: 'SQLSTATE 28000 that names pg_hba.conf.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -75,18 +70,22 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'The try ended at the TLS layer, or the server asks for TLS or a certificate.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The database that the client names does not exist on this server.',
       proof: 'SQLSTATE 3D000.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection slot that the client may use is taken.',
       proof: 'SQLSTATE 53300; the holders are counted in pg_stat_activity where a reserved slot let the doctor in.',
     },
@@ -96,11 +95,27 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk, or its shared memory, is full.',
       proof: 'SQLSTATE 53100, or `No space left on device` from the server.',
+      answers: true,
+    },
+    'shared-memory-full': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: "The container's /dev/shm is full, which the disk has nothing to do with: queries that work in parallel fail.",
+      proof: "`could not resize shared memory segment` in the server's log within the last minutes; a warning where it is older.",
+    },
+    'collation-version': {
+      severity: 'warn',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The image brings other rules of sorting than those that the indexes were built with.',
+      proof: "`collation version mismatch` in the server's log of this start.",
     },
     'in-recovery': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The only Postgres of the stack is a standby, which takes no writes.',
       proof: 'pg_is_in_recovery() is true, and the stack has no other Postgres to follow.',
     },
@@ -110,11 +125,13 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Transactions are read-only by default on this server.',
       proof: 'default_transaction_read_only is on, and the server is not in recovery.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'A session that idles inside a transaction holds a lock for which others wait.',
       proof: 'pg_blocking_pids() leads to a session that nobody blocks and whose state is idle in transaction.',
     },
@@ -124,6 +141,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Postgres protocol.',
       proof: "The answer to the start-up message is not Postgres'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -131,6 +149,7 @@ export const postgres = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: 'The SQLSTATE and the message of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',
@@ -166,7 +185,9 @@ export const postgres = defineCheck({
       declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
     };
-    const findings = [...rejections(known), ...stateOfServer(known)];
+    const told = rejections(known);
+    const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
+    const findings = [...told, ...stateOfServer(known), ...logged.filter((each) => !told.some(({ reason }) => reason === each.reason))];
     if (findings.length > 0) return { findings };
     return passOrUnseen(known);
   },
@@ -183,20 +204,22 @@ const passOrUnseen = ({ service, stack, fact, tries }: Known): Verdict => {
 };
 
 /** What the server said to each client, one finding for all clients that were told the same. */
-const rejections = (known: Known): Finding[] => {
-  const failed = known.tries.flatMap((attempt) => {
-    const reason = reasonOf(attempt, known);
-    return reason === null ? [] : [{ attempt, reason }];
-  });
-  const groups = grouped(failed, ({ attempt, reason }) => `${reason}\n${subjectOf(reason, attempt)}`);
-  return groups.map((group) =>
-    describe(
-      group[0]!.reason,
-      group.map((each) => each.attempt),
-      known,
+const rejections = (known: Known): Finding[] =>
+  rejectionsOf(known.tries, known.service.name, (attempt) => reasonOf(attempt, known), subjectOf).map((rejection) =>
+    findingOf(
+      rejection,
+      known.tries,
+      { reason: 'starting-up', isOver: known.secondsUp > START_SECONDS },
+      {
+        message: messageOf(rejection, known),
+        evidence: [...rejection.attempts.map((each) => spoken('postgres', each)), ...detailsOf(rejection, known)],
+        values: holderValues(rejection.reason, known),
+        ...(LOGIN.has(rejection.reason) && { suspects: alteredSuspects(known.service.name, rejection.clients) }),
+      },
     ),
   );
-};
+
+const LOGIN = new Set(['auth-rejected', 'password-volume-mismatch', 'role-missing']);
 
 const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   if (reason === 'database-missing') return attempt.database;
@@ -204,9 +227,8 @@ const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   return reason === 'error' ? attempt.trial.code : '';
 };
 
-/** `null`: nothing is wrong with the server, or the fault lies on the way to it, which is the business of `network`. */
+/** `null`: nothing is wrong with the server. */
 const reasonOf = (attempt: PostgresAttempt, known: Known): string | null => {
-  if (attempt.trial.layer === 'tcp' && known.tries.some(reached)) return null;
   const reason = postgresReason(attempt, known.fact.serverLog);
   return reason === 'auth-rejected' && sharesOwnCredentials(attempt, known) ? 'password-volume-mismatch' : reason;
 };
@@ -215,38 +237,10 @@ const reasonOf = (attempt: PostgresAttempt, known: Known): string | null => {
 const sharesOwnCredentials = (attempt: PostgresAttempt, { declared }: Known): boolean =>
   declared !== null && attempt.user === declared.user && attempt.password === declared.password;
 
-const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Finding => {
-  const clients = attempts.map((each) => each.client).filter((name) => name !== known.service.name);
-  const first = attempts.find((each) => each.client !== known.service.name) ?? attempts[0]!;
-  return {
-    reason,
-    message: messageOf(reason, attempts, known),
-    evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
-    ...severityOf(reason, clients, known),
-    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
-    values: {
-      client: first.client,
-      target: known.service.name,
-      user: first.user,
-      database: first.database,
-      host: first.host,
-      port: String(first.port),
-      ...holderValues(reason, known),
-    },
-  };
-};
-
-const severityOf = (reason: string, clients: string[], { service, tries, secondsUp: up }: Known): Pick<Finding, 'severity'> => {
-  if (reason === 'starting-up') return up > START_SECONDS ? { severity: 'fail' } : {};
-  return harmsNobody(clients, tries, service.name) ? { severity: 'warn' } : {};
-};
-
-const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): string => {
-  const db = known.service.name;
+const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string => {
+  const { reason, server: db, attempts, names, clients } = rejection;
   const { user, database, port, trial } = attempts[0]!;
-  const names = attempts.map((each) => each.client);
-  const clients = names.filter((name) => name !== db);
-  const uses = withVerb(clients.length > 0 ? clients : names, 'uses', 'use');
+  const uses = saidBy(rejection, 'uses', 'use');
   switch (reason) {
     case 'password-volume-mismatch':
       return `${db} rejects its own declared password for user "${user}"${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with another one`;
@@ -264,14 +258,15 @@ const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): s
       return `${db} has no connection left for ${listed(names)}${holders(known)}`;
     case 'disk-full':
       return `${db} cannot write: ${trial.text}`;
+    case 'shared-memory-full':
+      return `/dev/shm of ${db} is full, not its disk: ${trial.text}`;
     case 'read-only':
       return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
     case 'starting-up':
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start: ${trial.text}`;
     case 'refused':
-      return `${db} refuses connections on port ${port} (tried as ${listed(names)})`;
     case 'no-answer':
-      return `${db} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+      return unreachedMessage(rejection);
     case 'not-postgres':
       return `what answers on port ${port} of ${db} does not speak the Postgres protocol`;
     default:
@@ -288,12 +283,7 @@ const comparedWithOwn = (attempts: PostgresAttempt[], { declared, service }: Kno
 const ownUser = (user: string, { declared, service }: Known): string =>
   declared && declared.user !== user ? `; ${service.name} declares "${declared.user}"` : '';
 
-const evidenceOf = (attempt: PostgresAttempt): Evidence => ({
-  source: `postgres${attempt.trial.code && ` ${attempt.trial.code}`} ${seenFrom(attempt)}`,
-  text: attempt.trial.text || attempt.trial.outcome,
-});
-
-const detailsOf = (reason: string, attempts: PostgresAttempt[], known: Known): Evidence[] => {
+const detailsOf = ({ reason, attempts }: Rejection<PostgresAttempt>, known: Known): Evidence[] => {
   const db = known.service.name;
   if (reason === 'too-many-clients') return sessionEvidence(known);
   if (reason === 'password-volume-mismatch')
@@ -373,6 +363,35 @@ const blocking = (root: NonNullable<PostgresFact['server']>['blockers'][number],
     ],
     values: { owner: holder, pid: String(root.pid) },
   };
+};
+
+const NO_ROOM = /(?:ERROR|FATAL|PANIC): .*No space left on device/;
+const SHARED_MEMORY = /could not resize shared memory segment "[^"]*" to (\d+) bytes/;
+const COLLATION = /database "([^"]*)" has a collation version mismatch/;
+
+/** What no question of ours would show: it fails those who write, or who ask for much. */
+const ownWords = (service: Service, lines: readonly LogLine[], now: string): Finding[] => {
+  const say = (reason: string, pattern: RegExp, message: (found: RegExpExecArray) => string, unless?: RegExp): Finding[] => {
+    const line = lines.findLast(({ text }) => pattern.test(text) && !unless?.test(text));
+    if (!line) return [];
+    const old = !isRecent(line.time, now) ? { severity: 'warn' as const } : {};
+    return [{ reason, ...old, message: message(pattern.exec(line.text)!), evidence: [{ source: `${service.name} log`, text: line.text }] }];
+  };
+  const shm = running(service)[0]?.shmSize ?? 0;
+  return [
+    ...say(
+      'shared-memory-full',
+      SHARED_MEMORY,
+      ([, bytes]) =>
+        `/dev/shm of ${service.name}${shm > 0 ? ` (${Math.round(shm / 1024 / 1024)} MiB)` : ''} is full, not its disk: a query wanted ${bytes} bytes of it`,
+    ),
+    ...say('disk-full', NO_ROOM, ([text]) => `${service.name} cannot write: ${text}`, SHARED_MEMORY),
+    ...say(
+      'collation-version',
+      COLLATION,
+      ([, database]) => `the indexes of database "${database}" of ${service.name} were built with another version of its collation`,
+    ),
+  ];
 };
 
 /** A standby beside a primary is as it should be. */

@@ -1,5 +1,5 @@
 /** nginx and the services that it passes requests on to: one request for each proxied location, and nginx's own words about it. */
-import { isStarting, secondsSince } from '../model/age.ts';
+import { isRecent, isStarting, secondsSince } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
@@ -18,7 +18,7 @@ interface Given {
   nginx: NginxFact;
   inside: Fact<InsideFact>;
   logs: Fact<LogFact>;
-  peers: Record<string, Known<'http'>>;
+  peers: Record<string, Known<'http' | 'logs'>>;
   /** When the run began. */
   now: string;
 }
@@ -45,7 +45,7 @@ export const proxy = defineCheck({
   title: 'nginx reaches its upstreams',
   question: 'Is the configuration valid, and does each proxied location get an answer from the service behind it?',
   needs: ['nginx', 'logs', 'inside'],
-  peerNeeds: ['http'],
+  peerNeeds: ['http', 'logs'],
   after: ['engine', 'compose'],
   appliesTo: (service) => service.role === 'nginx',
   findings: {
@@ -60,6 +60,7 @@ export const proxy = defineCheck({
       severity: 'fail',
       layer: 'proxy',
       kind: 'cause',
+      passes: true,
       means: 'The configuration names an upstream host that no service of the stack answers to.',
       proof: 'The name is no service, alias or extra host, and nginx says that it does not resolve, or answers 502.',
     },
@@ -67,6 +68,7 @@ export const proxy = defineCheck({
       severity: 'fail',
       layer: 'proxy',
       kind: 'cause',
+      passes: true,
       means: "The upstream is loopback, which inside the container is nginx's own; nothing listens there.",
       proof: "The configuration's host is loopback, and no socket of the container listens on that port.",
     },
@@ -77,6 +79,20 @@ export const proxy = defineCheck({
       means:
         'nginx still sends to an address that the service had before it was recreated; it resolves names only when it loads its configuration.',
       proof: 'The address in the newest upstream error is none of the addresses that the service has now.',
+    },
+    'host-rejected': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'The app behind nginx answers only to host names on a list of its own, and the name that nginx passes on is not on it.',
+      proof: "Status 400 or 403 with the framework's own words on the host; Django says them in its log.",
+    },
+    'body-too-large': {
+      severity: 'warn',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'nginx refused a request because its body was larger than `client_max_body_size` allows.',
+      proof: "`client intended to send too large body` in nginx' log within the last minutes.",
     },
     'config-not-reloaded': {
       severity: 'warn',
@@ -105,6 +121,7 @@ export const proxy = defineCheck({
       kind: 'symptom',
       means: 'The upstream does not answer in time.',
       proof: 'Status 504, or no answer through the proxy within the limit.',
+      shows: 'silence',
     },
     'upstream-error': {
       severity: 'fail',
@@ -112,6 +129,7 @@ export const proxy = defineCheck({
       kind: 'symptom',
       means: 'The upstream answers with an error of its own, which nginx passes on.',
       proof: 'A status of 500 or more that is not from nginx itself.',
+      shows: 'error',
     },
     'no-answer': {
       severity: 'fail',
@@ -130,7 +148,7 @@ export const proxy = defineCheck({
     }
     if (!nginx.ok) return { cannotLook: nginx.reason };
     const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
-    const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given)];
+    const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given), ...bodyTooLarge(given)];
     if (findings.length > 0) return { findings };
     const { upstreams, files, proxied } = nginx.value;
     if (upstreams.length === 0)
@@ -236,10 +254,13 @@ const namesOf = (service: Service): string[] =>
 const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
   const { http, location, upstream } = proxied;
   const { trial, answer } = http;
-  if (trial.outcome === 'no-tool' || (answer !== null && answer.status < 500)) return [];
+  if (trial.outcome === 'no-tool') return [];
   const targets = serversOf(upstream).flatMap((each) => targetOf(each, given) ?? []);
   const base = { location, upstream: serversOf(upstream).join(', '), targets, target: targets[0], evidence: [answerEvidence(http)] };
   const { service } = given;
+  const strange = wrongAnswerer(base, proxied, given) ?? hostRejected(base, proxied, given);
+  if (strange) return [strange];
+  if (answer !== null && answer.status < 500) return [];
   if (answer === null && trial.outcome !== 'timeout')
     return [{ ...base, reason: 'no-answer', message: `${service.name} does not answer: ${trial.text || trial.outcome}` }];
   if (answer === null && trial.layer === 'tcp')
@@ -254,6 +275,65 @@ const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
 };
 
 type Base = Omit<Trouble, 'reason' | 'message'>;
+
+/** The address that the service had belongs to another one now, which answers: with 200 for what it has, with 404 for the rest. */
+const wrongAnswerer = (base: Base, { http, called }: Proxied, given: Given): Trouble | null => {
+  const { target } = base;
+  const { service, stack, nginx } = given;
+  if (!target || !called || !http.answer || isResolvedPerRequest(base, given)) return null;
+  const now = addressesOf(target);
+  // Others that nginx passes requests to, on the same port.
+  const meant = nginx.upstreams.flatMap(({ host, port }) => targetOf(`${host}:${port}`, given)?.name ?? []);
+  const wrong = called.find((address) => {
+    const owner = serviceAt(stack, address);
+    return owner && owner.name !== service.name && !meant.includes(owner.name);
+  });
+  if (!wrong || called.some((address) => now.includes(address))) return null;
+  const owner = serviceAt(stack, wrong)!;
+  return {
+    ...base,
+    reason: 'stale-upstream',
+    message: `${service.name} still sends to ${wrong} for ${target.name}, which is now ${listed(now)}; ${wrong} now belongs to ${owner.name}, which answers ${http.answer.status}`,
+    evidence: [
+      ...base.evidence,
+      { source: `sockets of ${service.name} and ${owner.name}`, text: `${service.name} has just called ${wrong}:${portOf(base.upstream)}` },
+      { source: `addresses of ${target.name}`, text: listed(now) },
+    ],
+  };
+};
+
+/** In the words of Vite, webpack's server, Starlette, Rails and Django. */
+const HOST_REJECTED = /Blocked request\. This host|Invalid [Hh]ost header|Blocked hosts?:|DisallowedHost/;
+const DJANGO_SAYS = /Invalid HTTP_HOST header: '([^']{1,200})'/;
+
+/** The app is well, and answers only those who call it by a name on its list. */
+const hostRejected = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
+  const { target } = base;
+  const { answer } = http;
+  if (!target || !answer || ![400, 403].includes(answer.status)) return null;
+  const logs = given.peers[target.name]?.logs;
+  const line = logs?.ok ? logs.value.lines.findLast(({ text, time }) => DJANGO_SAYS.test(text) && isRecent(time, given.now)) : undefined;
+  const isDjango = line !== undefined && /Bad Request \(400\)/.test(answer.body);
+  if (!isDjango && !HOST_REJECTED.test(answer.body)) return null;
+  const host = line && isDjango ? DJANGO_SAYS.exec(line.text)![1]! : null;
+  return {
+    ...base,
+    reason: 'host-rejected',
+    message: `${target.name} answers ${answer.status} through ${given.service.name}: it does not accept the host name ${host ? `"${host}" ` : ''}that ${given.service.name} passes on`,
+    evidence: [
+      ...base.evidence,
+      {
+        source: `body of ${http.url}`,
+        text: answer.body
+          .replace(/<[^>]*>/g, ' ')
+          .replace(/\s+/g, ' ')
+          .trim()
+          .slice(0, 200),
+      },
+      ...(line && isDjango ? [{ source: `${target.name} log`, text: line.text }] : []),
+    ],
+  };
+};
 
 const answerEvidence = ({ url, answer, trial }: HttpTry): Evidence => ({
   source: `HTTP ${url}`,
@@ -456,6 +536,21 @@ const saidOf = (error: UpstreamError | undefined, to: string): string => {
   if (error?.kind === 'refused') return `${to} refuses the connection`;
   if (error?.kind === 'reset') return `${to} closes the connection without an answer`;
   return error?.kind === 'unreachable' ? `the address of ${to} is not reachable` : `no answer from ${to}`;
+};
+
+const TOO_LARGE = /client intended to send too large (?:chunked )?body(?:: (\d+) bytes)?/;
+
+const bodyTooLarge = ({ service, logs, now }: Given): Finding[] => {
+  const line = logs.ok ? logs.value.lines.findLast(({ text, time }) => TOO_LARGE.test(text) && isRecent(time, now)) : undefined;
+  if (!line) return [];
+  const bytes = TOO_LARGE.exec(line.text)?.[1];
+  return [
+    {
+      reason: 'body-too-large',
+      message: `${service.name} refused a request body${bytes ? ` of ${bytes} bytes` : ''} as too large (413); the app behind it never saw it`,
+      evidence: [{ source: `${service.name} log`, text: line.text }],
+    },
+  ];
 };
 
 const RELOADED = /signal 1 \(SIGHUP\)|\breconfiguring\b/;

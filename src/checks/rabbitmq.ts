@@ -47,6 +47,7 @@ export const rabbitmq = defineCheck({
       means:
         'The data volume was initialised with other credentials than those declared now; RABBITMQ_DEFAULT_USER and RABBITMQ_DEFAULT_PASS count only at the first start.',
       proof: 'Reply 403 ACCESS_REFUSED for the user and password of the server container itself.',
+      answers: true,
     },
     'guest-remote': {
       severity: 'fail',
@@ -54,6 +55,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The user guest may log in over loopback only, and the client comes from another container.',
       proof: 'Reply 403 ACCESS_REFUSED, and the server log says that the user can only connect via localhost.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -61,25 +63,31 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'Reply 403 ACCESS_REFUSED for the credentials of the client.',
+      answers: true,
     },
     'vhost-missing': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The virtual host that the client names does not exist on this server.',
       proof: 'Reply 530 NOT_ALLOWED with the words `vhost … not found`.',
+      answers: true,
     },
     'vhost-denied': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The user may log in and has no rights on the virtual host that the client names.',
       proof: 'Reply 530 NOT_ALLOWED with the words `access to vhost … refused`.',
+      answers: true,
     },
     'too-many-connections': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The connection limit of the server, the virtual host or the user is reached.',
       proof: 'Reply 530 NOT_ALLOWED that names the limit.',
     },
@@ -87,6 +95,7 @@ export const rabbitmq = defineCheck({
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The server is short of memory or disk, and takes no messages until that is over.',
       proof: 'The management interface names the alarm, or the log says that it was set and not that it was cleared.',
     },
@@ -103,6 +112,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The client speaks TLS to a port that does not.',
       proof: 'The try ended in the TLS handshake.',
+      answers: true,
     },
     'not-amqp': {
       severity: 'fail',
@@ -110,6 +120,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'What answers on the port does not speak AMQP: often the management interface, which is for browsers.',
       proof: 'The first bytes of the answer are no AMQP frame.',
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -117,6 +128,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
       proof: 'The reply code and text of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',

@@ -1,20 +1,10 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
-import {
-  couldNotAsk,
-  deciding,
-  grouped,
-  guests,
-  harmsNobody,
-  listed,
-  reached,
-  seenFrom,
-  unreachedSuspects,
-  withVerb,
-} from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { RedisAttempt, RedisFact } from '../model/facts.ts';
+import type { Fact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
 import { redisReason } from '../model/redis-answer.ts';
+import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
 import type { Service, Stack } from '../model/stack.ts';
 
 /** Loading takes seconds on a developer's machine; after this, clients have given up. */
@@ -33,7 +23,7 @@ export const redis = defineCheck({
   title: 'Redis answers and takes work',
   question: 'Does Redis answer each client service with its own URL, and may it write?',
   aliases: ['cache', 'queue'],
-  needs: ['redis'],
+  needs: ['redis', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'redis',
   findings: {
@@ -43,6 +33,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server wants a password, and the client gives none.',
       proof: 'The reply NOAUTH.',
+      answers: true,
     },
     'wrong-password': {
       severity: 'fail',
@@ -50,6 +41,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'The reply WRONGPASS.',
+      answers: true,
     },
     'unexpected-password': {
       severity: 'fail',
@@ -57,6 +49,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The client gives a password to a server that has none; most client libraries take the error for a failed login.',
       proof: 'The reply that AUTH was called without any password configured.',
+      answers: true,
     },
     'protected-mode': {
       severity: 'fail',
@@ -64,6 +57,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server runs in protected mode: with no password set, it serves its own loopback alone.',
       proof: 'The reply DENIED.',
+      answers: true,
     },
     'read-only-replica': {
       severity: 'fail',
@@ -71,6 +65,7 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server is a replica of another one, and refuses writes.',
       proof: 'INFO replication: role slave with a master that is no service of this stack, or the reply READONLY.',
+      answers: true,
     },
     'cannot-persist': {
       severity: 'fail',
@@ -78,20 +73,25 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The server cannot save its data to disk, and therefore refuses writes.',
       proof: 'The reply MISCONF, or INFO persistence with a failed append; a failed snapshot alone is a warning while writes are taken.',
+      answers: true,
     },
     'out-of-memory': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'The server is at its memory limit and may evict nothing, so it refuses writes.',
       proof: 'The reply OOM, or INFO memory: used_memory at maxmemory with policy noeviction.',
+      answers: true,
     },
     'max-clients': {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
+      passes: true,
       means: 'Every connection that the server allows is taken.',
       proof: 'The reply `max number of clients reached`.',
+      answers: true,
     },
     'database-out-of-range': {
       severity: 'fail',
@@ -99,6 +99,14 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'The client asks for a database index that the server does not have.',
       proof: 'The reply `DB index is out of range`.',
+      answers: true,
+    },
+    'tls-mismatch': {
+      severity: 'fail',
+      layer: 'data',
+      kind: 'cause',
+      means: 'The client demands TLS (`rediss://`), and the server speaks plain Redis on that port.',
+      proof: 'The TLS handshake ends, or waits in vain, on a port that takes connections.',
     },
     'not-redis': {
       severity: 'fail',
@@ -106,13 +114,15 @@ export const redis = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the Redis protocol.',
       proof: "The answer to the first command is not Redis'.",
+      answers: true,
     },
     error: {
       severity: 'fail',
       layer: 'data',
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
-      proof: 'The error reply of the server, or a TLS handshake that fails.',
+      proof: 'The error reply of the server.',
+      answers: true,
     },
     loading: {
       severity: 'warn',
@@ -142,7 +152,9 @@ export const redis = defineCheck({
     const tries = deciding(fact.attempts, service.name).filter((each) => !isGuess(each, service));
     const told = rejections({ service, tries, secondsUp: secondsUp(service, now) });
     const measured = fact.server ? stateOfServer(service, fact.server, stack) : [];
-    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))];
+    const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))].map((finding) =>
+      finding.reason === 'cannot-persist' ? withObstacle(finding, facts.logs) : finding,
+    );
     if (findings.length > 0) return { findings };
     return passOrUnseen(service, fact, tries);
   },
@@ -161,58 +173,36 @@ const passOrUnseen = (service: Service, fact: RedisFact, tries: RedisAttempt[]):
 };
 
 /** What the server said to each client, one finding for all clients that were told the same. */
-const rejections = (known: Known): Finding[] => {
-  const failed = known.tries.flatMap((attempt) => {
-    const reason = attempt.trial.layer === 'tcp' && known.tries.some(reached) ? null : redisReason(attempt);
-    return reason === null ? [] : [{ attempt, reason }];
-  });
-  return grouped(failed, ({ attempt, reason }) => `${reason}\n${reason === 'database-out-of-range' ? attempt.database : ''}`).map((group) =>
-    describe(
-      group[0]!.reason,
-      group.map((each) => each.attempt),
-      known,
+const rejections = (known: Known): Finding[] =>
+  rejectionsOf(known.tries, known.service.name, redisReason, subjectOf).map((rejection) =>
+    findingOf(
+      rejection,
+      known.tries,
+      { reason: 'loading', isOver: known.secondsUp > START_SECONDS },
+      {
+        message: messageOf(rejection, known.secondsUp),
+        evidence: rejection.attempts.flatMap((each) => evidenceOf(rejection.reason, each)),
+        values: { user: rejection.first.user ?? 'default' },
+        ...(LOGIN.has(rejection.reason) && { suspects: alteredSuspects(known.service.name, rejection.clients) }),
+      },
     ),
   );
-};
 
-const describe = (reason: string, attempts: RedisAttempt[], known: Known): Finding => {
-  const clients = attempts.map((each) => each.client).filter((name) => name !== known.service.name);
-  const first = attempts.find((each) => each.client !== known.service.name) ?? attempts[0]!;
-  return {
-    reason,
-    message: messageOf(reason, attempts, known),
-    evidence: attempts.flatMap((each) => evidenceOf(reason, each)),
-    ...severityOf(reason, clients, known),
-    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
-    values: {
-      client: first.client,
-      target: known.service.name,
-      user: first.user ?? 'default',
-      database: String(first.database),
-      host: first.host,
-      port: String(first.port),
-    },
-  };
-};
+const LOGIN = new Set(['wrong-password', 'auth-required']);
 
-const severityOf = (reason: string, clients: string[], { service, tries, secondsUp: up }: Known): Pick<Finding, 'severity'> => {
-  if (reason === 'loading') return up > START_SECONDS ? { severity: 'fail' } : {};
-  return harmsNobody(clients, tries, service.name) ? { severity: 'warn' } : {};
-};
+const subjectOf = (reason: string, { database }: RedisAttempt): string | number => (reason === 'database-out-of-range' ? database : '');
 
-const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsUp: up }: Known): string => {
-  const { database, port, trial, tls } = attempts[0]!;
-  const redisName = service.name;
-  const names = attempts.map((each) => each.client);
-  const clients = names.filter((name) => name !== redisName);
-  const asked = clients.length > 0 ? clients : names;
+const messageOf = (rejection: Rejection<RedisAttempt>, up: number): string => {
+  const { reason, server: redisName, attempts, names } = rejection;
+  const { database, port, trial } = attempts[0]!;
+  const say = (one: string, many: string): string => saidBy(rejection, one, many);
   switch (reason) {
     case 'auth-required':
-      return `${redisName} wants a password, and ${withVerb(asked, 'gives', 'give')} none`;
+      return `${redisName} wants a password, and ${say('gives', 'give')} none`;
     case 'wrong-password':
-      return `${redisName} rejects the password that ${withVerb(asked, 'uses', 'use')}`;
+      return `${redisName} rejects the password that ${say('uses', 'use')}`;
     case 'unexpected-password':
-      return `${redisName} has no password, and ${withVerb(asked, 'gives', 'give')} one`;
+      return `${redisName} has no password, and ${say('gives', 'give')} one`;
     case 'protected-mode':
       return `${redisName} runs in protected mode and denies ${listed(names)}`;
     case 'read-only-replica':
@@ -224,26 +214,24 @@ const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsU
     case 'max-clients':
       return `${redisName} has no connection left for ${listed(names)}`;
     case 'database-out-of-range':
-      return `${redisName} has no database ${database}, which ${withVerb(asked, 'uses', 'use')}`;
+      return `${redisName} has no database ${database}, which ${say('uses', 'use')}`;
     case 'not-redis':
       return `what answers on port ${port} of ${redisName} does not speak the Redis protocol`;
     case 'loading':
       return `${redisName} is still loading its data, ${Math.round(up)} s after its start`;
     case 'refused':
-      return `${redisName} refuses connections on port ${port} (tried as ${listed(names)})`;
     case 'no-answer':
-      return `${redisName} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+      return unreachedMessage(rejection);
+    case 'tls-mismatch':
+      return `${redisName} does not speak TLS on port ${port}, which ${say('demands', 'demand')} (rediss://)`;
     default:
-      return tls && trial.layer !== 'login' && trial.layer !== 'query'
-        ? `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`
-        : `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
+      return `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
   }
 };
 
 const evidenceOf = (reason: string, attempt: RedisAttempt): Evidence[] => {
-  const { code, text, outcome } = attempt.trial;
-  const said = { source: `redis${code && ` ${code}`} ${seenFrom(attempt)}`, text: text || outcome };
-  const isWritten = /password|auth|database|error/.test(reason);
+  const said = spoken('redis', attempt);
+  const isWritten = /password|auth|database|error|tls/.test(reason);
   return isWritten
     ? [
         said,
@@ -305,6 +293,20 @@ const persistence = (service: Service, server: Server): Finding[] => {
       evidence: [{ source: `INFO persistence of ${service.name}`, text: field }],
     },
   ];
+};
+
+const SAVE_FAILED =
+  /(?:Failed opening|Write error|Error (?:moving|trying to)|Can't (?:open|create)|Failed trying).*?: (Permission denied|No space left on device|Read-only file system|Disk quota exceeded)/;
+
+/** The reply does not say why; the server's log does. */
+const withObstacle = (finding: Finding, logs: Fact<LogFact>): Finding => {
+  const line = logs.ok ? logs.value.lines.findLast(({ text }) => SAVE_FAILED.test(text)) : undefined;
+  if (!line || !logs.ok) return finding;
+  return {
+    ...finding,
+    message: `${finding.message} (${SAVE_FAILED.exec(line.text)![1]!.toLowerCase()})`,
+    evidence: [...finding.evidence, { source: `log of ${logs.value.container}`, text: line.text }],
+  };
 };
 
 const memory = (service: Service, server: Server): Finding[] =>

@@ -1,9 +1,10 @@
 /** Is the queue consumed? Redis itself lists who is connected, from which address, on which database, and what waits. */
-import { secondsUp } from '../model/age.ts';
+import { isRecent, secondsUp } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { accepted, listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import type { Fact, LogFact, RedisFact } from '../model/facts.ts';
+import { sinceLastReload } from '../model/crash.ts';
 import { knownErrorIn } from '../model/log-signatures.ts';
 import { commandLine, connectionsFrom, running, type Connection, type Service, type Stack } from '../model/stack.ts';
 
@@ -51,6 +52,8 @@ export const worker = defineCheck({
   appliesTo: (service, stack) =>
     service.role === 'worker' ||
     (service.role === 'unknown' && connectionsFrom(stack, service.name).some(({ kind, to }) => kind === 'redis' && to !== null)),
+  // Work may wait in a Redis that the worker does not know of.
+  peersOf: (_, stack) => stack.services.filter(({ role }) => role === 'redis').map(({ name }) => name),
   findings: {
     'other-queue': {
       severity: 'fail',
@@ -64,6 +67,7 @@ export const worker = defineCheck({
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
+      passes: true,
       means: 'Work waits in the queue, and the worker does not take it.',
       proof: 'A list or a stream group that does not shrink, and no session of the worker that ever asked for work.',
     },
@@ -73,6 +77,20 @@ export const worker = defineCheck({
       kind: 'symptom',
       means: 'The worker runs, and has no connection to the Redis of its queue.',
       proof: "CLIENT LIST has no session from any of the worker's addresses.",
+    },
+    'task-unknown': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'The worker took a task that its code does not have, and dropped it: the module of the task was not imported.',
+      proof: "The worker's own words within the last minutes; a warning where they are older.",
+    },
+    'broker-not-set': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'No broker is set, so the worker tries the default one of its library, on its own loopback.',
+      proof: 'The log says that a broker on loopback cannot be reached, and no variable of the worker names one.',
     },
     'backlog-growing': {
       severity: 'warn',
@@ -86,23 +104,65 @@ export const worker = defineCheck({
     const container = running(service)[0];
     if (!container) return { cannotLook: `${service.name} has no running container` };
     if (NO_CONSUMER_ITSELF.test(commandLine(container))) return { skip: `${service.name} plans work and takes none` };
-    const own = connectionsFrom(stack, service.name);
-    const links = own.filter((each) => each.kind === 'redis' && each.to !== null);
-    if (links.length === 0) return { skip: `${service.name} names no Redis of this stack` };
-    if (own.some((each) => each.kind === 'amqp')) return { skip: `the queue of ${service.name} is not in Redis` };
-    const given: Given = { service, stack, logs, links };
-    const looked = [...new Set(links.map((each) => each.to!))].map((name) => brokerOf(name, given, peers[name]?.redis));
-    const brokers = looked.filter((each) => typeof each !== 'string');
-    if (service.role !== 'worker' && !brokers.some(({ sessions }) => sessions.some(waitsForWork)))
-      return { skip: `nothing says that ${service.name} takes work` };
-    if (brokers.length === 0 || addressesOf(service).length === 0) {
-      return {
-        cannotLook: looked.find((each) => typeof each === 'string') ?? `${service.name} has no address of its own to know its sessions by`,
-      };
-    }
-    return judge(brokers, given, secondsUp(service, now));
+    const told = [...brokerNotSet(service, stack, logs), ...unknownTask(service, logs, now)];
+    const verdict = judgeQueue({ service, stack, logs, links: redisLinks(service, stack) }, peers, now);
+    return told.length === 0 ? verdict : { findings: [...('findings' in verdict ? verdict.findings : []), ...told] };
   },
 });
+
+const redisLinks = ({ name }: Service, stack: Stack): Connection[] =>
+  connectionsFrom(stack, name).filter((each) => each.kind === 'redis' && each.to !== null);
+
+const judgeQueue = (given: Given, peers: Record<string, Known<'redis'>>, now: string): Verdict => {
+  const { service, stack, links } = given;
+  if (links.length === 0) return { skip: `${service.name} names no Redis of this stack` };
+  if (connectionsFrom(stack, service.name).some((each) => each.kind === 'amqp'))
+    return { skip: `the queue of ${service.name} is not in Redis` };
+  const looked = unique(links.map((each) => each.to!)).map((name) => brokerOf(name, given, peers[name]?.redis));
+  const brokers = looked.filter((each) => typeof each !== 'string');
+  if (service.role !== 'worker' && !brokers.some(({ sessions }) => sessions.some(waitsForWork)))
+    return { skip: `nothing says that ${service.name} takes work` };
+  if (brokers.length === 0 || addressesOf(service).length === 0) {
+    return {
+      cannotLook: looked.find((each) => typeof each === 'string') ?? `${service.name} has no address of its own to know its sessions by`,
+    };
+  }
+  const others = stack.services.filter(({ role, name }) => role === 'redis' && !links.some(({ to }) => to === name));
+  const elsewhere = others.map(({ name }) => brokerOf(name, given, peers[name]?.redis)).filter((each) => typeof each !== 'string');
+  return judge(brokers, elsewhere, given, secondsUp(service, now));
+};
+
+const UNKNOWN_TASK = /\btask "([^"]{1,200})" is not found|Received unregistered task of type '([^']{1,200})'/i;
+
+/** The message is consumed and lost, so that the queue shows nothing. */
+const unknownTask = (service: Service, logs: Fact<LogFact>, now: string): Finding[] => {
+  const line = logs.ok ? sinceLastReload(logs.value.lines).findLast(({ text }) => UNKNOWN_TASK.test(text)) : undefined;
+  if (!line) return [];
+  const [, one, other] = UNKNOWN_TASK.exec(line.text)!;
+  return [
+    {
+      reason: 'task-unknown',
+      ...(isRecent(line.time, now) ? {} : { severity: 'warn' as const }),
+      message: `${service.name} received the task "${one ?? other}", which its code does not have, and dropped it`,
+      evidence: [{ source: `${service.name} log`, text: line.text }],
+    },
+  ];
+};
+
+const LOOPBACK_BROKER = /Cannot connect to (?:amqp|redis)s?:\/\/(?:[^@\s]{0,200}@)?(?:127\.0\.0\.1|localhost)\b/;
+
+/** Celery and its kin try their own machine where nobody names another. */
+const brokerNotSet = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding[] => {
+  const line = logs.ok ? logs.value.lines.findLast(({ text }) => LOOPBACK_BROKER.test(text)) : undefined;
+  if (!line || connectionsFrom(stack, service.name).some(({ kind }) => kind === 'redis' || kind === 'amqp')) return [];
+  return [
+    {
+      reason: 'broker-not-set',
+      message: `${service.name} tries a broker on its own loopback, because its environment names none`,
+      evidence: [{ source: `${service.name} log`, text: line.text }],
+    },
+  ];
+};
 
 /** Or the reason why it could not be looked at. */
 const brokerOf = (name: string, { service, stack, links }: Given, redis: Fact<RedisFact> | undefined): Broker | string => {
@@ -134,7 +194,7 @@ const producersOf = (redis: string, service: Service, stack: Stack): Broker['pro
     .filter((each) => each.kind === 'redis' && each.to === redis && each.from !== service.name)
     .map((each) => ({ service: each.from, database: databaseOf(each), source: each.source }));
 
-const judge = (brokers: Broker[], given: Given, up: number): Verdict => {
+const judge = (brokers: Broker[], elsewhere: Broker[], given: Given, up: number): Verdict => {
   const { service } = given;
   const other = brokers.flatMap((broker) => otherDatabase(broker, given));
   if (other.length > 0) return { findings: other };
@@ -148,7 +208,7 @@ const judge = (brokers: Broker[], given: Given, up: number): Verdict => {
   }
   const idle = brokers.flatMap((broker) => unconsumed(broker, given));
   if (idle.length > 0) return { findings: idle };
-  const apart = otherServer(brokers, given);
+  const apart = waitsElsewhere(brokers, elsewhere, given) ?? otherServer(brokers, given);
   if (apart) return { findings: [apart] };
   const growing = connected.flatMap((broker) => growingQueue(broker, service));
   if (growing.length > 0) return { findings: growing };
@@ -236,6 +296,29 @@ const isSharedPlace = (broker: Broker, { service, stack }: Given): boolean => {
 const isEmpty = (broker: Broker): boolean => databasesOf(broker).every((database) => (broker.server.keyspace[String(database)] ?? 0) === 0);
 
 const isUp = (name: string, stack: Stack): boolean => stack.services.some((each) => each.name === name && running(each).length > 0);
+
+/** Work that nobody takes waits at another server, and nobody puts any where the worker reads. */
+const waitsElsewhere = (brokers: Broker[], elsewhere: Broker[], given: Given): Finding | null => {
+  const { service, stack } = given;
+  if (brokers.some((each) => isSharedPlace(each, given))) return null;
+  for (const other of elsewhere) {
+    const queue = other.server.queues.find((each) => waits(each) && !isServedByOthers(other, each.database, given));
+    const producer = queue && other.producers.find((each) => each.database === queue.database && isUp(each.service, stack));
+    if (!queue || !producer) continue;
+    const own = brokers[0]!;
+    return {
+      reason: 'other-queue',
+      message: `${lengthOf(queue)} items wait in "${queue.key}" of ${other.name}, where ${producer.service} puts them; ${service.name} reads ${own.name}`,
+      evidence: [
+        queueEvidence(other, queue),
+        sessionEvidence(own, service),
+        { source: `${producer.service}: ${producer.source}`, text: `database ${producer.database} of ${other.name}` },
+      ],
+      values: { client: producer.service, target: other.name, database: String(queue.database) },
+    };
+  }
+  return null;
+};
 
 /** By configuration alone: nobody else uses what the worker reads, and all others use something else. */
 const otherServer = (brokers: Broker[], given: Given): Finding | null => {

@@ -1,10 +1,14 @@
 /**
  * Findings + connections → root causes and consequences. Pure. A finding that its own proof places (`cause`) is a root unless it
  * points elsewhere itself; a `symptom` is explained by what fails where its evidence points, else in the same service, else along
- * the connections it has. Each is linked to what is nearest to it, which is explained in its turn. What nothing explains is a root.
+ * the connections it has. Evidence against an explanation overrules all of that. Each is linked to what is nearest to it, which is
+ * explained in its turn. What nothing explains is a root.
  */
-import { LAYERS, type Located, type Outcome, type Suspect } from '../model/check.ts';
-import { connectionsFrom, type Service, type Stack } from '../model/stack.ts';
+import { LAYERS, type Layer, type Located, type Outcome, type Suspect } from '../model/check.ts';
+import type { Role, Stack } from '../model/stack.ts';
+import { cannotExplain, saysWhy } from './contradiction.ts';
+import { foldersOf, overlaps } from './folders.ts';
+import { waysOf, type Ways } from './paths.ts';
 
 export interface Explanation {
   /** Most likely first. */
@@ -17,146 +21,208 @@ export interface Root {
   located: Located;
   /** Ids of failing and blocked instances that come of it, in report order, without its own. */
   explains: string[];
+  /** Where the evidence does not decide: it and the others that it may be, likeliest first. */
+  candidates?: Located[];
+  /** The service whose log would decide. */
+  ask?: string;
 }
 
 /** Two findings of one instance are two things to explain, also of one code: two hosts that are not found. */
 export const keyOf = (located: Located): string => `${located.id}#${located.code}#${located.finding.message}`;
 
 export const explain = (found: readonly Located[], outcomes: readonly Outcome[], stack: Stack): Explanation => {
-  const failing = found.filter((each) => each.severity === 'fail').toSorted((a, b) => compare(keyOf(a), keyOf(b)));
-  const scene: Scene = {
-    failing,
-    distances: new Map(stack.services.map((service) => [service.name, distancesFrom(stack, service.name)])),
-    ranks: new Map(outcomes.map((outcome, index) => [outcome.id, index])),
-    folders: new Map(stack.services.map((service) => [service.name, bindSources(service)])),
+  const scene = sceneOf(found, outcomes, stack);
+  const causes = new Map<Located, Located>();
+  const ends = new Map<Located, Located>();
+  const rootOf = (each: Located): Located => {
+    let root = each;
+    for (let next = ends.get(root); next; next = ends.get(root)) root = next;
+    // What was walked is walked once.
+    for (let at = each; at !== root;) {
+      const next = ends.get(at)!;
+      ends.set(at, root);
+      at = next;
+    }
+    return root;
   };
-  const causes = new Map<string, Located>();
-  for (const effect of failing) {
-    const cause = candidates(effect, scene).find((each) => !leadsTo(each, effect, causes));
-    if (cause) causes.set(keyOf(effect), cause);
+  /** What would have explained a finding, had it not been explained by it itself. */
+  const circles = new Map<Located, Located>();
+  for (const effect of scene.failing) {
+    for (const candidate of candidates(effect, scene)) {
+      if (rootOf(candidate) === effect) {
+        if (!circles.has(effect)) circles.set(effect, candidate);
+        continue;
+      }
+      causes.set(effect, candidate);
+      ends.set(effect, candidate);
+      break;
+    }
   }
-  const roots = failing
-    .filter((each) => !causes.has(keyOf(each)))
-    .map((located) => ({ located, explains: explainedBy(located, failing, causes, outcomes) }));
-  return { roots: roots.toSorted(byLikelihood), causes };
+  const explains = explainedBy(scene.failing, rootOf, outcomes);
+  const roots = scene.failing
+    .filter((each) => !causes.has(each))
+    .map((located): Root => ({ located, explains: explains.get(located) ?? [], ...undecided(located, causes, circles, scene) }));
+  return {
+    roots: roots.toSorted((a, b) => byLikelihood(a, b, scene)),
+    causes: new Map([...causes].map(([effect, cause]) => [scene.keys.get(effect)!, cause])),
+  };
 };
 
 interface Scene {
+  /** By key: the order of the input never matters. */
   failing: readonly Located[];
-  distances: Map<string, Distances>;
+  keys: Map<Located, string>;
+  /** Place of each among all that fail, nearest to an effect first. */
+  near: Map<Located, number>;
+  /** These two in that order. */
+  byService: Map<string | null, Located[]>;
+  byCheck: Map<string, Located[]>;
+  /** Failing faults of folders of the host, by folder. */
+  byFolder: Map<string | undefined, Located[]>;
+  ways: Ways;
+  /** What fails among the services that one reaches, ring by ring. */
+  upstream: (service: string) => Iterable<Located>;
   /** Place of each instance in the report: the later, the more particular its question. */
   ranks: Map<string, number>;
   /** Host folders that each service mounts. */
   folders: Map<string, string[]>;
+  roles: Map<string, Role>;
+  /** When something of a service was last made, started or ended, in milliseconds. */
+  changed: Map<string, number>;
 }
 
-const bindSources = (service: Service): string[] => [
-  ...new Set(service.containers.flatMap((container) => container.mounts.filter(({ type }) => type === 'bind').map(({ source }) => source))),
-];
+const sceneOf = (found: readonly Located[], outcomes: readonly Outcome[], stack: Stack): Scene => {
+  const keys = new Map(found.map((each) => [each, keyOf(each)]));
+  const failing = found.filter((each) => each.severity === 'fail').toSorted((a, b) => compare(keys.get(a)!, keys.get(b)!));
+  const ranks = new Map(outcomes.map((outcome, index) => [outcome.id, index]));
+  const nearest = failing.toSorted((a, b) => byNearness(a, b, ranks));
+  const near = new Map(nearest.map((each, place) => [each, place]));
+  const byService = grouped(nearest, (each) => each.service);
+  const ways = waysOf(stack);
+  return {
+    failing,
+    keys,
+    near,
+    byService,
+    byCheck: grouped(nearest, (each) => each.check),
+    byFolder: grouped(
+      nearest.filter((each) => each.spec.ofFolder && each.finding.values?.['hostPath']),
+      (each) => each.finding.values?.['hostPath'],
+    ),
+    ways,
+    upstream: upstreamIn(ways, byService, near),
+    ranks,
+    folders: foldersOf(stack),
+    roles: new Map(stack.services.map(({ name, role }) => [name, role])),
+    changed: new Map(
+      stack.services.map(({ name, containers }) => [
+        name,
+        Math.max(0, ...containers.flatMap(({ createdAt, state }) => [createdAt, state.startedAt, state.finishedAt].map(timeOf))),
+      ]),
+    ),
+  };
+};
+
+const timeOf = (iso: string | null): number => Date.parse(iso ?? '') || 0;
+
+const grouped = <K>(all: readonly Located[], by: (each: Located) => K): Map<K, Located[]> => {
+  const groups = new Map<K, Located[]>();
+  for (const each of all) {
+    const group = groups.get(by(each));
+    if (group) group.push(each);
+    else groups.set(by(each), [each]);
+  }
+  return groups;
+};
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-interface Distances {
-  /** By what the service says to: addresses in its environment, upstreams of a proxy. */
-  spoken: Map<string, number>;
-  /** By `depends_on` too, which may be no more than an order of starts. */
-  any: Map<string, number>;
-}
-
-const distancesFrom = (stack: Stack, service: string): Distances => ({
-  spoken: distances(stack, service, (kind) => kind !== 'depends-on'),
-  any: distances(stack, service, () => true),
-});
-
-/** How many connections lie between a service and each one that it reaches, itself excluded. */
-const distances = (stack: Stack, service: string, counts: (kind: string) => boolean): Map<string, number> => {
-  const found = new Map<string, number>();
-  let frontier = [service];
-  for (let step = 1; frontier.length > 0; step++) {
-    const next = new Set(
-      frontier.flatMap((each) => connectionsFrom(stack, each).flatMap(({ kind, to }) => (to !== null && counts(kind) ? [to] : []))),
-    );
-    frontier = [...next].filter((each) => each !== service && !found.has(each));
-    for (const each of frontier) found.set(each, step);
-  }
-  return found;
-};
-
-/** What may explain a finding, best first. */
-const candidates = (effect: Located, scene: Scene): Located[] => {
-  const others = scene.failing.filter((each) => each !== effect && !isNoMatterTo(effect, each));
-  const { suspects } = effect.finding;
-  const pointedAt = suspects ? others.filter((each) => suspects.some((suspect) => matches(suspect, each, effect))) : [];
-  const folder = scene.failing.filter((each) => isOfFolder(each, effect, scene));
-  if (pointedAt.length > 0 && !(folder.length > 0 && pointedAt.every(isDrift))) {
-    const place = (each: Located) => suspects!.findIndex((suspect) => matches(suspect, each, effect));
-    return pointedAt.toSorted((a, b) => place(a) - place(b) || byNearness(a, b, scene));
+/** What may explain a finding, best first. As few are looked at as are asked for. */
+function* candidates(effect: Located, scene: Scene): Generator<Located> {
+  const may = (each: Located) => each !== effect && !cannotExplain(each, effect, scene);
+  const folder = ofSameFolder(effect, scene);
+  if (points(effect, scene, (each) => may(each) && !(folder.length > 0 && each.spec.drift))) {
+    for (const each of pointedAt(effect, scene)) if (may(each)) yield each;
+    return;
   }
   // All point at the first that tells of the folder.
-  if (effect.spec.kind === 'cause') return folder.toSorted((a, b) => byNearness(b, a, scene));
-  if (folder.length > 0) return folder.toSorted((a, b) => byNearness(a, b, scene));
-  const here = others.filter((each) => each.service === effect.service && isBelow(each, effect, scene));
+  if (effect.spec.kind === 'cause') return yield* folder.toReversed();
+  if (folder.length > 0) return yield* folder;
+  const here = (scene.byService.get(effect.service) ?? []).filter((each) => may(each) && isBelow(each, effect, scene));
   // Evidence that points at somebody else in particular clears everybody else, but for what may stand between the two: files, networks, the same question.
-  if (suspects && pointsElsewhere(effect)) {
-    return here.filter((each) => isGround(each) || each.check === effect.check).toSorted((a, b) => byNearness(a, b, scene));
+  if (pointsElsewhere(effect)) return yield* here.filter((each) => isGround(each) || each.check === effect.check);
+  const strong = here.filter((each) => !each.spec.drift);
+  if (strong.length > 0) return yield* strong.toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)));
+  if (effect.service !== null) for (const each of scene.upstream(effect.service)) if (may(each)) yield each;
+  yield* here;
+}
+
+/** What fails where a finding points, in the order of its suspects. */
+function* pointedAt(effect: Located, { byService, byCheck, near }: Scene): Generator<Located> {
+  const seen = new Set<Located>();
+  for (const suspect of effect.finding.suspects ?? []) {
+    const check = suspect.check ?? suspect.code?.split('/')[0];
+    const all = suspect.service !== undefined ? byService.get(suspect.service) : check !== undefined ? byCheck.get(check) : near.keys();
+    for (const each of all ?? []) {
+      if (seen.has(each) || !matches(suspect, each, effect)) continue;
+      seen.add(each);
+      yield each;
+    }
   }
-  const strong = here
-    .filter((each) => !isDrift(each))
-    .toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)) || byNearness(a, b, scene));
-  if (strong.length > 0) return strong;
-  return [...upstream(effect, others, scene), ...here];
+}
+
+const points = (effect: Located, scene: Scene, at: (each: Located) => boolean): boolean => {
+  for (const each of pointedAt(effect, scene)) if (at(each)) return true;
+  return false;
 };
 
-/** What fails along the connections, the nearest first: those that the service says to before those that it only waits for at its start. */
-const upstream = (effect: Located, others: readonly Located[], scene: Scene): Located[] => {
-  const reach = effect.service === null ? undefined : scene.distances.get(effect.service);
-  const far = (distance: Map<string, number> | undefined, each: Located) => distance?.get(each.service ?? '') ?? LAYERS.length * 1_000;
-  return others
-    .filter((each) => each.service !== null && each.service !== effect.service && !isDrift(each) && reach?.any.has(each.service))
-    .toSorted(
-      (a, b) => far(reach?.spoken, a) - far(reach?.spoken, b) || far(reach?.any, a) - far(reach?.any, b) || byNearness(a, b, scene),
-    );
+/** A ring is put in order when somebody comes that far. */
+const upstreamIn = (
+  ways: Ways,
+  byService: Scene['byService'],
+  near: ReadonlyMap<Located, number>,
+): ((service: string) => Iterable<Located>) => {
+  const known = new Map<string, { rings: Generator<readonly string[]>; done: Located[][] }>();
+  const inOrder = (ring: readonly string[]): Located[] => {
+    const found = ring.flatMap((name) => byService.get(name) ?? []).filter((each) => !each.spec.drift);
+    return ring.length > 1 ? found.toSorted((a, b) => near.get(a)! - near.get(b)!) : found;
+  };
+  return function* (service) {
+    const walk = known.get(service) ?? { rings: ways.rings(service), done: [] };
+    known.set(service, walk);
+    for (let index = 0; ; index++) {
+      if (index === walk.done.length) {
+        const next = walk.rings.next();
+        if (next.done) return;
+        walk.done.push(inOrder(next.value));
+      }
+      yield* walk.done[index]!;
+    }
+  };
 };
 
 const pointsElsewhere = ({ finding, service }: Located): boolean =>
-  (finding.suspects ?? []).length === 0 ||
-  finding.suspects!.some((suspect) => suspect.service !== undefined && suspect.service !== service);
+  saysWhy(finding) || (finding.suspects ?? []).some((suspect) => suspect.service !== undefined && suspect.service !== service);
 
-/** That the container is not as the files say harms nobody by itself: it explains only what nothing else does. */
-const isDrift = ({ code }: Located): boolean => /^compose\/(env|image|mount|config)-drift$/.test(code);
-
-const FOLDER_FAULT = /^(static-files\/(not-built|stale-mount|unreadable)|hot-reload\/(stale-mount|source-missing|unreadable))$/;
-
-/** A fault of a host folder is one fault, whoever mounts it: the app that renders its templates from there fails too. */
-const isOfFolder = (candidate: Located, effect: Located, { folders, ranks }: Scene): boolean => {
-  const { hostPath } = candidate.finding.values ?? {};
-  if (!hostPath || !FOLDER_FAULT.test(candidate.code) || candidate.id === effect.id) return false;
+/** A fault of a host folder is one fault, whoever mounts it: the app that renders its templates from there fails too. Nearest first. */
+const ofSameFolder = (effect: Located, { byFolder, folders, near, ranks }: Scene): Located[] => {
   if (effect.spec.kind === 'cause') {
-    return (
-      effect.code === candidate.code &&
-      effect.finding.values?.['hostPath'] === hostPath &&
-      (ranks.get(candidate.id) ?? 0) < (ranks.get(effect.id) ?? 0)
-    );
+    const told = (each: Located) =>
+      each.id !== effect.id && each.code === effect.code && (ranks.get(each.id) ?? 0) < (ranks.get(effect.id) ?? 0);
+    return byFolder.get(effect.finding.values?.['hostPath'])?.filter(told) ?? [];
   }
-  if (effect.check !== 'http-health' && effect.check !== 'proxy') return false;
+  // A file that is not there makes an error; nobody waits for it.
+  if (effect.spec.shows !== 'error') return [];
   const services = [effect.service, ...(effect.finding.suspects ?? []).map((suspect) => suspect.service)];
-  return services.some(
-    (service) => service && service !== candidate.service && folders.get(service)?.some((source) => overlaps(source, hostPath)),
-  );
-};
-
-const overlaps = (a: string, b: string): boolean => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
-
-/** What only somebody on the host can notice: inside the stack nobody goes through a published port, and a container's own probe does not either. */
-const ON_HOST_ONLY = /^ports\/(not-bound|other-server|wrong-container-port|unreachable)$/;
-/** Files that a web server serves wrongly are no fault in the eyes of other services. */
-const AT_HOME_ONLY = /^static-files\//;
-
-const isNoMatterTo = (effect: Located, candidate: Located): boolean => {
-  const elsewhere = candidate.service !== effect.service;
-  return (
-    (ON_HOST_ONLY.test(candidate.code) && (elsewhere || effect.check === 'container')) || (AT_HOME_ONLY.test(candidate.code) && elsewhere)
-  );
+  const mounts = services.flatMap((service) => (service ? (folders.get(service) ?? []).map((source) => ({ service, source })) : []));
+  if (mounts.length === 0) return [];
+  return [...byFolder]
+    .flatMap(([hostPath, faults]) =>
+      faults.filter(
+        (each) => each.id !== effect.id && mounts.some(({ service, source }) => service !== each.service && overlaps(source, hostPath!)),
+      ),
+    )
+    .toSorted((a, b) => near.get(a)! - near.get(b)!);
 };
 
 const matches = (suspect: Suspect, located: Located, effect: Located): boolean =>
@@ -184,38 +250,108 @@ const isGround = (located: Located): boolean => layer(located) <= LAYERS.indexOf
 const isAbove = (candidate: Located, effect: Located): boolean => layer(candidate) > layer(effect);
 
 /** Drift comes last. What does not run comes first; then what lies highest; a symptom, which is explained in its turn, before a cause; then the more particular. */
-const byNearness = (a: Located, b: Located, { ranks }: Scene): number =>
-  Number(isDrift(a)) - Number(isDrift(b)) ||
+const byNearness = (a: Located, b: Located, ranks: ReadonlyMap<string, number>): number =>
+  Number(a.spec.drift !== undefined) - Number(b.spec.drift !== undefined) ||
   Number(blocks(b)) - Number(blocks(a)) ||
   layer(b) - layer(a) ||
   Number(b.spec.kind === 'symptom') - Number(a.spec.kind === 'symptom') ||
-  (ranks.get(b.id) ?? 0) - (ranks.get(a.id) ?? 0) ||
-  compare(keyOf(a), keyOf(b));
+  (ranks.get(b.id) ?? 0) - (ranks.get(a.id) ?? 0);
 
-const leadsTo = (from: Located, to: Located, causes: Map<string, Located>): boolean => {
-  for (let at: Located | undefined = from; at; at = causes.get(keyOf(at))) if (keyOf(at) === keyOf(to)) return true;
-  return false;
+/** Of each root, what comes of it: instances that fail for it, and those that were not asked for one that does. */
+const explainedBy = (
+  failing: readonly Located[],
+  rootOf: (each: Located) => Located,
+  outcomes: readonly Outcome[],
+): Map<Located, string[]> => {
+  const rootsOf = new Map<string, Set<Located>>();
+  const blockedBy = new Map<string, Set<Located>>();
+  const add = (to: Map<string, Set<Located>>, id: string, root: Located) => to.set(id, (to.get(id) ?? new Set()).add(root));
+  for (const each of failing) {
+    const root = rootOf(each);
+    add(rootsOf, each.id, root);
+    if (blocks(each)) add(blockedBy, each.id, root);
+  }
+  const explained = new Map<Located, string[]>();
+  for (const { id, status, blockedBy: blocker } of outcomes) {
+    const own = rootsOf.get(id) ?? [];
+    const others = status === 'blocked' && blocker !== null ? (blockedBy.get(blocker) ?? []) : [];
+    for (const root of new Set([...own, ...others])) {
+      if (root.id === id) continue;
+      const ids = explained.get(root);
+      if (ids) ids.push(id);
+      else explained.set(root, [id]);
+    }
+  }
+  return explained;
 };
 
-const explainedBy = (root: Located, failing: readonly Located[], causes: Map<string, Located>, outcomes: readonly Outcome[]): string[] => {
-  const effects = failing.filter((each) => leadsTo(each, root, causes));
-  const ids = new Set(effects.map((each) => each.id));
-  const blockers = new Set(effects.filter(blocks).map((each) => each.id));
-  return outcomes
-    .filter(
-      (outcome) =>
-        outcome.id !== root.id &&
-        (ids.has(outcome.id) || (outcome.status === 'blocked' && outcome.blockedBy !== null && blockers.has(outcome.blockedBy))),
-    )
-    .map((outcome) => outcome.id);
+/** What the evidence leaves open: a symptom that somebody may be the reason of who only may, and nothing says that he is. */
+const undecided = (
+  root: Located,
+  causes: ReadonlyMap<Located, Located>,
+  circles: ReadonlyMap<Located, Located>,
+  scene: Scene,
+): Pick<Root, 'candidates' | 'ask'> => {
+  if (root.spec.kind === 'symptom') {
+    const other = circles.get(root);
+    // Two that fail alike, each a client of the other, and neither says that it is the other.
+    if (other && other.service !== root.service && !suspects(other, root) && !suspects(root, other) && root.code === other.code)
+      return { candidates: [root, other], ask: root.service! };
+    const maybe = mayWaitFor(root, scene);
+    return maybe.length > 0 ? { candidates: [root, ...maybe], ask: root.service! } : {};
+  }
+  if (!root.spec.drift) return {};
+  // The container is not as the files say, and something is wrong with it: that the one comes of the other is a guess.
+  const guessed = scene.byService.get(root.service)?.find((each) => causes.get(each) === root && !suspects(each, root));
+  return guessed ? { candidates: [root, guessed], ask: root.service! } : {};
 };
 
-/** Nearest the ground first; then what its own proof places; then what explains most. Drift that explains nothing comes last. */
-const byLikelihood = (a: Root, b: Root): number =>
+const MOST_CANDIDATES = 2;
+
+/** A service that is silent, and uses one that turns it away at once: some clients try again and again, and wait. */
+const mayWaitFor = (root: Located, scene: Scene): Located[] => {
+  const { service } = root;
+  if (root.spec.shows !== 'silence' || service === null || pointsElsewhere(root)) return [];
+  const asError: Located = { ...root, spec: { ...root.spec, shows: 'error' } };
+  const found: Located[] = [];
+  for (const each of scene.upstream(service)) {
+    if (each.spec.answers && scene.ways.speaks(service, each.service!) && !cannotExplain(each, asError, scene)) found.push(each);
+    if (found.length === MOST_CANDIDATES) break;
+  }
+  return found;
+};
+
+const suspects = (from: Located, to: Located): boolean => (from.finding.suspects ?? []).some((suspect) => matches(suspect, to, from));
+
+/** Proof before inference; then what lies nearest the ground; then what explains most; then what changed last. Drift that explains nothing comes last. */
+const byLikelihood = (a: Root, b: Root, scene: Scene): number =>
   Number(isIdleDrift(a)) - Number(isIdleDrift(b)) ||
-  layer(a.located) - layer(b.located) ||
+  Number(isInferred(a.located)) - Number(isInferred(b.located)) ||
+  ground(a.located, scene) - ground(b.located, scene) ||
   Number(a.located.spec.kind === 'symptom') - Number(b.located.spec.kind === 'symptom') ||
   b.explains.length - a.explains.length ||
-  compare(keyOf(a.located), keyOf(b.located));
+  changedAt(b.located, scene) - changedAt(a.located, scene) ||
+  compare(scene.keys.get(a.located)!, scene.keys.get(b.located)!);
 
-const isIdleDrift = ({ located, explains }: Root): boolean => isDrift(located) && explains.length === 0;
+const isIdleDrift = ({ located, explains }: Root): boolean => located.spec.drift !== undefined && explains.length === 0;
+
+/** Something is wrong here, and nothing says that it comes from here. That a container does not run was seen. */
+const isInferred = (located: Located): boolean => located.spec.kind === 'symptom' && !blocks(located) && !saysWhy(located.finding);
+
+const LAYER_OF: Partial<Record<Role, Layer>> = {
+  postgres: 'data',
+  redis: 'data',
+  mysql: 'data',
+  rabbitmq: 'data',
+  mongodb: 'data',
+  nginx: 'proxy',
+  'one-shot': 'migration',
+};
+
+/** A container that ended lies where its service does: a database below the apps that use it. */
+const ground = (located: Located, { roles }: Scene): number => {
+  if (located.check !== 'container' || located.spec.layer !== 'app') return layer(located);
+  return LAYERS.indexOf(LAYER_OF[roles.get(located.service ?? '') ?? 'unknown'] ?? 'app');
+};
+
+const changedAt = ({ service }: Located, { changed }: Scene): number => changed.get(service ?? '') ?? 0;

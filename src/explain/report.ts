@@ -1,6 +1,7 @@
 /** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
 import type { Located, Outcome } from '../model/check.ts';
-import { SCHEMA_VERSION, type CheckReport, type Remedy, type Report } from '../model/report.ts';
+import { serviceNode } from '../model/graph.ts';
+import { SCHEMA_VERSION, type Candidate, type CheckReport, type Remedy, type Report } from '../model/report.ts';
 import { running, type Service, type Stack } from '../model/stack.ts';
 import { keyOf, type Explanation } from './explain.ts';
 
@@ -18,7 +19,14 @@ export interface Told {
 }
 
 export const reportOf = (told: Told): Report => {
-  const checks = told.outcomes.map((outcome) => checkReport(outcome, told));
+  const found = new Map<string, Located[]>();
+  const effects = new Map<Located, Located[]>();
+  for (const each of told.found) {
+    push(found, each.id, each);
+    const cause = told.explanation.causes.get(keyOf(each));
+    if (cause) push(effects, cause, each);
+  }
+  const checks = told.outcomes.map((outcome) => checkReport(outcome, found.get(outcome.id) ?? [], told));
   const counts = { pass: 0, warn: 0, fail: 0, blocked: 0, skip: 0, error: 0 };
   for (const check of checks) counts[check.status] += 1;
   return {
@@ -32,11 +40,11 @@ export const reportOf = (told: Told): Report => {
       workingDir: told.stack.workingDir,
       composeFiles: told.stack.composeFiles,
       engine: told.engine,
-      services: told.stack.services.map(serviceReport),
+      services: told.stack.services.map(serviceNode),
       connections: told.stack.connections.map(({ from, to, kind, source }) => ({ from, to, kind, source })),
     },
     counts,
-    rootCauses: told.explanation.roots.map(({ located, explains }) => ({
+    rootCauses: told.explanation.roots.map(({ located, explains, candidates, ask }) => ({
       id: located.id,
       check: located.check,
       service: located.service,
@@ -44,17 +52,31 @@ export const reportOf = (told: Told): Report => {
       summary: located.finding.message,
       evidence: located.finding.evidence,
       explains,
-      remedy: remedyWithTwins(located, told),
+      lasting: located.spec.kind === 'cause' && !located.spec.passes,
+      remedy: remedyWithTwins(located, effects.get(located) ?? [], told),
+      ...(candidates && { candidates: candidates.map(candidateOf) }),
+      ...(ask !== undefined && { decide: { command: `docker compose logs --tail 50 ${quoted(ask)}` } }),
     })),
     checks,
     notes: told.notes,
   };
 };
 
+const push = <K>(to: Map<K, Located[]>, key: K, each: Located): void => {
+  const known = to.get(key);
+  if (known) known.push(each);
+  else to.set(key, [each]);
+};
+
+const candidateOf = ({ id, service, code, finding }: Located): Candidate => ({ id, service, code, summary: finding.message });
+
+/** A name of Compose needs no quotes; whose it is, a label of a container says. */
+const quoted = (name: string): string => (/^\w[\w.-]*$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`);
+
 /** A folder that one container holds by an old mount is held so by all that mount it: what mends it in one is added for the others. */
-const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
+const remedyWithTwins = (root: Located, effects: readonly Located[], told: Told): Remedy | null => {
   const remedy = told.remedyFor(root);
-  const twins = told.found.filter((each) => each.code === root.code && told.explanation.causes.get(keyOf(each)) === root);
+  const twins = effects.filter((each) => each.code === root.code);
   const sharers = root.code.endsWith('/stale-mount')
     ? alsoMounting(root, told.stack).map(({ name }): Located => ({ ...root, service: name }))
     : [];
@@ -72,8 +94,8 @@ const alsoMounting = (root: Located, stack: Stack): Service[] => {
   return hostPath === undefined ? [] : stack.services.filter((service) => service.name !== root.service && mounts(service));
 };
 
-const checkReport = (outcome: Outcome, told: Told): CheckReport => {
-  const [main, ...more] = told.found.filter((each) => each.id === outcome.id);
+const checkReport = (outcome: Outcome, found: readonly Located[], told: Told): CheckReport => {
+  const [main, ...more] = found;
   const causeOf = (located: Located) => told.explanation.causes.get(keyOf(located))?.id ?? null;
   return {
     id: outcome.id,
@@ -96,18 +118,5 @@ const checkReport = (outcome: Outcome, told: Told): CheckReport => {
       evidence: located.finding.evidence,
       causedBy: causeOf(located),
     })),
-  };
-};
-
-const serviceReport = (service: Service): Report['stack']['services'][number] => {
-  const running = service.containers.find((each) => each.state.status === 'running');
-  const first = running ?? service.containers[0];
-  return {
-    name: service.name,
-    role: service.role,
-    image: first?.image ?? service.spec?.image ?? null,
-    state: first?.state.status ?? 'missing',
-    health: running?.health?.status ?? null,
-    replicas: service.containers.length,
   };
 };

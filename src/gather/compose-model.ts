@@ -19,7 +19,7 @@ export interface ConfigService {
   volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
   networks?: Record<string, unknown> | null;
   network_mode?: string;
-  depends_on?: Record<string, { condition?: string }>;
+  depends_on?: Record<string, { condition?: string; required?: boolean }>;
   healthcheck?: {
     test?: string[] | string;
     interval?: string;
@@ -62,6 +62,7 @@ export const specFromConfig = (
     dependsOn: Object.fromEntries(
       Object.entries(service.depends_on ?? {}).map(([on, how]) => [on, (how.condition ?? 'service_started') as DependencyCondition]),
     ),
+    ...optionalOf(service),
     healthcheck: healthcheckOf(service.healthcheck, vault),
     profiles,
     active: profiles.length === 0 || activeProfiles.includes('*') || profiles.some((profile) => activeProfiles.includes(profile)),
@@ -69,6 +70,12 @@ export const specFromConfig = (
     restart: service.restart ?? null,
     containerName: service.container_name ?? null,
   };
+};
+
+/** `required: false`, which few write. */
+const optionalOf = ({ depends_on: dependsOn }: ConfigService): Pick<ServiceSpec, 'optional'> => {
+  const optional = Object.entries(dependsOn ?? {}).flatMap(([on, how]) => (how.required === false ? [on] : []));
+  return optional.length > 0 ? { optional } : {};
 };
 
 const words = (line: string[] | string | null | undefined): string[] | null => (typeof line === 'string' ? [line] : (line ?? null));

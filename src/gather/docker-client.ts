@@ -99,7 +99,7 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       const response = await dial<IncomingMessage>({ path: '/_ping', method: 'GET', isStream: true }, limit(CALL_MS, signal));
       response.resume();
       const header = (name: string) => (typeof response.headers[name] === 'string' ? response.headers[name] : null);
-      return { server: header('server'), apiVersion: header('api-version') };
+      return { server: header('server'), apiVersion: header('api-version'), date: header('date') };
     },
 
     async get<T>(path: string, query: Record<string, unknown> = {}, signal?: AbortSignal): Promise<T> {
@@ -155,12 +155,12 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       return demultiplexedDuplex(socket, onStderr);
     },
 
-    async readFile(id, path, { maxBytes = MEBIBYTE, signal } = {}) {
-      const files = await client.readTree(id, path, { maxBytes, ...(signal && { signal }) });
+    async readFile(id, path, { maxBytes = MEBIBYTE, cut = false, signal } = {}) {
+      const files = await client.readTree(id, path, { maxBytes, cut, ...(signal && { signal }) });
       return files?.values().next().value ?? null;
     },
 
-    async readTree(id, path, { maxBytes = 4 * MEBIBYTE, signal } = {}) {
+    async readTree(id, path, { maxBytes = 4 * MEBIBYTE, cut = false, signal } = {}) {
       const within = limit(CALL_MS, signal);
       const wanted = posix.normalize(path).replace(/(?<=.)\/$/, '');
       let at = wanted;
@@ -174,7 +174,7 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
           throw error;
         });
         if (!stream) return null;
-        const { files, link } = await untar(stream, at, maxBytes, within);
+        const { files, link } = await untar(stream, at, { maxBytes, cut }, within);
         if (link === null) return new Map([...files].map(([name, content]) => [wanted + name.slice(at.length), content]));
         at = link;
       }
@@ -287,7 +287,7 @@ const demultiplexedDuplex = (socket: Duplex, onStderr: ((text: string) => void) 
 const untar = async (
   stream: Readable,
   path: string,
-  maxBytes: number,
+  { maxBytes, cut }: { maxBytes: number; cut: boolean },
   signal: AbortSignal,
 ): Promise<{ files: Map<string, Buffer>; link: string | null }> => {
   const { extract } = await import('tar-stream');
@@ -305,6 +305,10 @@ const untar = async (
       const chunks: Buffer[] = [];
       for await (const chunk of entry as AsyncIterable<Buffer>) {
         total += chunk.length;
+        if (total > maxBytes && cut) {
+          const whole = Buffer.concat([...chunks, chunk]);
+          return { files: new Map([[path, whole.subarray(0, maxBytes)]]), link: null };
+        }
         if (total > maxBytes) throw new EngineError(`${path} is larger than ${maxBytes} bytes`, null, 'EFBIG');
         chunks.push(chunk);
       }

@@ -13,7 +13,7 @@ export interface EngineClient {
   /** Engine calls made so far, for `-v`. */
   calls(): number;
   /** `/_ping`: the cheapest sign of life; its headers tell the versions (`/version` runs programs and costs 10 ms). */
-  ping(signal?: AbortSignal): Promise<{ server: string | null; apiVersion: string | null }>;
+  ping(signal?: AbortSignal): Promise<{ server: string | null; apiVersion: string | null; date: string | null }>;
   /** `GET` on the API, JSON. Rejects with `EngineError`. */
   get<T>(path: string, query?: Record<string, string | string[] | number | boolean>, signal?: AbortSignal): Promise<T>;
   /** Log lines since a time, demultiplexed; at most `maxBytes` (default 1 MiB) are read, the newest kept. */
@@ -29,10 +29,14 @@ export interface EngineClient {
   ): Promise<ExecResult>;
   /** A two-way stream to a command in a container: what is written goes to its stdin, what is read is its stdout. stderr text is passed on. Destroy it to end. */
   execStream(id: string, command: string[], options?: { signal?: AbortSignal; onStderr?: (text: string) => void }): Promise<Duplex>;
-  /** A file from inside a container by the archive API (sees mounts afresh, never a stale one); at most `maxBytes`. `null` when there is none. */
-  readFile(id: string, path: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Buffer | null>;
+  /** A file from inside a container by the archive API (sees mounts afresh, never a stale one); at most `maxBytes`, or with `cut` its first ones. `null` when there is none. */
+  readFile(id: string, path: string, options?: { maxBytes?: number; cut?: boolean; signal?: AbortSignal }): Promise<Buffer | null>;
   /** Files below a folder, by the archive API: path → content. At most `maxBytes` in all. `null` when there is none. */
-  readTree(id: string, path: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Map<string, Buffer> | null>;
+  readTree(
+    id: string,
+    path: string,
+    options?: { maxBytes?: number; cut?: boolean; signal?: AbortSignal },
+  ): Promise<Map<string, Buffer> | null>;
   /** Closes idle connections and everything still open. */
   close(): void;
 }

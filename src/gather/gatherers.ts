@@ -5,8 +5,12 @@ import { gatherHttp } from './http.ts';
 import { gatherInside } from './inside.ts';
 import { gatherLogs } from './logs.ts';
 import { gatherMysql } from './mysql.ts';
+import { gatherMaking } from './making.ts';
+import { gatherMounts } from './mounts.ts';
 import { gatherNginx } from './nginx.ts';
+import { gatherPackages } from './packages.ts';
 import { gatherPostgres } from './postgres.ts';
+import { gatherProgram } from './program.ts';
 import { gatherPublished } from './published.ts';
 import { gatherRabbitmq } from './rabbitmq.ts';
 import { gatherReach } from './reach.ts';
@@ -29,4 +33,8 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   webroot: gatherWebroot,
   source: gatherSource,
   published: gatherPublished,
+  mounts: gatherMounts,
+  making: gatherMaking,
+  program: gatherProgram,
+  packages: gatherPackages,
 };

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, QueryError } from 'mysql2';
 import type { MysqlAttempt, MysqlFact, Trial } from '../model/facts.ts';
-import { plain } from '../model/plain.ts';
+import { plain, wordOf } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
 import { rootsOf } from './lock-waits.ts';
 import { TryStopped, firstBytes, tryOut, unreadable, type Limits, type Progress } from './trial.ts';
@@ -173,7 +173,7 @@ const askSessions = async (connection: Connection, { vault }: Limits): Promise<P
       !/^(daemon|binlog dump.*|slave_.*)$/i.test(short(row['Command'])) &&
       short(row['User']) !== 'system user',
   );
-  const text = (value: unknown) => short(vault.maskText(String(value ?? '')));
+  const text = (value: unknown) => short(vault.maskText(wordOf(value)));
   const groups = new Map<string, MysqlServer['sessions'][number]>();
   for (const row of rows) {
     const address = addressOf(row['Host']);
@@ -225,7 +225,7 @@ const askAccounts = async (connection: Connection, { vault }: Limits): Promise<P
     askQuietly(connection, 'select user, host from mysql.user'),
     askQuietly(connection, 'show databases'),
   ]);
-  const text = (value: unknown) => short(vault.maskText(String(value ?? '')));
+  const text = (value: unknown) => short(vault.maskText(wordOf(value)));
   const field = (row: Row, name: string) => text(row[name] ?? row[name.toUpperCase()] ?? row[name[0]!.toUpperCase() + name.slice(1)]);
   return {
     accounts: accounts && accounts.slice(0, MOST_NAMES).map((row) => ({ user: field(row, 'user'), host: field(row, 'host') })),
@@ -235,11 +235,11 @@ const askAccounts = async (connection: Connection, { vault }: Limits): Promise<P
 
 /** `172.18.0.5:41234`; `localhost` is the socket. */
 const addressOf = (host: unknown): string | null => {
-  const address = String(host ?? '').replace(/:\d+$/, '');
+  const address = wordOf(host).replace(/:\d+$/, '');
   return address === '' || address === 'localhost' ? null : address.slice(0, 100);
 };
 
-const short = (value: unknown): string => plain(String(value ?? '').slice(0, 200));
+const short = (value: unknown): string => plain(wordOf(value).slice(0, 200));
 
 const toNumber = (value: unknown): number => {
   const number = Math.round(Number(value));

@@ -1,9 +1,11 @@
 /** nginx' configuration, one request for each location that it proxies, and what its log says of them. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine, NginxFact } from '../model/facts.ts';
 import { isRunning, type Container, type Service } from '../model/stack.ts';
 import { EngineError } from './engine-client.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLog } from './logs.ts';
+import { addressesCalled } from './nginx-called.ts';
 import { locationFor, type NginxConfig, type NginxLocation, type NginxServer, type NginxUpstream } from './nginx-config.ts';
 import { readUpstreamError } from './nginx-log.ts';
 import { askNginx, doorOf, readNginxSetup, type NginxSetup } from './nginx-setup.ts';
@@ -22,7 +24,8 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   const setup = await readNginxSetup(container, given);
   const { config, files, show } = setup;
   const up = isRunning(container);
-  const proxied = up ? await askProxied(await listening(config, service, given), container, given) : [];
+  const asked = up ? await askProxied(await listening(config, service, given), container, given) : [];
+  const proxied = await withCalled(asked, upstreamsOf(config, show), container, given);
   const [test, upstreamErrors] = up
     ? await Promise.all([
         worthTesting(service, container, setup, proxied, given).then((worth) => (worth ? testConfig(container, setup, given) : null)),
@@ -144,6 +147,39 @@ const pathInto = (server: NginxServer, location: NginxLocation): string | null =
 /** Of a pattern, the part before anything that is one: `^/(api|v1)/` → `/`. */
 const pathOf = ({ modifier, path }: NginxLocation): string =>
   modifier === '~' || modifier === '~*' ? (/^\^?(\/[\w/-]*)(?![\w/-]*[*+?{])/.exec(path)?.[1] ?? '') : path === '' ? '/' : encodeURI(path);
+
+const CLOSING_MS = 30;
+
+/** Only where a service behind a name was made after nginx looked the name up, and something answers. */
+const withCalled = async (
+  proxied: NginxFact['proxied'],
+  upstreams: NginxFact['upstreams'],
+  nginx: Container,
+  given: Gathering,
+): Promise<NginxFact['proxied']> => {
+  const isDoubtful = ({ location, upstream, http }: NginxFact['proxied'][number]): boolean =>
+    http.answer !== null &&
+    !upstream.includes(',') &&
+    upstreams.some((each) => each.location === location && each.literal && isYounger(each.host, nginx, given));
+  if (!proxied.some(isDoubtful)) return proxied;
+  // The answer may be here before the other side has closed.
+  await delay(CLOSING_MS);
+  return Promise.all(
+    proxied.map(async (each) => {
+      const port = Number(/:(\d+)$/.exec(each.upstream)?.[1]);
+      const called = isDoubtful(each) && port > 0 ? await addressesCalled(nginx, port, given) : null;
+      return called ? { ...each, called } : each;
+    }),
+  );
+};
+
+const isYounger = (host: string, nginx: Container, { stack }: Gathering): boolean => {
+  const started = nginx.state.startedAt;
+  const behind = stack.services
+    .flatMap(({ containers }) => containers)
+    .filter((each) => isRunning(each) && each.networks.some(({ names }) => names.includes(host)));
+  return started !== null && behind.length > 0 && behind.every(({ createdAt }) => createdAt > started);
+};
 
 const worthTesting = async (
   service: Service,

@@ -25,7 +25,14 @@ export interface PostgresLogin {
   tls: boolean;
   /** Also ask who is connected and who waits for whom. */
   wantSessions: () => boolean;
+  /** Asked of the server once it let us in; what the server will not tell takes nothing away from the login. */
+  inquire?: Inquiry;
 }
+
+export type Inquiry = (
+  query: (sql: string, values: unknown[]) => Promise<Record<string, string | null>[]>,
+  database: string,
+) => Promise<void>;
 
 const APPLICATION = 'stack-doctor';
 /** How long a server may take to close after the goodbye. */
@@ -60,6 +67,7 @@ export const askPostgres = async (
       answer = readIdentity(said.rows[0] ?? {});
       at.layer = 'done';
       if (login.wantSessions()) Object.assign(answer.server, await askSessionsTwice(client, limits));
+      await login.inquire?.(async (sql, values) => (await client.query(sql, values)).rows, login.database);
       await Promise.race([client.end(), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
       throw postgresFailure(error, at, login);
@@ -234,7 +242,14 @@ const askSessions = async (client: PgClient, { vault }: Limits): Promise<Pick<Po
         state: text(row['state']),
         seconds: toNumber(row['seconds']),
       })),
-    ).map(({ waiter: _, blocker, ...rest }) => ({ pid: blocker, ...rest })),
+    ).map(({ blocker, address, application, state, seconds, blocked }) => ({
+      pid: blocker,
+      address,
+      application,
+      state,
+      seconds,
+      blocked,
+    })),
   };
 };
 

@@ -1,10 +1,11 @@
 /** What a Postgres server says to the words that its clients really use. */
 import type { LogLine, PostgresFact, Trial } from '../model/facts.ts';
-import type { Container } from '../model/stack.ts';
+import { serviceNamed, type Container } from '../model/stack.ts';
 import { askAll, type Attempt } from './attempts.ts';
 import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredentials, type Credentials } from './credentials.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
+import { askSchema, missingIn, type Schema } from './postgres-schema.ts';
 import { askPostgres, probePostgres, type PostgresAnswer, type PostgresServer } from './postgres-session.ts';
 import { isBelowLogin, knock } from './trial.ts';
 import { byAddress, type Vantage } from './vantage.ts';
@@ -42,11 +43,38 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
     return result;
   };
 
+  const misses = async (client: string): Promise<string[]> => {
+    const user = client === service.name ? undefined : serviceNamed(given.stack, client);
+    const log = user && (await given.fact('logs', user));
+    return log?.ok ? missingIn(log.value.lines.map(({ text }) => text)) : [];
+  };
+  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<Schema[]> => {
+    const names = await misses(credentials.client);
+    const vantage =
+      names.length === 0 || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
+    if (!vantage || credentials.user === null) return [];
+    const schemas: Schema[] = [];
+    await askPostgres(
+      vantage,
+      {
+        user: credentials.user,
+        password: credentials.password === null ? null : given.vault.reveal(credentials.password),
+        database: credentials.database ?? credentials.user,
+        tls: credentials.tls,
+        wantSessions: () => false,
+        inquire: askSchema(names, (schema) => schemas.push({ client: credentials.client, ...schema })),
+      },
+      limits,
+    );
+    return schemas;
+  };
+
   const words = own ?? (clients.length === 0 ? unknownCredentials(container, postgresPort(container)) : null);
   const attempts = await askAll<PostgresAnswer>(service, container, given, { clients, own: words, always: true, ask, concernsAll });
   return {
     attempts: attempts.map(toFact),
     server: sessions ?? attempts.find((each) => each.answer)?.answer?.server ?? null,
+    schemas: (await Promise.all(attempts.filter(({ trial }) => trial.outcome === 'ok').map(schemaFor))).flat(),
     serverLog: attempts.some(({ trial }) => trial.outcome !== 'ok') ? await readServerLog(container, since, attempts, given) : [],
   };
 };

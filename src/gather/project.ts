@@ -4,6 +4,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
+import { alteredValues } from './altered-values.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
 import { composeError, type ComposeError } from './compose-error.ts';
 import { specFromConfig, type ConfigModel } from './compose-model.ts';
@@ -56,6 +57,7 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
       .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     unsetVariables: places.lines,
     blanks: places.blanks,
+    altered: await alteredValues(place, env, unset),
   };
 };
 

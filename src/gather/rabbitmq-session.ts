@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelModel, Options } from 'amqplib';
 import type { RabbitmqFact, Trial } from '../model/facts.ts';
-import { plain } from '../model/plain.ts';
+import { plain, wordOf } from '../model/plain.ts';
 import { asSocket, secure } from './dial.ts';
 import { TryStopped, firstBytes, tryOut, unreadable, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
@@ -164,7 +164,7 @@ const rabbitmqFailure = (thrown: unknown, goodbye: ReturnType<Heard['goodbye']>,
 };
 
 const readGreeting = (properties: object, { vault }: Limits): RabbitmqServer => {
-  const text = (name: string) => short(vault.maskText(String((properties as Record<string, unknown>)[name] ?? '')));
+  const text = (name: string) => short(vault.maskText(wordOf((properties as Record<string, unknown>)[name])));
   return { product: text('product'), version: text('version'), cluster: text('cluster_name') };
 };
 

@@ -157,6 +157,6 @@ export const unreadable = (thrown: unknown, at: Progress): TryStopped | null =>
         layer: at.layer,
         outcome: 'failed',
         code: '',
-        text: `the answer cannot be read: ${String((thrown as Error).message)}`,
+        text: `the answer cannot be read: ${(thrown as Error).message}`,
       })
     : null;

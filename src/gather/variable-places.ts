@@ -16,7 +16,7 @@ export const placesOf = async (variables: string[], place: ProjectPlace): Promis
       const index = lines.findIndex((line) => !/^\s*#/.test(line) && use.test(line));
       if (index >= 0) found.lines.push({ variable, file: shownPath(file, place.workingDir), line: index + 1 });
     }
-    found.blanks.push(...blanksOf(read(text), variables));
+    found.blanks.push(...blanksOf(readYaml(text), variables));
   }
   const located = new Set(found.lines.map((each) => each.variable));
   // Used in an included or extended file: known, with no line.
@@ -27,10 +27,10 @@ export const placesOf = async (variables: string[], place: ProjectPlace): Promis
 };
 
 /** `$NAME`, `${NAME}`, `${NAME…}`, but not `$$NAME`. */
-const useOf = (variable: string): RegExp => new RegExp(`(?<!\\$)\\$(?:\\{${variable}[}:?+-]|${variable}\\b)`);
+export const useOf = (variable: string): RegExp => new RegExp(`(?<!\\$)\\$(?:\\{${variable}[}:?+-]|${variable}\\b)`);
 
 /** Anchors and merge keys resolved; `null` when it is no YAML. */
-const read = (text: string): unknown => {
+export const readYaml = (text: string): unknown => {
   try {
     return parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'silent' });
   } catch {
@@ -41,7 +41,7 @@ const read = (text: string): unknown => {
 const entries = (value: unknown): [string, unknown][] =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
 
-const blanksOf = (document: unknown, variables: string[]): Places['blanks'] => {
+export const blanksOf = (document: unknown, variables: string[]): Places['blanks'] => {
   const services = entries(document).find(([key]) => key === 'services')?.[1];
   return entries(services).flatMap(([service, spec]) => {
     const environment = entries(spec).find(([key]) => key === 'environment')?.[1];

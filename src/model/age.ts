@@ -27,3 +27,9 @@ export const isStarting = (service: Service, now: string): boolean => {
     })
   );
 };
+
+/** What a log said a quarter of an hour ago may have been mended since; what it says now has not. */
+const RECENT_SECONDS = 900;
+
+/** A line without a time is of this start, and that is all that is known. */
+export const isRecent = (time: string | null, now: string): boolean => time === null || secondsSince(time, now) <= RECENT_SECONDS;

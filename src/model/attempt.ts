@@ -1,5 +1,5 @@
 /** A client's try of a server with the client's own credentials, as the facts of Postgres and Redis hold it: pure questions. */
-import type { Suspect } from './check.ts';
+import type { Finding, Suspect } from './check.ts';
 import { isLoopback } from './connections.ts';
 import type { Trial, View } from './facts.ts';
 
@@ -91,6 +91,23 @@ export const couldNotAsk = (attempts: readonly Attempt[], tries: readonly Attemp
 export const harmsNobody = (clients: readonly string[], tries: readonly Attempt[], server: string): boolean =>
   clients.length === 0 && tries.some((each) => each.client !== server && accepted(each));
 
+/** What the server says of a moment, not of a client: the next one may be turned away. */
+const OF_THE_MOMENT = new Set([
+  'too-many-clients',
+  'too-many-connections',
+  'max-clients',
+  'starting-up',
+  'loading',
+  'refused',
+  'no-answer',
+]);
+
+/** Whom the server lets in while it turns others away. */
+export const spared = (reason: string, clients: readonly string[], tries: readonly Attempt[], server: string): Pick<Finding, 'spares'> => {
+  const spares = OF_THE_MOMENT.has(reason) ? [] : guests(tries, server).filter((name) => name !== server && !clients.includes(name));
+  return spares.length > 0 ? { spares: unique(spares) } : {};
+};
+
 /** Where the reason lies when a server that runs cannot be reached by anybody. */
 export const unreachedSuspects = (server: string, clients: readonly string[]): Suspect[] => [
   { service: server, check: 'container' },
@@ -98,6 +115,12 @@ export const unreachedSuspects = (server: string, clients: readonly string[]): S
   { service: server, check: 'compose' },
   ...clients.map((client) => ({ service: client, check: 'network' })),
 ];
+
+/** A value that did not arrive as it is written is why a login fails, on whichever side it is. */
+export const alteredSuspects = (server: string, clients: readonly string[]): Suspect[] =>
+  unique([...clients, server]).flatMap((service) =>
+    ['dollar-in-value', 'comment-in-value', 'shell-overrides'].map((reason) => ({ service, code: `compose/${reason}` })),
+  );
 
 /** Those whose tries were accepted; the server's own name only where there is nobody else. */
 export const guests = (tries: readonly Attempt[], server: string): string[] => {

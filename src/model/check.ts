@@ -29,7 +29,33 @@ export interface FindingSpec {
   proof: string;
   /** Nothing else can be asked of this service while it holds (the container does not run). */
   blocks?: boolean;
+  /** It may pass by itself: something is still being started or made. Any other cause lasts, and `--wait` need not wait for it. */
+  passes?: boolean;
+
+  // What the explainer must know to leave the innocent alone. All of it may be left out.
+
+  /**
+   * How a symptom looks to who asks: an answer that is an `error`, no answer (`silence`), or the word of Docker's healthcheck
+   * (`probe`). Missing files explain only an error; who is told at once that he may not enter is not silent for it.
+   */
+  shows?: 'error' | 'silence' | 'probe';
+  /** Who can notice it: somebody on the host, through a published port; its own service; Docker's healthcheck. Absent: everybody. */
+  noticed?: 'on-host' | 'at-home' | 'by-probe';
+  /** Who asks is turned away at once, with a word. */
+  answers?: boolean;
+  /** It is about whom the service can reach: no reason for an error that its own log lays to something else. */
+  ofConnection?: boolean;
+  /** The fault is of the folder of the host in the value `hostPath`, and so one for all who mount it. */
+  ofFolder?: boolean;
+  /**
+   * That the container is not as the files say harms nobody by itself: it explains only what nothing else does. Of a `value` in its
+   * environment, named by the value `variable`, or of what it was `made` from.
+   */
+  drift?: 'value' | 'made';
 }
+
+/** The same, where it may pass by itself. */
+export const mayPass = (spec: FindingSpec): FindingSpec => ({ ...spec, passes: true });
 
 /** A finding as observed. */
 export interface Finding {
@@ -44,6 +70,14 @@ export interface Finding {
   blocks?: boolean;
   /** Where the evidence points: the explainer takes a failing finding there as the cause. */
   suspects?: Suspect[];
+  /** The program itself says why, and that it is nothing of anybody else's: only what it says so of, or what it was made from, explains it. */
+  ownWord?: boolean;
+  /** Services that were seen to be served all the same, at the same time. */
+  spares?: string[];
+  /** ISO 8601: when it had failed, where that is certain. What was well at that time does not explain it. */
+  failedAt?: string;
+  /** ISO 8601: the last span in which what fails here was seen to be up. */
+  well?: { from: string; until: string };
   /** Values for the placeholders of the runbook: `{client}`, `{port}`, … `{service}` is always there. */
   values?: Record<string, string>;
 }
@@ -90,6 +124,8 @@ interface CheckBase<N extends FactName, P extends ServiceFactName> {
 export interface ServiceCheck<N extends FactName = FactName, P extends ServiceFactName = ServiceFactName> extends CheckBase<N, P> {
   scope: 'service';
   appliesTo(service: Service, stack: Stack): boolean;
+  /** Services whose facts are needed although this one may not connect to them, by name. */
+  peersOf?(service: Service, stack: Stack): string[];
   evaluate(given: Case<N, P> & { service: Service }): Verdict;
 }
 

@@ -20,7 +20,8 @@ const NODE_PLACE = /(?:^|\(|file:\/\/| at )(\/[^\s():]+\.[cm]?[jt]sx?):(\d+)/;
 /** Frames of libraries do not say where the mistake is. */
 const LIBRARY = /site-packages|dist-packages|node_modules|\/lib\/python|<frozen|<string>|node:internal/;
 
-const sinceLastReload = (lines: readonly LogLine[]): LogLine[] => {
+/** Of the code that runs now. */
+export const sinceLastReload = (lines: readonly LogLine[]): LogLine[] => {
   const last = lines.findLastIndex(({ text }) => RESTART.test(text));
   return lines.slice(last + 1);
 };

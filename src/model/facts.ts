@@ -16,6 +16,7 @@ export interface StackFacts {
   volumes: VolumeFact[];
   images: ImageFact[];
   portOwners: PortOwner[];
+  host: HostFact;
 }
 
 export interface ServiceFacts {
@@ -31,6 +32,10 @@ export interface ServiceFacts {
   webroot: WebrootFact;
   source: SourceFact;
   published: PublishedFact;
+  mounts: MountsFact;
+  making: MakingFact | null;
+  program: ProgramFact | null;
+  packages: PackagesFact | null;
 }
 
 export type FactTypes = StackFacts & ServiceFacts;
@@ -46,6 +51,7 @@ const STACK_FACTS: readonly string[] = [
   'volumes',
   'images',
   'portOwners',
+  'host',
 ] satisfies StackFactName[];
 
 /** Is this fact asked of the whole stack, rather than of each service? */
@@ -76,6 +82,17 @@ export interface EngineFact {
   apiVersion: string | null;
   /** Another engine of this machine (context or default socket) that holds containers of this project. Looked for only when this one holds none. */
   elsewhere: { host: string; source: string; containers: number } | null;
+  /** Its clock against this machine's; absent where it did not tell. */
+  clockAheadSeconds?: number | null;
+}
+
+/** The machine under the engine. `null`: not this machine, or not asked. */
+export interface HostFact {
+  disk: { path: string; freeBytes: number; totalBytes: number; freeInodes: number | null } | null;
+  /** Looked for only while the project has no container. */
+  subnets: { free: number; networks: number } | null;
+  /** Networks of the stack whose subnet this machine has another route to. */
+  crossings: { network: string; subnet: string; route: string; device: string }[];
 }
 
 /** A line of a file that the user wrote. Paths are relative to the project's folder where they lie inside it. */
@@ -107,6 +124,19 @@ export interface ProjectFact {
   unsetVariables: (FileLine & { variable: string })[];
   /** Services whose resolved environment has a blank in a place that an unset variable filled: variable → `service.KEY`. */
   blanks: { variable: string; service: string; key: string }[];
+  /** Values that do not arrive as they are written. Absent in recordings of earlier versions. */
+  altered?: AlteredValue[];
+}
+
+/** A value of the files that a service gets otherwise. */
+export interface AlteredValue extends FileLine {
+  /** A `$` begins a variable, a ` #` begins a comment, a variable of the shell comes first. */
+  how: 'dollar' | 'comment' | 'shell';
+  /** `dollar`: the piece that was taken for a variable's name; else the variable of the env file. */
+  variable: string;
+  service: string;
+  /** The key of the service's environment that it goes to. */
+  key: string;
 }
 
 export interface NetworkFact {
@@ -244,6 +274,8 @@ export interface ReachFact {
     /** Addresses the name resolved to inside the client; `null` when it did not resolve or was not tried. */
     addresses: string[] | null;
     trial: Trial;
+    /** The same port of the target's container, asked from the host; only after silence inside. */
+    fromHost?: Trial;
     /** How it was seen: `inside`: tried by exec; `server`: proven by a live session or answer, with no exec needed. */
     view: View;
   }[];
@@ -266,6 +298,16 @@ export interface PostgresFact {
     /** Sessions that block others, and are not blocked themselves. */
     blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
   } | null;
+  /** Of each client whose log speaks of missing tables: which of them are missing now, and how far its migrations are. */
+  schemas?: {
+    client: string;
+    database: string;
+    missing: string[];
+    /** Tables of the database that are the users'. */
+    tables: number;
+    /** Revisions in `alembic_version`; `null` where there is no such table. */
+    alembic: string[] | null;
+  }[];
   /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
   serverLog: LogLine[];
 }
@@ -448,7 +490,13 @@ export interface NginxFact {
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
-  proxied: { location: string; upstream: string; http: HttpTry }[];
+  proxied: {
+    location: string;
+    upstream: string;
+    http: HttpTry;
+    /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
+    called?: string[];
+  }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;
@@ -505,6 +553,84 @@ export interface SourceFact {
   inotify: { used: number; limit: number } | null;
 }
 
+/** The host's side of a container's bind mounts. */
+export interface MountsFact {
+  container: string;
+  /** Empty where the files that the engine names are not on this machine. */
+  sources: {
+    destination: string;
+    source: string;
+    kind: 'file' | 'folder' | 'other' | 'missing' | 'unknown';
+    /** Of a folder; `null`: not for us to read. */
+    empty: boolean | null;
+    uid: number | null;
+    /** `755`. */
+    mode: string | null;
+    /** ISO 8601: when it was made, where the file system tells. */
+    bornAt: string | null;
+    /** Of a file that the container no longer holds under its name: has it the same bytes inside? `null`: it holds this one, or nobody could look. */
+    sameBytes: boolean | null;
+  }[];
+  /** Volumes of the same name in other projects, older than this container's; looked for only while the container is young. */
+  twins: { volume: string; other: string; project: string; createdAt: string }[];
+  /** Who the container's program is when it opens files; `null` when not known. */
+  uid: number | null;
+  /** SELinux enforces its rules on this machine. */
+  selinux: boolean;
+}
+
+/** What the container of a service is made of. Looked at only while a service that should run has none; else `null`. */
+export interface MakingFact {
+  /** The image that it would run, and whether it is here. */
+  image: { ref: string; here: boolean } | null;
+  /** Another container that has the name which the files give to this one. */
+  nameTakenBy: { container: string; project: string | null; status: string } | null;
+  build: {
+    context: string;
+    contextExists: boolean;
+    dockerfile: string;
+    dockerfileExists: boolean;
+    /** `COPY` and `ADD` of files that the context does not hold. */
+    missing: { line: number; source: string }[];
+  } | null;
+}
+
+/** The file that a container should run and could not. Looked at only after such a failure; else `null`. */
+export interface ProgramFact {
+  container: string;
+  /** As it is named in the failure, or in the command. */
+  name: string;
+  /** Where it lies in the container; `null`: nowhere on its PATH. */
+  path: string | null;
+  kind: 'script' | 'elf' | 'text' | 'missing' | 'unknown';
+  /** Of a script: what its first line names. */
+  interpreter: string | null;
+  interpreterExists: boolean | null;
+  windowsLineEnds: boolean;
+  /** Of an ELF file, and of the engine, in Docker's words: `amd64`, `arm64`. */
+  architecture: string | null;
+  engineArchitecture: string | null;
+  /** The bind mount that the path lies in. */
+  mount: { destination: string; source: string } | null;
+  /** Folder of a Python package of that name, where the program itself is missing. */
+  library: string | null;
+}
+
+/** A package that the code asked for in vain. Looked at only after such a failure; else `null`. */
+export interface PackagesFact {
+  container: string;
+  language: 'python' | 'node';
+  name: string;
+  line: string;
+  /** A file of the build context that asks for the package. */
+  manifest: { file: string; modifiedAt: string } | null;
+  imageCreatedAt: string | null;
+  /** The mount over the folder in which packages lie. */
+  volume: { name: string; destination: string; anonymous: boolean; createdAt: string | null } | null;
+  /** A bind mount over the app's folder, without the packages that were put there at build. */
+  hiddenBy: { destination: string; source: string; folder: string } | null;
+}
+
 /** Each published port, asked from the host in the protocol of the service. */
 export interface PublishedFact {
   ports: {
@@ -527,5 +653,7 @@ export interface FactSource {
   /** Everything gathered so far, by `name` or `name:service`. */
   recorded(): Promise<Record<string, Fact<unknown>>>;
   engineCalls(): number;
+  /** Connections to the servers of the stack, by TCP or through a container. */
+  connections(): number;
   close(): void;
 }

@@ -112,9 +112,19 @@ const SPECIFIC: Signature[] = [
     'the data is of another Postgres version',
     /database files are incompatible with server|initialized by PostgreSQL version/,
   ),
-  own('postgres-wal', 'Postgres found no valid checkpoint', /could not locate a valid checkpoint record/),
+  own(
+    'postgres-wal',
+    'Postgres found no valid checkpoint',
+    /could not locate a valid checkpoint record|invalid (?:primary )?checkpoint record/,
+  ),
+  own('postgres-init', 'a script of the first start failed', /^psql:\/docker-entrypoint-initdb\.d\/\S{1,200}: ERROR:/),
+  own('postgres-shm', '/dev/shm is full', /could not resize shared memory segment/),
   own('redis-rdb', 'the dump was written by a newer Redis', /Can't handle RDB format version/),
-  own('redis-aof', 'the append-only file is damaged', /Bad file format reading the append only file/),
+  own(
+    'redis-aof',
+    'the append-only file is damaged',
+    /Bad file format reading the append only file|Unexpected end of file reading the append only file|AOF is not valid/,
+  ),
   own(
     'mysql-version',
     'the data is of a newer server',
@@ -136,18 +146,32 @@ const SPECIFIC: Signature[] = [
     'the data is of another RabbitMQ version',
     /Detected newer|feature flags that are not supported|Required feature flag not enabled/,
   ),
+  own('alembic-heads', 'the migrations have several heads', /Multiple head revisions are present/),
+  own('alembic-revision', 'the database is at an unknown migration', /Can't locate revision identified by/),
+  own(
+    'alembic-race',
+    'two migrations ran at the same time',
+    /pg_type_typname_nsp_index|pg_class_relname_nsp_index|relation "alembic_version" already exists/,
+  ),
+  own('prisma-migration', 'a migration failed', /\bP30(?:09|18)\b/),
   own(
     'schema',
     'a table does not exist',
     /relation "[^"]+" does not exist|UndefinedTable|no such table|Table '[^'.]+\.[^']+' doesn't exist|ER_NO_SUCH_TABLE/,
   ),
-  own('alembic-heads', 'the migrations have several heads', /Multiple head revisions/),
-  own('alembic-revision', 'the database is at an unknown migration', /Can't locate revision identified by/),
+  own('python-setting', 'a setting of the environment is missing', /^KeyError: '[A-Z][A-Z0-9_]+'$|ImproperlyConfigured: /),
   own('python-module', 'a Python module is missing', /ModuleNotFoundError: No module named/),
   own('python-import', 'a Python import failed', /^\s*ImportError: /),
   own('python-syntax', 'the Python code does not parse', /^\s*(?:SyntaxError|IndentationError|TabError): /),
   own('asgi-app', 'the ASGI app could not be loaded', /Error loading ASGI app|Attribute "[^"]+" not found in module/),
+  own(
+    'node-native',
+    'a Node module was built for another platform',
+    /installed (?:esbuild )?for another platform|@rollup\/rollup-linux|invalid ELF header|ERR_DLOPEN_FAILED|@esbuild\/\S+" package is present but this platform needs/,
+  ),
   own('node-module', 'a Node module is missing', /Cannot find (?:module|package) '|ERR_MODULE_NOT_FOUND/),
+  own('node-lockfile', 'the lock file does not match package.json', /ERR_PNPM_OUTDATED_LOCKFILE|npm ci` can only install packages when/),
+  own('node-corepack', "the signing keys of Node's corepack are out of date", /Cannot find matching keyid/),
   own('node-heap', 'Node reached its own heap limit', /JavaScript heap out of memory/),
   own('nginx-config', 'nginx refuses its configuration', /\[emerg\]/),
   own('pid-file', 'a pid file of an earlier run is in the way', /server is already running\. Check /),
@@ -172,6 +196,38 @@ const SPECIFIC: Signature[] = [
   ),
   signature('exec-format', 'format', 'the command is of another architecture, or has no #! line', /exec format error/),
 ];
+
+/** Where each program's words are from, by the first word of a signature's id. */
+export const SOURCES: Record<string, string> = {
+  alembic: 'https://github.com/sqlalchemy/alembic/blob/main/alembic/util/exc.py',
+  asgi: 'https://github.com/encode/uvicorn/blob/master/uvicorn/importer.py',
+  asyncio: 'https://github.com/python/cpython/blob/main/Lib/asyncio/base_events.py',
+  avx: 'https://github.com/docker-library/mongo/issues/485',
+  busybox: 'https://git.busybox.net/busybox/tree/libbb/xconnect.c',
+  celery: 'https://github.com/celery/celery/blob/main/celery/worker/consumer/consumer.py',
+  crlf: 'https://www.gnu.org/software/bash/manual/bash.html',
+  curl: 'https://curl.se/libcurl/c/libcurl-errors.html',
+  exec: 'https://man7.org/linux/man-pages/man2/execve.2.html',
+  go: 'https://pkg.go.dev/net#OpError',
+  java: 'https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/UnknownHostException.html',
+  libpq: 'https://www.postgresql.org/docs/current/libpq-connect.html',
+  map: 'https://www.elastic.co/guide/en/elasticsearch/reference/current/vm-max-map-count.html',
+  mysql: 'https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html',
+  nginx: 'https://github.com/nginx/nginx/blob/master/src/http/ngx_http_upstream.c',
+  node: 'https://nodejs.org/api/errors.html',
+  php: 'https://www.php.net/manual/en/function.gethostbyname.php',
+  pid: 'https://github.com/puma/puma/blob/main/lib/puma/launcher.rb',
+  postgres: 'https://www.postgresql.org/docs/current/errcodes-appendix.html',
+  prisma: 'https://www.prisma.io/docs/orm/reference/error-reference',
+  python: 'https://docs.python.org/3/library/exceptions.html',
+  redis: 'https://github.com/redis/redis/blob/unstable/src/server.c',
+  schema: 'https://www.postgresql.org/docs/current/errcodes-appendix.html',
+  urllib3: 'https://urllib3.readthedocs.io/en/stable/reference/urllib3.exceptions.html',
+  watchers: 'https://man7.org/linux/man-pages/man7/inotify.7.html',
+};
+
+/** Every signature, for whoever lists them. */
+export const signatureIds = (): string[] => SPECIFIC.map(({ id }) => id);
 
 /** Each leaves open whose fault it is; taken when nothing better is found. */
 const GENERIC: Signature[] = [
@@ -209,7 +265,7 @@ const RECENT_LINES = 60;
 const matchOf = (text: string, signatures: Signature[], role: Role): KnownError | null => {
   for (const { id, blame, says, pattern } of signatures) {
     // A server's own log tells of its clients' mistakes; they are not why the server is ill.
-    if (blame === role) continue;
+    if (blame === role || (role === 'postgres' && id === 'schema')) continue;
     const found = pattern.exec(text);
     if (!found) continue;
     const { host, port } = found.groups ?? {};

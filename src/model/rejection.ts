@@ -1,6 +1,6 @@
 /** What a data store said no with: clients that were told the same share one finding. The same questions for every store. */
-import { accepted, grouped, harmsNobody, listed, reached, seenFrom, unreachedSuspects, withVerb } from './attempt.ts';
-import type { Evidence, Finding } from './check.ts';
+import { accepted, grouped, harmsNobody, listed, reached, seenFrom, spared, unreachedSuspects, withVerb } from './attempt.ts';
+import type { Evidence, Finding, Suspect } from './check.ts';
 import type { Trial, View } from './facts.ts';
 
 interface Attempt {
@@ -64,7 +64,7 @@ export const findingOf = <A extends Attempt>(
   rejection: Rejection<A>,
   tries: readonly A[],
   passing: Passing,
-  said: { message: string; evidence: Evidence[]; values?: Record<string, string> },
+  said: { message: string; evidence: Evidence[]; values?: Record<string, string>; suspects?: Suspect[] },
 ): Finding => {
   const { reason, server, clients, first } = rejection;
   return {
@@ -73,6 +73,8 @@ export const findingOf = <A extends Attempt>(
     evidence: said.evidence,
     ...severityOf(rejection, tries, passing),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(server, clients) } : {}),
+    ...(said.suspects && { suspects: said.suspects }),
+    ...spared(reason, clients, tries, server),
     values: {
       client: first.client,
       target: server,

@@ -28,7 +28,20 @@ export interface RootCause {
   evidence: Evidence[];
   /** Ids of the failing and blocked check instances that this explains. */
   explains: string[];
+  /** Waiting does not mend it. */
+  lasting: boolean;
   remedy: Remedy | null;
+  /** Only where the evidence does not decide: what it may be, this one first. */
+  candidates?: Candidate[];
+  /** Then: what would decide. It only looks. */
+  decide?: { command: string };
+}
+
+export interface Candidate {
+  id: string;
+  service: string | null;
+  code: string;
+  summary: string;
 }
 
 export interface CheckReport {
@@ -68,4 +81,13 @@ export interface Report {
   checks: CheckReport[];
   /** Remarks on the run itself: a runbook section that fell back, the deadline that cut it short, what a replay is of. */
   notes: string[];
+  /** With `-v` alone: what the run cost. */
+  effort?: { engineCalls: number; connections: number; facts: number };
+  /** With `--wait`. */
+  waited?: {
+    looks: number;
+    elapsedMs: number;
+    /** Milliseconds after the first look began; `null`: never ready. By service name. */
+    ready: { service: string; afterMs: number | null }[];
+  };
 }

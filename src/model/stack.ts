@@ -56,6 +56,8 @@ export interface ServiceSpec {
   networks: string[];
   networkMode: string | null;
   dependsOn: Record<string, DependencyCondition>;
+  /** Of these, the ones with `required: false`. Absent: none. */
+  optional?: string[];
   healthcheck: Healthcheck | null;
   /** Profiles of the service; it is inactive when none of them is enabled (and the list is not empty). */
   profiles: string[];
@@ -117,6 +119,8 @@ export interface Container {
   readOnlyRoot: boolean;
   tty: boolean;
   logDriver: string;
+  /** The folder in which the engine keeps its data. */
+  dataRoot?: string;
   compose: ComposeLabels;
 }
 

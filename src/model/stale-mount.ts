@@ -43,6 +43,10 @@ export const staleMount = (held: HeldFolder, inside: Fact<InsideFact>): Stale | 
   return renamed && held.differs ? stale('renamed') : null;
 };
 
+/** Is the file or folder at the mount another than the one that has the name now? What the kernel says of it alone. */
+export const holdsAnother = ({ root, deleted }: { root: string; deleted: boolean }, source: string): boolean =>
+  deleted || (root !== '/' && lastName(root) !== lastName(source));
+
 /** Without regard to case and Unicode form, which macOS does not keep. */
 const lastName = (path: string): string => path.replace(/\/+$/, '').split('/').at(-1)!.normalize('NFC').toLowerCase();
 

@@ -3,6 +3,7 @@ import type { Suspect } from './check.ts';
 import { isLoopback, nameTable } from './connections.ts';
 import { serviceAt } from './addresses.ts';
 import type { KnownError } from './log-signatures.ts';
+import { migrationReason, startupReason } from './startup-reason.ts';
 import { connectionsFrom, spokenBy, type Role, type Service, type Stack } from './stack.ts';
 
 /** `[]`: nobody else. `undefined`: the line does not tell. */
@@ -25,11 +26,16 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
         ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` })),
       ];
     case 'variable':
-      return [{ code: 'compose/variable-unset' }, { code: 'compose/required-variable' }, { service: service.name, check: 'compose' }];
+      return [
+        { code: 'compose/variable-unset' },
+        { code: 'compose/required-variable' },
+        { service: service.name, check: 'compose' },
+        ...ofItself(known, service),
+      ];
     case 'data-path':
       return [{ service: service.name, code: 'compose/postgres-data-path' }];
     case 'self':
-      return ofProxy(service);
+      return [...ofProxy(service), ...ofItself(known, service)];
     case 'command':
     case 'format':
       return [];
@@ -37,6 +43,12 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
       return undefined;
   }
 };
+
+/** What the line says is the question of a check of its own. */
+const ofItself = (known: KnownError, { name }: Service): Suspect[] => [
+  ...(startupReason(known) ? [{ service: name, check: 'startup' }] : []),
+  ...(migrationReason(known) ? [{ service: name, check: 'migrations' }] : []),
+];
 
 /** nginx ends over its own configuration, too: names of upstreams are part of it. */
 const ofProxy = (service: Service): Suspect[] => (service.role === 'nginx' ? [{ service: service.name, check: 'proxy' }] : []);

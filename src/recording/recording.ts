@@ -61,8 +61,9 @@ const beginsAsRecording = async (path: string): Promise<boolean> => {
   try {
     const file = await open(path, 'r');
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(256), 0, 256, 0);
-      return new RegExp(`^\\s*\\{\\s*"format"\\s*:\\s*"${FORMAT}"`).test(buffer.toString('utf8', 0, bytesRead));
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(1_024), 0, 1_024, 0);
+      const begin = await unpacked(buffer.subarray(0, bytesRead), false);
+      return new RegExp(`^\\s*\\{\\s*"format"\\s*:\\s*"${FORMAT}"`).test(begin.toString('utf8'));
     } finally {
       await file.close();
     }
@@ -78,7 +79,8 @@ export const writeRecording = async (path: string, recording: Recording): Promis
   try {
     const file = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
-      await file.writeFile(recordingText(recording));
+      const text = recordingText(recording);
+      await file.writeFile(path.endsWith('.gz') ? await packed(text) : text);
       await file.sync();
     } finally {
       await file.close();
@@ -106,9 +108,21 @@ const readText = async (path: string): Promise<string> => {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`cannot read recording ${path}: ${reasonOf(error as NodeJS.ErrnoException)}`, { cause: error });
   }
-  return Buffer.concat(chunks)
-    .toString('utf8')
-    .replace(/^\ufeff/, '');
+  const content = await unpacked(Buffer.concat(chunks), true).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ERR_BUFFER_TOO_LARGE') throw new UsageError(`${path} is larger than 200 MB; no recording is`, { cause: error });
+    throw new UsageError(`recording ${path} is damaged: it cannot be unpacked`, { cause: error });
+  });
+  return content.toString('utf8').replace(/^\ufeff/, '');
+};
+
+/** A recording may be gzipped, by its own bytes or by its name: it is a tenth as large then. */
+const packed = async (text: string): Promise<Buffer> => (await import('node:zlib')).gzipSync(text, { level: 9 });
+
+/** Also of a beginning: what of it can be told. Of a whole file its end is wanted. */
+const unpacked = async (content: Buffer, isWhole: boolean): Promise<Buffer> => {
+  if (content[0] !== 0x1f || content[1] !== 0x8b) return content;
+  const { constants: zlib, gunzipSync } = await import('node:zlib');
+  return gunzipSync(content, { maxOutputLength: LARGEST_BYTES, ...(!isWhole && { finishFlush: zlib.Z_SYNC_FLUSH }) });
 };
 
 const REASONS: Record<string, string> = {
@@ -175,7 +189,7 @@ const factProblem = (key: string, fact: unknown): string | null => {
   if (typeof fact['ms'] !== 'number') return 'has no "ms"';
   if (!fact['ok']) return typeof fact['reason'] === 'string' && typeof fact['timedOut'] === 'boolean' ? null : 'is a gap without a reason';
   if (fact['value'] === undefined) return 'has no "value"';
-  const shape = Object.hasOwn(SHAPES, key) ? SHAPES[key]! : key.includes(':') ? isRecord : () => true;
+  const shape = Object.hasOwn(SHAPES, key) ? SHAPES[key]! : key.includes(':') ? isRecordOrNull : () => true;
   return shape(fact['value']) ? null : 'is not of the form that such a fact has';
 };
 
@@ -188,6 +202,11 @@ const endsEarly = (text: string): boolean => {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** Some facts of a service say that there is nothing to look at. */
+function isRecordOrNull(value: unknown): boolean {
+  return value === null || isRecord(value);
 }
 
 function isList(value: unknown): value is unknown[] {

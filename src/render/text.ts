@@ -5,10 +5,12 @@ import { width } from './fit.ts';
 import { createPen } from './pen.ts';
 import type { Pen, Sign, Style, Terminal } from './pen.ts';
 import { fix } from './remedy.ts';
+import { verdictOf } from './verdict.ts';
 import { count, duration } from './words.ts';
 
 export interface RunStats {
   engineCalls: number;
+  connections: number;
   factCount: number;
   slowest: { fact: string; ms: number }[];
 }
@@ -54,28 +56,11 @@ const STATUS_SIGN = { pass: 'pass', warn: 'warn', fail: 'fail', error: 'error' }
 const verdict = (report: Report, pen: Pen): string[] => {
   const { counts, stack, status } = report;
   const name = pen.say(stack.project) || 'this stack';
-  const parts = [`${name}: ${findings(report)}`];
+  const parts = [`${name}: ${verdictOf(report)}`];
   if (stack.services.length > 0) parts.push(count(stack.services.length, 'service'));
   parts.push(duration(report.durationMs));
   const sign = status === 'pass' && counts.pass === 0 ? 'skip' : STATUS_SIGN[status];
   return pen.paragraph(parts.join(pen.dot), { lead: `${pen.sign(sign)} `, leadWidth: 2, styles: ['bold'] });
-};
-
-const findings = ({ status, counts, rootCauses }: Report): string => {
-  const unseen = counts.error > 0 ? [`${count(counts.error, 'check')} could not look`] : [];
-  if (status === 'fail') {
-    const blocked = counts.blocked > 0 ? [`${counts.blocked} blocked`] : [];
-    return [
-      count(rootCauses.length, 'root cause'),
-      `${count(counts.fail, 'check')} ${counts.fail === 1 ? 'fails' : 'fail'}`,
-      ...blocked,
-      ...unseen,
-    ].join(', ');
-  }
-  if (status === 'error') return unseen.length > 0 ? `nothing fails, but ${unseen[0]!}` : 'nothing fails, but not everything was looked at';
-  if (status === 'warn') return `nothing fails, ${count(counts.warn, 'warning')}`;
-  if (counts.pass === 0) return 'no check applies';
-  return counts.pass === 1 ? 'the check passes' : `all ${counts.pass} checks pass`;
 };
 
 const rootCause = (cause: RootCause, report: Report, pen: Pen, manner: Manner): string[] => {
@@ -87,11 +72,25 @@ const rootCause = (cause: RootCause, report: Report, pen: Pen, manner: Manner): 
     const list = named.map((id) => pen.say(id)).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
     lines.push(...labelled('Explains', list, pen));
   }
+  lines.push(...doubt(cause, pen));
   const also = report.checks.find((check) => check.id === cause.id)?.alsoFound ?? [];
   for (const more of also.filter((each) => each.severity === 'fail' && each.code !== cause.code && !isRoot(cause.id, each.code, report))) {
     lines.push(...labelled('Also', pen.say(more.message), pen));
   }
   return [...lines, ...fix(cause.remedy, cause.code, pen)];
+};
+
+/** The other ways in which it may be, and the look that would tell. */
+const doubt = ({ candidates = [], decide }: RootCause, pen: Pen): string[] => {
+  const others = candidates.slice(1).flatMap(({ id, summary }) => labelled('Or', `${pen.say(id)}: ${pen.say(summary)}`, pen));
+  if (others.length === 0 || !decide) return others;
+  return [
+    ...others,
+    `  ${pen.paint('Decide:', 'dim')} ${pen
+      .commandLines(decide.command)
+      .map((line) => pen.paint(line, 'cyan'))
+      .join('\n')}`,
+  ];
 };
 
 const labelled = (label: string, text: string, pen: Pen): string[] =>
@@ -362,7 +361,9 @@ const statistics = (report: Report, pen: Pen, stats: RunStats | null): string[] 
     engine.version === null ? '' : `, version ${engine.version}${engine.apiVersion === null ? '' : ` (API ${engine.apiVersion})`}`;
   const lines = [`Engine: ${engine.host}${version}`, `Project: ${[workingDir, ...composeFiles].join(' ')}`];
   if (stats !== null) {
-    lines.push(`Looked: ${count(stats.factCount, 'fact')}, ${count(stats.engineCalls, 'call')} to the engine`);
+    lines.push(
+      `Looked: ${count(stats.factCount, 'fact')}, ${count(stats.engineCalls, 'call')} to the engine, ${count(stats.connections, 'connection')} to services`,
+    );
     if (stats.slowest.length > 0) lines.push(`Slowest: ${stats.slowest.map(({ fact, ms }) => `${fact} ${duration(ms)}`).join(', ')}`);
   }
   return lines.flatMap((line) => pen.paragraph(pen.say(line), { hang: 2, styles: ['dim'] }));

@@ -479,6 +479,42 @@ describe('compose of a service: credentials', () => {
   });
 });
 
+describe('compose of a service: values that do not arrive as they are written', () => {
+  const db = makeService({ name: 'db', role: 'postgres' });
+  const altered = (how: 'dollar' | 'comment' | 'shell', parts: object = {}) => ({
+    altered: [{ how, variable: 'DB_PASSWORD', service: 'app', key: 'DATABASE_URL', file: '.env', line: 3, ...parts }],
+  });
+  const given = (how: 'dollar' | 'comment' | 'shell', login?: 'ok' | 'rejected'): Extra => ({
+    others: [db],
+    connections: [makeConnection()],
+    project: altered(how),
+    ...(login ? { login } : {}),
+  });
+
+  it.each<[string, Extra, string]>([
+    ['of another service', { project: altered('dollar', { service: 'other' }) }, 'pass'],
+    ['a dollar, and a login that works', given('dollar', 'ok'), 'warn dollar-in-value'],
+    ['a dollar, and a login that is refused', given('dollar', 'rejected'), 'fail dollar-in-value'],
+    ['a comment', given('comment', 'rejected'), 'fail comment-in-value'],
+    ['the shell, which is often meant', given('shell'), 'warn shell-overrides'],
+    ['the shell, and a login that is refused', given('shell', 'rejected'), 'fail shell-overrides'],
+  ])('%s', (_, extra, expected) => {
+    expect(short(service({}), extra)).toBe(expected);
+  });
+
+  it('a name of the whole machine that another project has', () => {
+    const none = makeService({ spec: { containerName: 'cache' }, containers: [] });
+    const facts = {
+      project: fact(projectOf()),
+      images: fact([]),
+      making: fact({ image: null, build: null, nameTakenBy: { container: 'cache', project: 'other', status: 'running' } }),
+    };
+    const verdict = ask(composeService, { stack: makeStack({ services: [none] }), service: 'app', facts });
+    expect(inShort(composeService, verdict)).toBe('fail name-taken');
+    expect(findingsOf(verdict)[0].values).toMatchObject({ container: 'cache', project: 'other' });
+  });
+});
+
 describe('compose of a service: could not look', () => {
   it.each<[string, ReturnType<typeof look>, string]>([
     ['no container to compare', look(makeService({ containers: [] })), 'skip'],

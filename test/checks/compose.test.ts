@@ -69,6 +69,14 @@ describe('compose: does it load?', () => {
 });
 
 describe('compose: unset variables', () => {
+  it('leaves to its service a piece of a value that only looks like a variable', () => {
+    const stack = made([app]);
+    const piece = { variable: 'word', file: '.env', line: 2 };
+    const altered = [{ ...piece, how: 'dollar' as const, service: 'app', key: 'PASSWORD' }];
+    expect(short(stack, { unsetVariables: [piece] })).toBe('warn variable-unset');
+    expect(short(stack, { unsetVariables: [piece], altered })).toBe('pass');
+  });
+
   const unset = (...variables: string[]) => variables.map((variable, index) => ({ variable, file: 'docker-compose.yml', line: 7 + index }));
   const login = makeConnection({ source: 'env DATABASE_URL' });
 
@@ -133,6 +141,44 @@ describe('compose: unset variables', () => {
     expect(finding.values).toMatchObject({ variable: 'DB_PW', file: 'docker-compose.yml', line: '8' });
     expect(finding.message).toContain('db.POSTGRES_PASSWORD');
     expect(finding.evidence.map((each) => each.source)).toEqual(['docker-compose.yml:8', 'docker-compose.yml:7']);
+  });
+});
+
+describe('compose: what was left behind', () => {
+  const job = (parts: object = {}) =>
+    makeContainer({ name: 'p-app-run-1f2e3d', service: 'app', oneOff: true, state: { startedAt: '2026-11-23T02:00:00.000Z' }, ...parts });
+
+  it.each<[string, Stack, string]>([
+    ['FA-22 a one-off with a command of its own', made([app], { oneOffs: [job({ command: ['sh'] })] }), 'pass'],
+    ['FA-22 a one-off of a moment ago', made([app], { oneOffs: [job({ state: {} })] }), 'pass'],
+    [
+      'FA-22 a one-off that has ended',
+      made([app], { oneOffs: [job({ state: { status: 'exited', startedAt: '2026-11-23T02:00:00.000Z' } })] }),
+      'pass',
+    ],
+    ['a one-off that does the work of its service for hours', made([app], { oneOffs: [job()] }), 'warn one-off-left'],
+    ['a container with a name like any other', made([makeService({ containers: [{ name: 'cafe_app' }] })]), 'pass'],
+    [
+      'a container that Compose had taken out of the way',
+      made([makeService({ containers: [{ name: '3f1b2c4d5e6f_p-app-1' }] })]),
+      'warn half-recreated',
+    ],
+  ])('%s', (_, stack, expected) => {
+    expect(short(stack)).toBe(expected);
+  });
+});
+
+describe('compose: profiles', () => {
+  const behind = makeService({ name: 'db', spec: { active: false, profiles: ['dev'] }, containers: [] });
+  const needs = (parts: object = {}) => makeService({ name: 'api', spec: { dependsOn: { db: 'service_started' }, ...parts } });
+
+  it.each<[string, Service[], string]>([
+    ['FA-5 a service behind a profile that nobody needs', [app, behind], 'pass'],
+    ['one that is needed, if it is there', [needs({ optional: ['db'] }), behind], 'pass'],
+    ['one that is needed by another that is not active', [needs({ active: false, profiles: ['dev'] }), behind], 'pass'],
+    ['one that is needed', [needs(), behind], 'fail profile-inactive'],
+  ])('%s', (_, services, expected) => {
+    expect(short(made(services))).toBe(expected);
   });
 });
 

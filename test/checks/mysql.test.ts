@@ -74,6 +74,29 @@ describe('what is found', () => {
     ],
     ['a user that the list of accounts has not', [attempt(DENIED)], { accounts: [{ user: 'root', host: '%' }] }, ['user-missing']],
     ['a user for localhost alone', [attempt(DENIED)], { accounts: [{ user: 'shop', host: 'localhost' }] }, ['host-not-allowed']],
+    [
+      'a user for another address',
+      [attempt(DENIED)],
+      {
+        accounts: [
+          { user: 'shop', host: '192.0.2.1' },
+          { user: 'shop', host: '10.%' },
+        ],
+      },
+      ['host-not-allowed'],
+    ],
+    [
+      'a wrong password, of a user for this network',
+      [attempt(DENIED)],
+      { accounts: [{ user: 'shop', host: '172.18.%' }] },
+      ['auth-rejected'],
+    ],
+    [
+      'a wrong password, of a user for a name',
+      [attempt(DENIED)],
+      { accounts: [{ user: 'shop', host: 'shop.p_default' }] },
+      ['auth-rejected'],
+    ],
     ['no account for this host at all', [attempt(says(1130, "Host '172.18.0.5' is not allowed to connect"))], {}, ['host-not-allowed']],
     ['shut out', [attempt(says(1129, "Host '172.18.0.5' is blocked because of many connection errors"))], {}, ['host-blocked']],
     [
@@ -138,7 +161,7 @@ describe('what is found', () => {
 
   it('its first start, which nobody can reach yet', () => {
     expect(
-      reasonsOf(judge([attempt(REFUSED)], { serverLog: lines(FIRST_START.slice(0, 4)), startedAt: '2026-11-23T06:59:50.000Z' })),
+      reasonsOf(judge([attempt(REFUSED)], { serverLog: lines(FIRST_START.slice(0, 4)), startedAt: '2026-11-23T06:59:55.000Z' })),
     ).toEqual(['starting-up']);
     // The temporary server says that it is ready, on port 0.
     expect(reasonsOf(judge([attempt(REFUSED)], { serverLog: lines(FIRST_START.slice(0, 4)) }))).toEqual(['starting-up:fail']);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { postgres } from '../../src/checks/postgres.ts';
 import type { PostgresAttempt, PostgresFact, Trial } from '../../src/model/facts.ts';
-import { ADDRESS, findingsOf, insideOf, logLine, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { ADDRESS, findingsOf, insideOf, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeService, makeStack, NOW } from './make.ts';
 
 const SECRET = '‹secret:00000001›';
@@ -36,6 +36,8 @@ interface Case {
   attempts: PostgresAttempt[];
   server?: PostgresFact['server'];
   log?: string[];
+  /** The server's log of this start, with times. */
+  own?: [string, string][];
   env?: Record<string, string>;
   startedAt?: string;
   otherPostgres?: boolean;
@@ -45,6 +47,7 @@ const judge = ({
   attempts,
   server: state = null,
   log = [],
+  own = [],
   env = { POSTGRES_USER: 'owner', POSTGRES_PASSWORD: SECRET },
   startedAt = '2026-11-23T06:50:00.000Z',
   otherPostgres = false,
@@ -53,12 +56,28 @@ const judge = ({
   const shop = makeService({ name: 'shop', role: 'http', containers: [{ networks: [{ ip: '172.18.0.9' }] }] });
   const services = [service, shop, ...(otherPostgres ? [makeService({ name: 'primary', role: 'postgres' })] : [])];
   const value: PostgresFact = { attempts, server: state, serverLog: log.map((text) => logLine(text)) };
-  return postgres.evaluate({ service, stack: makeStack({ services }), facts: { postgres: fact(value) }, peers: {}, now: NOW });
+  return postgres.evaluate({
+    service,
+    stack: makeStack({ services }),
+    facts: {
+      postgres: fact(value),
+      logs: fact(
+        logOf(
+          'p-store-1',
+          own.map(([time, text]) => logLine(text, time)),
+        ),
+      ),
+    },
+    peers: {},
+    now: NOW,
+  });
 };
 
 const wrongPassword = stopped('login', 'rejected', '28P01', 'password authentication failed for user "owner"');
 const matched = 'DETAIL:  Connection matched file "/var/lib/postgresql/18/docker/pg_hba.conf" line 128: "host all all all scram-sha-256"';
 const sql = (code: string, text: string): Trial => stopped('login', 'rejected', code, text);
+
+const SHM = 'ERROR:  could not resize shared memory segment "/PostgreSQL.12" to 1048576 bytes: No space left on device';
 
 describe('what is found', () => {
   const cases: [string, Case, string[]][] = [
@@ -92,6 +111,23 @@ describe('what is found', () => {
     ['no such database', { attempts: [attempt(sql('3D000', 'database "shop" does not exist'))] }, ['database-missing']],
     ['no slot left', { attempts: [attempt(sql('53300', 'sorry, too many clients already'))] }, ['too-many-clients']],
     ['no disk left', { attempts: [attempt(sql('53100', 'could not extend file: No space left on device'))] }, ['disk-full']],
+    [
+      '53100 of /dev/shm',
+      { attempts: [attempt(sql('53100', 'could not resize shared memory segment "/PostgreSQL.1" to 8 bytes: No space left on device'))] },
+      ['shared-memory-full'],
+    ],
+    ['/dev/shm was full a moment ago', { attempts: [attempt(OK)], own: [[NOW, SHM]] }, ['shared-memory-full']],
+    ['/dev/shm was full an hour ago', { attempts: [attempt(OK)], own: [['2026-11-23T06:00:00.000Z', SHM]] }, ['shared-memory-full:warn']],
+    [
+      'the disk was full a moment ago',
+      { attempts: [attempt(OK)], own: [[NOW, 'ERROR:  could not extend file "base/5/1": No space left on device']] },
+      ['disk-full'],
+    ],
+    [
+      'another collation (FA-9: no failure)',
+      { attempts: [attempt(OK)], own: [[NOW, 'WARNING:  database "shop" has a collation version mismatch']] },
+      ['collation-version'],
+    ],
     [
       'starting up',
       { attempts: [attempt(sql('57P03', 'the database system is starting up'))], startedAt: '2026-11-23T06:59:50.000Z' },
@@ -221,7 +257,15 @@ describe('could not look', () => {
 
   it('a fact that is missing', () => {
     const service = makeService({ name: 'store', role: 'postgres' });
-    expect(postgres.evaluate({ service, stack: makeStack(), facts: { postgres: gap('engine went away') }, peers: {}, now: NOW })).toEqual({
+    expect(
+      postgres.evaluate({
+        service,
+        stack: makeStack(),
+        facts: { postgres: gap('engine went away'), logs: gap('engine went away') },
+        peers: {},
+        now: NOW,
+      }),
+    ).toEqual({
       cannotLook: 'engine went away',
     });
   });
@@ -254,6 +298,17 @@ describe('what is said', () => {
       judge({ attempts: [attempt(sql('53300', 'sorry, too many clients already'), { client: 'job' })], server: server({ sessions }) }),
     );
     expect(finding?.message).toBe('store has no connection left for job: shop holds 97 of 100');
+  });
+
+  it('tells who is let in while another is turned away, where that is not of the moment', () => {
+    const first = (attempts: PostgresAttempt[]) => findingsOf(judge({ attempts }))[0];
+    const rejected = attempt(wrongPassword, { password: OTHER });
+    const job = attempt(OK, { client: 'job', password: OTHER, user: 'job' });
+    expect(first([rejected, job, attempt(OK, { client: 'store' })])?.spares).toEqual(['job']);
+    expect(first([rejected, attempt(OK, { client: 'store' })])?.spares).toBeUndefined();
+    // With other words of its own it comes in; with these it does not.
+    expect(first([rejected, attempt(OK, { source: 'env OTHER_URL' })])?.spares).toBeUndefined();
+    expect(first([attempt(sql('53300', 'sorry, too many clients already')), job])?.spares).toBeUndefined();
   });
 
   it('points from an unreachable server to its container and to the client side', () => {

@@ -22,6 +22,8 @@ interface Case {
   log?: [string, string][];
   appHealth?: number;
   extraHosts?: string[];
+  called?: string[];
+  appLog?: string[];
   inside?: Fact<InsideFact>;
   upstreams?: NginxFact['upstreams'];
   front?: Partial<ContainerState>;
@@ -70,7 +72,14 @@ const judge = (given: Case) => {
     test: given.test ?? null,
     proxied:
       upstreams.length > 0
-        ? [{ location: '/api/', upstream: `${host}:${port}`, http: httpTry({ url: 'http://172.18.0.2/api/', ...given.http }) }]
+        ? [
+            {
+              location: '/api/',
+              upstream: `${host}:${port}`,
+              http: httpTry({ url: 'http://172.18.0.2/api/', ...given.http }),
+              ...(given.called ? { called: given.called } : {}),
+            },
+          ]
         : [],
     upstreamErrors: (given.errors ?? []).map((each) => ({
       time: NOW,
@@ -108,7 +117,17 @@ const judge = (given: Case) => {
       logs: fact(logs),
       inside: given.inside ?? fact(inside),
     },
-    peers: { api: { http: fact(health) } },
+    peers: {
+      api: {
+        http: fact(health),
+        logs: fact(
+          logOf(
+            'p-api-1',
+            (given.appLog ?? []).map((text) => logLine(text, NOW)),
+          ),
+        ),
+      },
+    },
     now: NOW,
   });
 };
@@ -128,6 +147,27 @@ describe('what is found', () => {
         },
       },
       ['config-invalid'],
+    ],
+    [
+      'another service answers at the address that the service had once',
+      { http: status(404, 'not here'), called: ['172.18.0.4'] },
+      ['stale-upstream'],
+    ],
+    ['even with 200', { http: status(200, 'hello'), called: ['172.18.0.4'] }, ['stale-upstream']],
+    ['Vite does not take the host name', { http: status(403, 'Blocked request. This host ("api") is not allowed.') }, ['host-rejected']],
+    ['Starlette does not', { http: status(400, 'Invalid host header') }, ['host-rejected']],
+    [
+      'Django does not, and says so in its log alone',
+      {
+        http: status(400, '<h1>Bad Request (400)</h1>'),
+        appLog: ["Invalid HTTP_HOST header: 'api:8000'. You may need to add 'api' to ALLOWED_HOSTS."],
+      },
+      ['host-rejected'],
+    ],
+    [
+      'a body was too large a minute ago',
+      { log: [['2026-11-23T06:59:00.000Z', '2026/11/23 [error] 7#7: *3 client intended to send too large body: 2097152 bytes']] },
+      ['body-too-large'],
     ],
     [
       '502 from an address that the service had once',
@@ -252,6 +292,19 @@ describe('nginx does not run', () => {
 
 describe('what is healthy', () => {
   const cases: [string, Case][] = [
+    ['the service kept its address', { http: status(404, 'no'), called: ['172.18.0.6'] }],
+    ['nobody was seen to be called', { http: status(404, 'no'), called: [] }],
+    ['both the old address and the new one, just after a reload', { called: ['172.18.0.4', '172.18.0.6'] }],
+    ['a login that is wanted (FA-27)', { http: status(403, 'Forbidden') }],
+    ['a request that the app does not like', { http: status(400, '{"detail":"bad"}') }],
+    [
+      'a bad request, and an old complaint of Django of another',
+      { http: status(400, '{"detail":"bad"}'), appLog: ["Invalid HTTP_HOST header: 'api:8000'."] },
+    ],
+    [
+      'a body that was too large yesterday',
+      { log: [['2026-11-22T06:59:00.000Z', '[error] 7#7: *3 client intended to send too large body: 2097152 bytes']] },
+    ],
     ['200', {}],
     ...[301, 401, 404, 405, 422].map((code): [string, Case] => [`${code} of the app (FA-27)`, { http: status(code) }]),
     [

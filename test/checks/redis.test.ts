@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { redis } from '../../src/checks/redis.ts';
 import type { RedisAttempt, RedisFact, Trial } from '../../src/model/facts.ts';
-import { ADDRESS, findingsOf, insideOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { ADDRESS, findingsOf, insideOf, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeService, makeStack, NOW } from './make.ts';
 
 const SECRET = '‹secret:00000001›';
@@ -44,13 +44,18 @@ const server = (parts: Partial<Server> = {}): Server => ({
   ...parts,
 });
 
-const judge = (attempts: RedisAttempt[], state: RedisFact['server'] = server(), startedAt = '2026-11-23T06:50:00.000Z') => {
+const judge = (
+  attempts: RedisAttempt[],
+  state: RedisFact['server'] = server(),
+  startedAt = '2026-11-23T06:50:00.000Z',
+  log: string[] = [],
+) => {
   const service = makeService({ name: 'kv', role: 'redis', containers: [{ state: { startedAt } }] });
   const leader = makeService({ name: 'kv-leader', role: 'redis', containers: [{ networks: [{ ip: '172.18.0.7' }] }] });
   return redis.evaluate({
     service,
     stack: makeStack({ services: [service, leader] }),
-    facts: { redis: fact({ attempts, server: state }) },
+    facts: { redis: fact({ attempts, server: state }), logs: fact(logOf('p-kv-1', log)) },
     peers: {},
     now: NOW,
   });
@@ -112,7 +117,7 @@ describe('what is found', () => {
       ['protected-mode'],
     ],
     ['a database that is not there', [attempt(reply('ERR DB index is out of range'), { database: 99 })], null, ['database-out-of-range']],
-    ['TLS to a plain port', [attempt(stopped('tls', 'timeout', 'ETIMEDOUT'), { tls: true })], null, ['error']],
+    ['TLS to a plain port', [attempt(stopped('tls', 'timeout', 'ETIMEDOUT'), { tls: true })], null, ['tls-mismatch']],
     ['another error', [attempt(reply("NOPERM User app has no permissions to run the 'ping' command"))], null, ['error']],
     ['something else on the port', [attempt(stopped('protocol', 'failed', '', "the answer is not Redis's"))], null, ['not-redis']],
     ['refused', [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'))], null, ['refused']],
@@ -125,6 +130,12 @@ describe('what is found', () => {
       'loading',
     ]);
   });
+});
+
+it('tells who is let in while another is turned away', () => {
+  const rejected = attempt(stopped('login', 'rejected', 'WRONGPASS', 'invalid username-password pair'));
+  const [finding] = findingsOf(judge([rejected, attempt(OK, { client: 'job' })]));
+  expect(finding).toMatchObject({ reason: 'wrong-password', spares: ['job'] });
 });
 
 describe('what is healthy', () => {
@@ -166,7 +177,15 @@ describe('could not look', () => {
 
   it('a fact that is missing', () => {
     const service = makeService({ name: 'kv', role: 'redis' });
-    expect(redis.evaluate({ service, stack: makeStack(), facts: { redis: gap('no time left') }, peers: {}, now: NOW })).toEqual({
+    expect(
+      redis.evaluate({
+        service,
+        stack: makeStack(),
+        facts: { redis: gap('no time left'), logs: gap('no time left') },
+        peers: {},
+        now: NOW,
+      }),
+    ).toEqual({
       cannotLook: 'no time left',
     });
   });
@@ -181,4 +200,15 @@ it('names all clients that give no password, once, and where it is written', () 
   );
   expect(findings.map(({ message }) => message)).toEqual(['kv wants a password, and shop and job give none']);
   expect(findings[0]?.evidence).toContainEqual({ source: 'job: env REDIS_URL', text: 'kv:6379, database 0, no password' });
+});
+
+it('says why it cannot save, in the words of its log', () => {
+  const misconf = [attempt(reply('MISCONF Redis is configured to save RDB snapshots'))];
+  const line = '# Failed opening the temp RDB file temp-23.rdb (in server root dir /data) for saving: Permission denied';
+  const [finding] = findingsOf(
+    judge(misconf, server({ lastSaveOk: false }), undefined, ['# WARNING Memory overcommit must be enabled!', line]),
+  );
+  expect(finding?.message).toBe('kv cannot save its data and refuses writes (permission denied)');
+  expect(finding?.evidence.at(-1)).toEqual({ source: 'log of p-kv-1', text: line });
+  expect(findingsOf(judge(misconf))[0]?.message).toBe('kv cannot save its data and refuses writes');
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { worker } from '../../src/checks/worker.ts';
 import type { Fact, RedisFact } from '../../src/model/facts.ts';
 import type { Connection, Role } from '../../src/model/stack.ts';
-import { ADDRESS, findingsOf, logOf, OK, reasonsOf, stopped } from './attempts.ts';
+import { ADDRESS, findingsOf, logLine, logOf, OK, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
 
 type Server = NonNullable<RedisFact['server']>;
@@ -83,10 +83,14 @@ const link = (from: string, database: string | null, to = 'kv'): Connection =>
 interface Case {
   server?: Partial<Server>;
   redis?: Fact<RedisFact>;
+  /** Another Redis of the stack, `other-kv`. */
+  other?: Partial<Server>;
   connections?: Connection[];
   command?: string[];
   startedAt?: string;
   log?: string[];
+  /** Lines with their times. */
+  logged?: [string, string][];
   hostNetwork?: boolean;
   role?: Role;
 }
@@ -108,9 +112,15 @@ const judge = (given: Case) => {
   const connections = given.connections ?? [link('jobs', '0'), link('shop', '0')];
   return worker.evaluate({
     service,
-    stack: makeStack({ services: [service, shop, kv], connections }),
-    facts: { logs: fact(logOf('p-jobs-1', given.log ?? [])) },
-    peers: { kv: { redis: given.redis ?? redisFact(given.server ?? {}) } },
+    stack: makeStack({
+      services: [service, shop, kv, ...(given.other ? [makeService({ name: 'other-kv', role: 'redis' })] : [])],
+      connections,
+    }),
+    facts: { logs: fact(logOf('p-jobs-1', [...(given.log ?? []), ...(given.logged ?? []).map(([time, text]) => logLine(text, time))])) },
+    peers: {
+      kv: { redis: given.redis ?? redisFact(given.server ?? {}) },
+      ...(given.other ? { 'other-kv': { redis: redisFact(given.other) } } : {}),
+    },
     now: NOW,
   });
 };
@@ -169,6 +179,35 @@ describe('what is found', () => {
       ['other-queue:warn'],
     ],
     [
+      'the work lies in another Redis, which the worker does not know of',
+      {
+        server: { sessions: [session(JOBS)], keyspace: { 0: 2 } },
+        other: { queues: [list()], sessions: [session(SHOP, { command: 'lpush', blocked: false })] },
+        connections: [link('jobs', '0'), link('shop', '0', 'other-kv')],
+      },
+      ['other-queue'],
+    ],
+    [
+      'a task that its code does not have (TaskIQ)',
+      { server: { sessions: [session(JOBS)] }, log: ['task "shop.mail" is not found. Maybe you forgot to import it?'] },
+      ['task-unknown'],
+    ],
+    [
+      'a task that its code does not have (Celery)',
+      { server: { sessions: [session(JOBS)] }, log: ["Received unregistered task of type 'shop.mail'."] },
+      ['task-unknown'],
+    ],
+    [
+      'the same, an hour ago',
+      { server: { sessions: [session(JOBS)] }, logged: [['2026-11-23T06:00:00.000Z', 'task "shop.mail" is not found']] },
+      ['task-unknown:warn'],
+    ],
+    [
+      'no broker is set',
+      { connections: [], log: ['[ERROR] consumer: Cannot connect to amqp://guest:**@127.0.0.1:5672//: Connection refused.'] },
+      ['broker-not-set'],
+    ],
+    [
       'the queue grows under the eyes of the worker',
       { server: { queues: [list({ length: 3, lengthLater: 9 })], sessions: [session(JOBS, { command: 'lpop', blocked: false })] } },
       ['backlog-growing'],
@@ -207,6 +246,26 @@ describe('what is healthy', () => {
         },
         connections: [link('jobs', '0'), link('shop', '0')],
       },
+    ],
+    [
+      'a cache in another Redis, and a queue with a producer in its own',
+      {
+        server: { sessions: [session(JOBS)] },
+        other: { queues: [list({ key: 'recent' })] },
+        connections: [link('jobs', '0'), link('shop', '0'), link('shop', '0', 'other-kv')],
+      },
+    ],
+    [
+      'another Redis, whose queue another worker waits at',
+      {
+        server: { sessions: [session(JOBS)], keyspace: { 0: 2 } },
+        other: { queues: [list()], sessions: [session('172.18.0.77')] },
+        connections: [link('jobs', '0'), link('shop', '0', 'other-kv')],
+      },
+    ],
+    [
+      'a task that was unknown until the code was loaded anew',
+      { server: { sessions: [session(JOBS)] }, log: ['task "shop.mail" is not found', 'Reloading...', 'listening'] },
     ],
     ['the only client', { server: { sessions: [session(JOBS)] }, connections: [link('jobs', '0')] }],
     [

@@ -14,7 +14,7 @@ const NOWHERE = {
   timeoutMs: 30_000,
 };
 const CALM = { json: false, quiet: false, verbose: false, color: true };
-const RUN = { kind: 'run', stack: NOWHERE, looks: CALM, selectors: [], strict: false, waitMs: null, replay: null };
+const RUN = { kind: 'run', stack: NOWHERE, looks: CALM, format: 'text', selectors: [], strict: false, waitMs: null, replay: null };
 
 describe('what a call asks for', () => {
   test.each<[string, object]>([
@@ -22,7 +22,10 @@ describe('what a call asks for', () => {
     ['check', RUN],
     ['check db', { ...RUN, selectors: ['db'] }],
     ['check db/postgres web */ports', { ...RUN, selectors: ['db/postgres', 'web', '*/ports'] }],
-    ['--json -q', { ...RUN, looks: { ...CALM, json: true, quiet: true } }],
+    ['--json -q', { ...RUN, format: 'json', looks: { ...CALM, json: true, quiet: true } }],
+    ['--format junit', { ...RUN, format: 'junit' }],
+    ['check db --format=markdown', { ...RUN, format: 'markdown', selectors: ['db'] }],
+    ['--format json --json', { ...RUN, format: 'json', looks: { ...CALM, json: true } }],
     ['-v --no-color', { ...RUN, looks: { ...CALM, verbose: true, color: false } }],
     ['-f a.yml --file b.yml --file=c.yml -fd.yml', { ...RUN, stack: { ...NOWHERE, files: ['a.yml', 'b.yml', 'c.yml', 'd.yml'] } }],
     ['-f -', { ...RUN, stack: { ...NOWHERE, files: ['-'] } }],
@@ -41,6 +44,10 @@ describe('what a call asks for', () => {
     ['-qf a.yml', { ...RUN, looks: { ...CALM, quiet: true }, stack: { ...NOWHERE, files: ['a.yml'] } }],
     ['check -- -odd', { ...RUN, selectors: ['-odd'] }],
     ['list --json', { kind: 'list', stack: NOWHERE, looks: { ...CALM, json: true }, replay: null }],
+    ['graph', { kind: 'graph', stack: NOWHERE, looks: CALM, format: 'text', replay: null }],
+    ['graph --format dot --replay was.json', { kind: 'graph', stack: NOWHERE, looks: CALM, format: 'dot', replay: 'was.json' }],
+    ['graph --json', { kind: 'graph', stack: NOWHERE, looks: { ...CALM, json: true }, format: 'json', replay: null }],
+    ['graph --json --format=json', { kind: 'graph', stack: NOWHERE, looks: { ...CALM, json: true }, format: 'json', replay: null }],
     ['explain postgres/auth-rejected', { kind: 'explain', stack: NOWHERE, looks: CALM, code: 'postgres/auth-rejected' }],
     ['runbook', { kind: 'runbook', stack: NOWHERE, looks: CALM, verify: false }],
     ['runbook verify --runbook ours.md', { kind: 'runbook', stack: { ...NOWHERE, runbook: 'ours.md' }, looks: CALM, verify: true }],
@@ -57,6 +64,10 @@ describe('what a call asks for', () => {
 
 describe('a wrong call is told in one line, with the right word', () => {
   test.each<[string, RegExp]>([
+    ['graph --format mermiad', /^--format "mermiad" is no format of "doctor graph"; did you mean mermaid\?$/],
+    ['graph --format png', /^--format "png" is no format of "doctor graph"; it takes text, mermaid, dot, json$/],
+    ['graph --json --format dot', /^--json and --format dot contradict each other; give one of them$/],
+    ['graph mermaid', /^too many words: "mermaid"; the call is "doctor graph --format mermaid"$/],
     ['--jsn', /^unknown option --jsn; did you mean --json\?$/],
     ['--projct-name x', /did you mean --project-name/],
     ['--zzz', /^unknown option --zzz; see doctor --help$/],
@@ -75,6 +86,9 @@ describe('a wrong call is told in one line, with the right word', () => {
     ['--timeout 1e3s', /is not a duration/],
     ['--timeout 0', /must be more than nothing/],
     ['--wait 0s', /must be more than nothing/],
+    ['--format junti', /--format "junti" is no format of "doctor check"; did you mean junit\?/],
+    ['--format mermaid', /is no format of "doctor check"; it takes text, json, junit, markdown/],
+    ['--format junit --json', /contradict each other/],
     ['--timeout 99h', /longer than a day/],
     ['--json=yes', /^--json takes no value$/],
     ['-p a -p b', /^-p is given twice: "a" and "b"$/],

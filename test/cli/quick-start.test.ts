@@ -19,7 +19,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { buildCli } from '../../scripts/build.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const RECORDING = join(ROOT, 'fixtures/recordings/db-stopped.json');
+const RECORDING = join(ROOT, 'fixtures/recordings/db-stopped.json.gz');
 const folder = mkdtempSync(join(tmpdir(), 'doctor-quick-'));
 const home = join(folder, 'home');
 const kept = join(home, '.cache', 'stack-doctor');

@@ -4,7 +4,7 @@ import type { Finding, Located, Outcome, Status } from '../../src/model/check.ts
 import type { Connection, Container, Stack } from '../../src/model/stack.ts';
 import { makeConnection, makeService, makeStack } from '../checks/make.ts';
 
-export type Parts = Partial<Pick<Finding, 'suspects' | 'severity' | 'blocks' | 'message' | 'values'>>;
+export type Parts = Partial<Omit<Finding, 'reason' | 'evidence'>>;
 
 /** `'db container/exited'`, or `'compose/invalid'` for the whole stack: a finding with the spec that its check declares. */
 export const located = (name: string, parts: Parts = {}): Located => {

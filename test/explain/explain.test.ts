@@ -569,6 +569,181 @@ test('of two roots the one nearer the ground comes first, then the one that is p
   ).toEqual(['redis redis/cannot-persist', 'db postgres/read-only']);
 });
 
+describe('evidence against an explanation overrules it', () => {
+  const hung: [string, Parts] = ['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }];
+  const bothRoots = (found: Story['found'], more: Partial<Story> = {}) => {
+    const names = found.map((each) => (typeof each === 'string' ? each : each[0]));
+    expect(Object.keys(told({ found, ...more })).toSorted()).toEqual(names.toSorted());
+  };
+  const oneRoot = (root: string, found: Story['found'], more: Partial<Story> = {}) =>
+    expect(Object.keys(told({ found, ...more }))).toEqual([root]);
+
+  test('a probe that cannot work makes a container unhealthy, and keeps those waiting who wait for its health; nothing else', () => {
+    oneRoot('backend container/healthcheck-broken', ['backend container/healthcheck-broken', 'backend container/unhealthy']);
+    oneRoot('backend container/healthcheck-broken', [
+      'backend container/healthcheck-broken',
+      ['nginx container/dependency-failed', { suspects: [at('backend')] }],
+    ]);
+    bothRoots(['backend container/healthcheck-broken', hung]);
+    bothRoots(['backend container/healthcheck-broken', 'backend container/restarting']);
+    bothRoots(['backend container/healthcheck-broken', ['nginx proxy/upstream-error', { suspects: [at('backend')] }]]);
+  });
+
+  test('who is turned away with a word does not wait; who gets no answer does', () => {
+    bothRoots(['redis redis/cannot-persist', hung]);
+    bothRoots(['db postgres/auth-rejected', hung]);
+    oneRoot('redis redis/cannot-persist', ['redis redis/cannot-persist', 'backend http-health/server-error']);
+    oneRoot('db postgres/blocked-sessions', ['db postgres/blocked-sessions', hung]);
+    oneRoot('db container/paused', ['db container/paused', hung]);
+  });
+
+  test('a missing file makes an error, no silence', () => {
+    const gone: [string, Parts] = ['nginx static-files/not-built', { values: { hostPath: '/src/shop/dist' } }];
+    const folders = { backend: ['/src/shop/dist'] };
+    bothRoots([gone, hung], { folders });
+    oneRoot(gone[0], [gone, 'backend http-health/server-error'], { folders });
+    bothRoots([['backend hot-reload/stale-mount', { values: { hostPath: '/src/shop' } }], hung]);
+  });
+
+  test('a value that differs is no reason for a silence, nor for an end that the log lays to something else, unless it is named', () => {
+    const drift: [string, Parts] = ['backend compose/env-drift', { values: { variable: 'LOG_LEVEL' } }];
+    bothRoots([drift, hung]);
+    bothRoots([drift, ['backend container/restarting', { suspects: [], message: 'its log says: no module named x' }]]);
+    oneRoot(drift[0], [drift, ['backend container/restarting', { suspects: [], message: 'its log says: bad LOG_LEVEL' }]]);
+    // The image that it was made from may well lack the module.
+    oneRoot('backend compose/image-drift', ['backend compose/image-drift', ['backend container/restarting', { suspects: [] }]]);
+  });
+
+  test('whom a program cannot reach is no reason for an end that its own log lays to something else', () => {
+    bothRoots(['backend network/unknown-host', ['backend container/restarting', { suspects: [] }]]);
+    oneRoot('backend network/unknown-host', ['backend network/unknown-host', 'backend container/restarting']);
+  });
+
+  describe('a server that turns some away and serves others', () => {
+    const rejects = (spares: string[]): [string, Parts] => ['db postgres/auth-rejected', { spares }];
+    test('explains nothing of those', () => {
+      bothRoots([rejects(['backend']), 'backend http-health/server-error']);
+      bothRoots([rejects(['backend']), ['backend http-health/dependency-failing', { suspects: [at('db')] }]]);
+      oneRoot('db postgres/auth-rejected', [rejects(['worker']), 'backend http-health/server-error']);
+    });
+    test('nor of those who use it through them alone', () => {
+      bothRoots([rejects(['backend']), ['nginx proxy/upstream-error', { suspects: [at('backend')] }]]);
+      bothRoots([rejects(['backend']), 'nginx container/restarting']);
+      oneRoot('db postgres/auth-rejected', [rejects(['backend']), 'nginx container/restarting'], {
+        arrows: [...SHOP, 'nginx>admin', 'admin>db'],
+      });
+    });
+    test('of a stranger nothing is known', () =>
+      oneRoot('db postgres/auth-rejected', [rejects(['backend']), ['stranger http-health/dependency-failing', { suspects: [at('db')] }]]));
+    test('of itself it may be the reason', () => oneRoot('db postgres/auth-rejected', [rejects(['backend']), 'db container/unhealthy']));
+  });
+
+  describe('time', () => {
+    const dbUp = (from: string, until: string): [string, Parts] => [
+      'db container/exited',
+      { suspects: [], well: { from: `2026-11-23T${from}Z`, until: `2026-11-23T${until}Z` } },
+    ];
+    const workerEnded = (at_: string): [string, Parts] => [
+      'worker container/exited',
+      { failedAt: `2026-11-23T${at_}Z`, suspects: [at('db')] },
+    ];
+    test.each([
+      ['long before the other did', '08:00:00', '10:00:00.5', '09:00:00', 2],
+      ['after it', '08:00:00', '10:00:00', '10:00:01', 1],
+      ['while it was being stopped', '08:00:00', '10:00:00', '09:59:30', 1],
+      ['while it was starting', '08:00:00', '10:00:00', '08:00:30', 1],
+      ['before it was up at all', '08:00:00', '10:00:00', '07:00:00', 1],
+    ])('it failed %s', (_, from, until, failed, count) => {
+      expect(Object.keys(told({ found: [dbUp(from, until), workerEnded(failed)] }))).toHaveLength(count);
+    });
+    test('unknown, it says nothing', () => {
+      oneRoot('db container/exited', [['db container/exited', { suspects: [] }], workerEnded('09:00:00')]);
+      oneRoot('db container/exited', [dbUp('08:00:00', '10:00:00'), ['worker container/exited', { suspects: [at('db')] }]]);
+      oneRoot('db container/exited', [dbUp('08:00:00', 'nonsense'), workerEnded('09:00:00')]);
+    });
+  });
+});
+
+describe('what the evidence leaves open', () => {
+  const openOf = (found: Story['found'], arrows = SHOP) => {
+    const all = found.map((each) => (typeof each === 'string' ? located(each) : located(...each)));
+    return explain(all, outcomesOf(all), stackOf(arrows)).roots.map(({ located: root, candidates = [], ask }) => ({
+      root: `${root.service} ${root.code}`,
+      candidates: candidates.map((each) => `${each.service} ${each.code}`),
+      ask,
+    }));
+  };
+  const decided = (root: string) => ({ root, candidates: [], ask: undefined });
+
+  test('two that fail alike, each a client of the other', () => {
+    const error = ['a http-health/server-error', 'b http-health/server-error'];
+    const [only] = openOf(error, ['a>b', 'b>a']);
+    expect(only!.candidates.toSorted()).toEqual(error);
+    expect(openOf(error, ['a>b'])).toEqual([decided('b http-health/server-error')]);
+    // One of them says that it is the other.
+    expect(
+      openOf(['a http-health/server-error', ['b http-health/dependency-failing', { suspects: [at('a')] }]], ['a>b', 'b>a'])[0]!.candidates,
+    ).toEqual([]);
+  });
+
+  test('a container that is not as the files say, and what is wrong with it', () => {
+    expect(openOf(['backend compose/env-drift', 'backend http-health/server-error'])).toEqual([
+      {
+        root: 'backend compose/env-drift',
+        candidates: ['backend compose/env-drift', 'backend http-health/server-error'],
+        ask: 'backend',
+      },
+    ]);
+    expect(openOf(['backend compose/env-drift'])).toEqual([decided('backend compose/env-drift')]);
+  });
+
+  test('a silent service that uses one by which it is turned away', () => {
+    expect(openOf([['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }], 'db postgres/auth-rejected'])).toEqual([
+      decided('db postgres/auth-rejected'),
+      { root: 'backend http-health/hung', candidates: ['backend http-health/hung', 'db postgres/auth-rejected'], ask: 'backend' },
+    ]);
+    expect(
+      openOf([
+        ['backend http-health/hung', { suspects: [at('backend', 'hot-reload')] }],
+        ['db postgres/auth-rejected', { spares: ['backend'] }],
+      ])[1],
+    ).toEqual(decided('backend http-health/hung'));
+  });
+
+  test('proof decides', () => {
+    expect(openOf(['db postgres/auth-rejected', 'backend http-health/server-error'])).toEqual([decided('db postgres/auth-rejected')]);
+    expect(openOf(['backend hot-reload/child-dead', 'backend http-health/hung'])).toEqual([decided('backend hot-reload/child-dead')]);
+  });
+});
+
+describe('which root comes first', () => {
+  const order = (found: Story['found'], arrows = SHOP) => Object.keys(told({ found, arrows }));
+  test('what was seen, before what was inferred, however near the ground', () => {
+    expect(order([['backend network/refused', { suspects: [at('mail')] }], 'nginx proxy/config-invalid'])).toEqual([
+      'nginx proxy/config-invalid',
+      'backend network/refused',
+    ]);
+  });
+  test('of two that explain as much, the one of the service that changed last', () => {
+    const services = (old: string, fresh: string) =>
+      makeStack({
+        services: [
+          makeService({ name: old, containers: [{ createdAt: '2026-11-23T06:00:00Z', state: { startedAt: '2026-11-23T06:00:00Z' } }] }),
+          makeService({ name: fresh, containers: [{ createdAt: '2026-11-23T06:00:00Z', state: { startedAt: '2026-11-23T06:40:00.5Z' } }] }),
+        ],
+      });
+    const found = [located('a hot-reload/child-dead'), located('b hot-reload/child-dead')];
+    const first = (stack: ReturnType<typeof services>) => explain(found, outcomesOf(found), stack).roots[0]!.located.service;
+    expect(first(services('a', 'b'))).toBe('b');
+    expect(first(services('b', 'a'))).toBe('a');
+  });
+  test('a database that ended lies below an app that did', () => {
+    const found = [located('api container/exited', { suspects: [] }), located('store container/exited', { suspects: [] })];
+    const stack = makeStack({ services: [makeService({ name: 'api', role: 'http' }), makeService({ name: 'store', role: 'postgres' })] });
+    expect(explain(found, outcomesOf(found), stack).roots.map(({ located: { service } }) => service)).toEqual(['store', 'api']);
+  });
+});
+
 describe('whatever is found', () => {
   const SERVICES = ['a', 'b', 'c', 'd'];
   const codes = checks.flatMap((check) => Object.keys(check.findings).map((reason) => ({ check, code: `${check.id}/${reason}` })));
@@ -606,6 +781,7 @@ describe('whatever is found', () => {
         .filter((each) => (each.finding.blocks ?? each.spec.blocks) && each.severity === 'fail' && each.service)
         .map((each) => [`${each.service}/worker`, each.id]),
     );
+  const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : 1);
   const brief = (found: Located[], stack = stackOf(['a>b'])) => {
     const blocked = blockedBy(found.filter((each) => !found.some((other) => other.id === `${each.service}/worker`)));
     const outcomes = outcomesOf(
@@ -671,6 +847,24 @@ describe('whatever is found', () => {
           ],
         });
         expect(brief(found, more)).toEqual(brief(found, stack));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('an unrelated service that fails adds its own roots, and nothing else', () => {
+    fc.assert(
+      fc.property(findings, arrows, fc.constantFrom('exited', 'paused', 'restarting'), (found, drawn, reason) => {
+        const stack = stackOf(drawn);
+        const stranger = located(`stranger container/${reason}`, { suspects: [] });
+        const more = makeStack({ services: [...stack.services, makeService({ name: 'stranger' })], connections: stack.connections });
+        // A finding that points at no service in particular may mean anybody.
+        fc.pre(found.every((each) => each.finding.suspects?.every(({ service }) => service !== undefined) ?? true));
+        const before = brief(found, stack);
+        const after = brief([...found, stranger], more);
+        expect(after.causes).toEqual(before.causes);
+        expect(after.roots.filter(({ key }) => key !== keyOf(stranger)).toSorted(byKey)).toEqual(before.roots.toSorted(byKey));
+        expect(after.roots).toContainEqual(expect.objectContaining({ key: keyOf(stranger) }));
       }),
       { numRuns: 300 },
     );

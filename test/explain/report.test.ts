@@ -54,6 +54,29 @@ describe('the status of the whole', () => {
   });
 });
 
+test('what the evidence leaves open is told, with the look that would decide', () => {
+  const report = reportOf(told([located('backend compose/env-drift'), located('backend http-health/server-error')]));
+  expect(report.rootCauses[0]).toMatchObject({
+    code: 'compose/env-drift',
+    candidates: [
+      { id: 'backend/compose', service: 'backend', code: 'compose/env-drift', summary: 'backend compose/env-drift was seen' },
+      { id: 'backend/http-health', service: 'backend', code: 'http-health/server-error' },
+    ],
+    decide: { command: 'docker compose logs --tail 50 backend' },
+  });
+});
+
+test('a name that came from a label is no command', () => {
+  const report = reportOf(told([located("$(id)'s compose/env-drift"), located("$(id)'s http-health/server-error")]));
+  expect(report.rootCauses[0]!.decide!.command).toBe(`docker compose logs --tail 50 '$(id)'\\''s'`);
+});
+
+test('what is decided says nothing of candidates', () => {
+  const report = reportOf(told([located('db postgres/auth-rejected'), located('backend http-health/server-error')]));
+  expect(report.rootCauses[0]).not.toHaveProperty('candidates');
+  expect(report.rootCauses[0]).not.toHaveProperty('decide');
+});
+
 test('a root, its consequence, and what both say', () => {
   const report = reportOf(told([located('db postgres/auth-rejected'), located('backend http-health/server-error')]));
   expect(report.rootCauses).toEqual([
@@ -65,6 +88,7 @@ test('a root, its consequence, and what both say', () => {
       summary: 'db postgres/auth-rejected was seen',
       evidence: [],
       explains: ['backend/http-health'],
+      lasting: true,
       remedy: expect.objectContaining({ steps: [] }),
     },
   ]);

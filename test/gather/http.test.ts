@@ -63,7 +63,7 @@ describe('askHttp', () => {
     expect([trial.outcome, answer?.status, answer?.location, asked]).toEqual(['ok', 307, '/login', 1]);
   });
 
-  test('a proxy of the user is not asked', async () => {
+  test('a proxy of the user is not asked (FA-26)', async () => {
     const proxy = await listen((socket) => socket.destroy());
     for (const name of ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'NODE_USE_ENV_PROXY']) vi.stubEnv(name, `http://127.0.0.1:${proxy.port}`);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -150,7 +150,7 @@ describe('askHttp', () => {
     expect(answer?.body).toBe(`db: ${secret} at postgres://app:${vault.mark('s3same')}@db/app\ufffd`);
   });
 
-  test('a self-signed certificate is no obstacle; no TLS where it is wanted is a failure', async () => {
+  test('a self-signed certificate is no obstacle (FA-28); no TLS where it is wanted is a failure', async () => {
     const tls = await started(createTlsServer({ key, cert }, (_request, response) => response.end('safe')));
     expect((await ask(tls, { url: `https://127.0.0.1:${tls}/` })).answer?.body).toBe('safe');
     const plain = await serve((_request, response) => response.end('plain'));

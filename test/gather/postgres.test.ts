@@ -111,7 +111,7 @@ test('a client that wants TLS from a server that has none', async () => {
   expect(await trialAt(server.port, { tls: true })).toMatchObject({ layer: 'tls', outcome: 'rejected' });
 });
 
-test("the user's own variables and password file have no say", async () => {
+test("the user's own variables and password file have no say (FA-25)", async () => {
   const settings = {
     PGPASSWORD: 'of-the-user',
     PGUSER: 'somebody',

@@ -2,9 +2,11 @@ import { editFile as edit } from './edit-file.ts';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
 import { harborVariants } from './healthy-harbor.ts';
 import { orchardVariants } from './healthy-orchard.ts';
+import { traps } from './healthy-traps.ts';
 import type { HealthyVariant } from './healthy-variant.ts';
 import { until } from './run.ts';
 import type { StackOptions } from './stack.ts';
+import { EXTRA } from './sweep.ts';
 
 const FILE = 'docker-compose.yml';
 
@@ -116,10 +118,20 @@ export const healthyVariants: HealthyVariant[] = [
   },
   {
     id: 'database-restarted',
-    title: "Postgres was restarted a moment ago; its log and the backend's tell of it",
+    title: "Postgres was restarted a moment ago; its log and the backend's tell of it (FA-18, FA-24)",
     options: {},
     after: async (stack) => {
       await compose(stack, 'restart', 'db');
+      await compose(stack, 'up', '-d', '--wait');
+    },
+  },
+  {
+    id: 'compose-notes',
+    title: 'Compose has notes to make: an obsolete attribute (FA-10), a volume that it did not make itself (FA-11)',
+    options: { edit: (dir) => edit(dir, FILE, ['services:\n', 'version: "3.8"\nservices:\n']) },
+    after: async (stack) => {
+      await compose(stack, 'down', '-v', '-t', '1');
+      await stack.docker('volume', 'create', '--label', `${EXTRA}=${stack.project}`, `${stack.project}_postgres-data`);
       await compose(stack, 'up', '-d', '--wait');
     },
   },
@@ -129,6 +141,7 @@ export const healthyVariants: HealthyVariant[] = [
     options: {},
     after: async (stack) => editStack(stack, FILE, 'services:\n', '# The order does not matter.\nservices:\n'),
   },
+  ...traps,
   ...harborVariants,
   ...orchardVariants,
 ];

@@ -4,7 +4,7 @@ import { isAlive } from './cache.ts';
 import type { LabEngine } from './engine.ts';
 import { must, run } from './run.ts';
 
-/** On every container the lab puts beside a stack to do harm: the project it belongs to. */
+/** On every container and volume the lab puts beside a stack: the project it belongs to. */
 export const EXTRA = 'stack-doctor.lab.project';
 
 /** Removes all of one project by its labels. It works when its compose file is broken or gone. */
@@ -21,7 +21,9 @@ export async function removeProject(engine: LabEngine, project: string): Promise
   ];
   await remove(['rm', '-f', '-v'], containers);
   await remove(['network', 'rm'], await list('network', 'ls', '-q', '--filter', ours));
-  await remove(['volume', 'rm', '-f'], await list('volume', 'ls', '-q', '--filter', ours));
+  for (const label of [ours, `label=${EXTRA}=${project}`]) {
+    await remove(['volume', 'rm', '-f'], await list('volume', 'ls', '-q', '--filter', label));
+  }
   await remove(
     ['image', 'rm', '-f'],
     await list('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${project}-*`),

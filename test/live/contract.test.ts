@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../src/model/report.ts';
 import { labForTests } from '../lab/for-tests.ts';
 import { startStack, type LabStack } from '../lab/stack.ts';
-import { diagnosis, doctor } from './doctor.ts';
+import { diagnosis, doctor, failures } from './doctor.ts';
 
 const engine = await labForTests();
 
@@ -61,6 +61,43 @@ describe.skipIf(!engine)('the contract', () => {
         durationMs: expect.any(Number),
       });
     }
+  });
+
+  test('a run leaves no trace in the logs of the data stores (FA-9)', async () => {
+    const since = new Date().toISOString();
+    expect((await diagnosis(stack)).code).toBe(0);
+    for (const service of ['db', 'redis']) {
+      const { stdout, stderr } = await stack.docker('logs', '--since', since, await stack.containerId(service));
+      expect(`${stdout}${stderr}`, service).toBe('');
+    }
+  });
+
+  test('Postgres never has more than two sessions of the doctor (FA-23)', async () => {
+    const counting = `select count(*) from pg_stat_activity where backend_type = 'client backend' and application_name = 'stack-doctor'`;
+    const watch = ['sh', '-c', `echo "${counting} \\\\watch interval=0.01 count=300" | psql -U shootout -At`];
+    const watching = stack.exec('db', watch);
+    const run = await diagnosis(stack);
+    const counts = (await watching).stdout.split('\n').filter(Boolean).map(Number);
+    expect(run.code).toBe(0);
+    expect(Math.max(...counts)).toBeGreaterThan(0);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(2);
+  });
+
+  test("the caller's own variables for databases and proxies have no say (FA-25, FA-26)", async () => {
+    const nowhere = 'http://127.0.0.1:9';
+    const { report, code } = await diagnosis(stack, [], {
+      PGHOST: 'example.invalid',
+      PGPASSWORD: 'of-the-user',
+      PGSSLMODE: 'verify-full',
+      REDIS_URL: 'redis://example.invalid',
+      HTTP_PROXY: nowhere,
+      http_proxy: nowhere,
+      HTTPS_PROXY: nowhere,
+      ALL_PROXY: nowhere,
+      NODE_USE_ENV_PROXY: '1',
+    });
+    expect(failures(report)).toEqual([]);
+    expect(code).toBe(0);
   });
 
   test('order is decided, not raced', async () => {

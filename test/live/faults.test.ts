@@ -1,19 +1,20 @@
-/** Every fault of the lab's table, injected into a running stack of its shape: is the one cause found, and nobody else blamed? */
+/** Faults of the lab's table, injected into a running stack: is the one cause found, and nobody else blamed? */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isChosen, shapeOf, wished } from '../accuracy/choice.ts';
 import { faults } from '../lab/faults.ts';
 import { byShape } from '../lab/shapes.ts';
 import { startStack, type LabStack } from '../lab/stack.ts';
 import { labForTests } from '../lab/for-tests.ts';
 import { diagnosis } from './doctor.ts';
 
-const only = process.env['FAULTS']?.split(',');
+/** A fixed third; `npm run accuracy` takes all. `FAULTS=id,id` names others, `FAULTS=all` is all. */
+const choice = wished(process.env['FAULTS']);
+const chosen = faults.filter((fault) => isChosen(fault.id, shapeOf(fault), choice));
 const engine = await labForTests();
 
-const wanted = byShape(faults.filter(({ id }) => !only || only.includes(id)));
+afterAll(() => engine?.close(), 120_000);
 
-afterAll(() => engine?.close());
-
-describe.skipIf(!engine).for(wanted)('a fault in the stack %s', ([shape, broken]) => {
+describe.skipIf(!engine).for(byShape(chosen))('a fault in a stack of the shape %s', ([shape, broken]) => {
   let stack: LabStack;
   beforeAll(async () => {
     stack = await startStack(engine!, { fixture: shape });

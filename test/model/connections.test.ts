@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createVault } from '../../src/gather/vault.ts';
 import { connectionsOf, isLoopback, nameTable, parseUrl } from '../../src/model/connections.ts';
@@ -52,7 +53,6 @@ describe('URLs', () => {
     ['amqps://rabbit', 'amqp -:-@rabbit:5671/- tls → nobody'],
     ['mysql+pymysql://root:pw@mysql/shop', 'mysql root:pw@mysql:3306/shop → nobody'],
     ['mongodb+srv://u:pw@cluster.example.net/shop', 'mongodb u:pw@cluster.example.net:27017/shop tls → nobody'],
-    ['mongodb://u:pw@m1:27017,m2:27017/shop', 'mongodb u:pw@m1:27017/- → nobody'],
     ['smtp://bob@example.com:pw@mail:1025', 'tcp bob@example.com:pw@mail:1025/- → nobody'],
     ['nats://web:4222', 'tcp -:-@web:4222/- → web'],
     ['http://web:3000/api', 'http -:-@web:3000/- → web'],
@@ -216,6 +216,86 @@ describe('who speaks', () => {
   });
   test('a proxy speaks HTTP alone', () => {
     expect(from(shared, { name: 'edge', role: 'nginx' }).map((each) => each.kind)).toEqual(['http']);
+  });
+});
+
+describe('lists of hosts: the client goes to each', () => {
+  test.each([
+    ['mongodb://u:pw@m1:27017,m2:27018/shop?replicaSet=rs', ['mongodb u:pw@m1:27017/shop → nobody', 'mongodb u:pw@m2:27018/shop → nobody']],
+    [
+      'postgresql://shop:p%2Cw@db,standby:5433/shop',
+      ['postgres shop:p,w@db:5432/shop → db', 'postgres shop:p,w@standby:5433/shop → nobody'],
+    ],
+    ['redis:6379,web:9092', ['redis -:-@redis:6379/- → redis', 'tcp -:-@web:9092/- → web']],
+    ['redis:6379, web:9092', ['redis -:-@redis:6379/- → redis', 'tcp -:-@web:9092/- → web']],
+    // Words, no addresses.
+    ['db,redis', []],
+    ['a, b:1c', []],
+  ])('%s', (value, expected) => expect(from({ BROKERS: value }).map(brief)).toEqual(expected));
+});
+
+describe('whatever stands in a value', () => {
+  const CHARS = fc.constantFrom(...`$\`'"@:/?#[]%&=+;, {}()|<>~^!*\\\n\t`, 'é', '‹', '›', '\0', 'a', '1');
+  const password = fc.string({ unit: CHARS, minLength: 1, maxLength: 12 });
+
+  test('an encoded password is read as it is, whatever is in it', () => {
+    fc.assert(
+      fc.property(password, (secret) => {
+        fc.pre(secret.trim() === secret);
+        const [found, ...more] = from({ CACHE_URL: `redis://:${encodeURIComponent(secret)}@redis:6379/0` });
+        expect(more).toEqual([]);
+        expect(found).toMatchObject({ to: 'redis', port: 6379, database: '0', malformed: null, password: secret });
+      }),
+    );
+  });
+
+  test('one that is not encoded is never shown, and never makes a host of its own', () => {
+    fc.assert(
+      fc.property(password, (tail) => {
+        const secret = `S3cr3t${tail}`;
+        for (const each of from({ DATABASE_URL: `postgresql://shop:${secret}@db:5432/shop` })) {
+          expect(each.url).not.toContain('S3cr3t');
+          expect(each.host).not.toContain('S3cr3t');
+        }
+      }),
+    );
+  });
+
+  test('no value throws, and what comes of it is whole', () => {
+    const value = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 80 }),
+      fc.string({
+        unit: fc.constantFrom('redis://', 'db', ':', '@', ',', '/', '[', ']', '::1', '5432', '?', '=', '%', 'host=', ' ', ';'),
+        maxLength: 20,
+      }),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom('X_URL', 'DB_HOST', 'HOST', 'PGHOST', 'BROKERS'),
+        value,
+        fc.constantFrom('app', 'db', 'redis'),
+        (key, text, name) => {
+          for (const each of from({ [key]: text, DB_PORT: text }, { name })) {
+            expect(each.from).toBe(name);
+            expect(each.host).not.toBe('');
+            if (each.malformed === null) expect(each.port).toBeGreaterThanOrEqual(0);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a megabyte is no address', () => {
+    for (const text of ['redis://redis,'.repeat(80_000), `a${' '.repeat(1_000_000)}b`, "a='".repeat(300_000)])
+      expect(from({ CERTIFICATE: text })).toEqual([]);
+  });
+
+  test('services that wait for each other, and for themselves', () => {
+    const services = ['a', 'b', 'c'].map((name, index, all) =>
+      makeService({ name, spec: { dependsOn: { [all[(index + 1) % 3]!]: 'service_started', [name]: 'service_started' } } }),
+    );
+    expect(connectionsOf(services).map((each) => `${each.from}>${each.to}`)).toEqual(['a>a', 'a>b', 'b>b', 'b>c', 'c>a', 'c>c']);
   });
 });
 

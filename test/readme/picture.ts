@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
-const RECORDING = fileURLToPath(new URL('../../fixtures/recordings/dist-deleted-and-rebuilt.json', import.meta.url));
+const RECORDING = fileURLToPath(new URL('../../fixtures/recordings/dist-deleted-and-rebuilt.json.gz', import.meta.url));
 const PICTURE = /(<!-- picture:.*? -->\n)[\s\S]*?(<!-- \/picture -->)/;
 
 /** As on the live run: without the note on the replay, and without its duration, which says nothing. */

@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/model/usage-error.ts';
 import {
@@ -39,6 +40,20 @@ describe('writing', () => {
     await writeRecording(path, recording);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('a name that ends with .gz is gzipped: read again, smaller, the same bytes each time, and written over', async () => {
+    const path = join(folder, 'round.json.gz');
+    await writeRecording(path, recording);
+    expect(await readRecording(path)).toEqual(recording);
+    const first = readFileSync(path);
+    expect(gunzipSync(first).toString()).toBe(good);
+    await writeRecording(path, recording);
+    expect(readFileSync(path).equals(first)).toBe(true);
+
+    const other = join(folder, 'backup.json.gz');
+    writeFileSync(other, gzipSync('{"name":"mine"}'));
+    await expect(writeRecording(other, recording)).rejects.toThrow(/exists and is not a recording; it is left as it is/);
   });
 
   test('a recording may be written over, and a file of something else never', async () => {
@@ -112,6 +127,10 @@ describe('reading what is no good recording: one line, with the file and what is
     expect(() => parseRecording(fact('weather', { ok: true, value: 'fine', ms: 1 }), 'x.json')).not.toThrow();
   });
 
+  test('a fact of a service may be that there is nothing', () => {
+    expect(() => parseRecording(fact('making:web', { ok: true, value: null, ms: 1 }), 'x.json')).not.toThrow();
+  });
+
   test('a byte order mark does no harm', async () => {
     const path = join(folder, 'bom.json');
     writeFileSync(path, `\ufeff${good}`);
@@ -128,6 +147,23 @@ describe('reading what is no good recording: one line, with the file and what is
     ['no such file', join(folder, 'none.json'), /no such file/],
     ['a folder', folder, /it is a folder/],
   ])('%s', async (_, path, message) => {
+    await expect(readRecording(path)).rejects.toThrow(UsageError);
+    await expect(readRecording(path)).rejects.toThrow(message);
+  });
+
+  test('what is gzipped is known by its bytes, whatever it is called', async () => {
+    const path = join(folder, 'renamed.json');
+    writeFileSync(path, gzipSync(good));
+    expect(await readRecording(path)).toEqual(recording);
+  });
+
+  test.each<[string, Buffer, RegExp]>([
+    ['cut short', gzipSync(good).subarray(0, 100), /^recording .* is damaged: it cannot be unpacked$/],
+    ['broken inside', Buffer.from(gzipSync(good).map((byte, place) => (place === 40 ? byte ^ 255 : byte))), /cannot be unpacked/],
+    ['without end', gzipSync(Buffer.alloc(201 * 1024 * 1024)), /larger than 200 MB/],
+  ])('a gzipped one that is %s', async (_, content, message) => {
+    const path = join(folder, 'bad.json.gz');
+    writeFileSync(path, content);
     await expect(readRecording(path)).rejects.toThrow(UsageError);
     await expect(readRecording(path)).rejects.toThrow(message);
   });

@@ -14,8 +14,8 @@ describe('a recording', () => {
     expect(names.length - healthy.length).toBeGreaterThanOrEqual(12);
   });
 
-  test.for(names)('%s gives its diagnosis', (name) => {
+  test.for(names)('%s gives its diagnosis', async (name) => {
     const wanted = JSON.parse(readFileSync(`${FOLDER}${name}.expected.json`, 'utf8')) as Expectation;
-    expect(expectationOf(`${FOLDER}${name}.json`)).toEqual(wanted);
+    expect(await expectationOf(`${FOLDER}${name}.json.gz`)).toEqual(wanted);
   });
 });

@@ -117,6 +117,7 @@ const passwordCause: RootCause = {
     },
     { source: 'env DATABASE_URL of api', text: 'postgresql+asyncpg://orchard:‹secret:0a1b2c3d›@store:5432/orchard' },
   ],
+  lasting: false,
   explains: ['api/http-health', 'jobs/container', 'jobs/worker', 'web/proxy'],
   remedy: passwordRemedy,
 };
@@ -193,6 +194,7 @@ export const twoCausesAndMore = report(
         { source: 'mountinfo of web', text: '/srv/orchard/site/dist//deleted' },
         { source: 'inode of site/dist', text: 'host 5512, inside 4410' },
       ],
+      lasting: false,
       explains: [],
       remedy: {
         source: { file: 'ops/our-runbook.md', heading: 'Stale files', lines: [12, 19] },
@@ -212,6 +214,7 @@ export const twoCausesAndMore = report(
       code: 'redis/cannot-persist',
       summary: 'cache refuses writes since it cannot save to disk',
       evidence: [{ source: 'MISCONF', text: 'Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.' }],
+      lasting: false,
       explains: [],
       remedy: null,
     },
@@ -259,6 +262,7 @@ export const noEngine = report(
       code: 'engine/socket-missing',
       summary: 'no Docker socket at unix:///var/run/docker.sock (default socket)',
       evidence: [{ source: 'connect', text: 'ENOENT' }],
+      lasting: false,
       explains: ['compose', 'api/container', 'store/container', 'store/postgres', 'web/proxy'],
       remedy: {
         source: { file: 'RUNBOOK.md', heading: 'Docker does not answer', lines: [20, 31] },
@@ -290,6 +294,7 @@ export const hostile = report(
         },
         { source: 'body', text: 'x'.repeat(100_000) },
       ],
+      lasting: false,
       explains: [],
       remedy: {
         source: { file: 'RUN\u001b[1mBOOK.md', heading: RUBBISH, lines: [1, 2] },
@@ -313,6 +318,7 @@ export const large = report([
 /** Loops for the fake: what `-v` adds. */
 export const stats = {
   engineCalls: 23,
+  connections: 9,
   factCount: 41,
   slowest: [
     { fact: 'postgres:store', ms: 88 },

@@ -3,7 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../run.ts';
 import type { Fault } from './fault.ts';
-import { answers, becomes, compose, docker, edit, enqueue, recreate, redisCli, removeVolume, restore, up } from './tools.ts';
+import {
+  answers,
+  becomes,
+  compose,
+  docker,
+  edit,
+  enqueue,
+  foreign,
+  psql,
+  recreate,
+  redisCli,
+  removeForeign,
+  removeVolume,
+  restore,
+  up,
+} from './tools.ts';
 
 /** The files and the containers do not say the same, or the files are wrong. */
 export const composeFaults: Fault[] = [
@@ -165,6 +180,107 @@ export const composeFaults: Fault[] = [
       code: 'worker/other-queue',
       innocents: ['backend', 'db', 'nginx', 'redis'],
       remedy: /docker compose up -d .*worker/,
+    },
+  },
+  {
+    id: 'password-with-dollar',
+    title: 'the backend has its password from a line of .env with a "$" in it, and a piece of it is lost',
+    inject: async (stack) => {
+      edit(stack, '.env', /$/, 'API_DB_PASSWORD="pa$word"\n');
+      await psql(stack, "create role api superuser login password 'pa$word'");
+      edit(
+        stack,
+        'docker-compose.yml',
+        '      ASTRO_DIST:',
+        '      DATABASE_URL: postgresql+asyncpg://api:${API_DB_PASSWORD}@db:5432/shootout\n      ASTRO_DIST:',
+      );
+      await compose(stack, 'up', '-d', '--no-deps', 'backend');
+      await becomes(stack, 'backend', 'restarting', (now) => now.restarts >= 2);
+    },
+    heal: async (stack) => {
+      restore(stack, '.env', 'docker-compose.yml');
+      await up(stack);
+      await psql(stack, 'drop role api');
+    },
+    expect: {
+      root: 'backend/compose',
+      code: 'compose/dollar-in-value',
+      innocents: ['db', 'nginx', 'redis', 'worker'],
+      remedy: /single quotes/,
+    },
+  },
+  {
+    id: 'profile-of-dependency',
+    title: 'the worker waits for a service that is started only with a profile; Compose refuses the project',
+    inject: async (stack) => {
+      edit(
+        stack,
+        'docker-compose.yml',
+        '      backend: { condition: service_healthy }\n\n  # Build-only',
+        '      backend: { condition: service_healthy }\n      astro: { condition: service_started }\n\n  # Build-only',
+      );
+      await until('compose to refuse the project', async () => (await stack.compose('config', '-q')).code !== 0);
+    },
+    heal: async (stack) => {
+      restore(stack, 'docker-compose.yml');
+      await compose(stack, 'config', '-q');
+    },
+    expect: {
+      root: 'compose',
+      code: 'compose/profile-inactive',
+      innocents: ['backend', 'db', 'nginx', 'redis', 'worker'],
+      remedy: /--profile/,
+    },
+  },
+  {
+    id: 'container-name-taken',
+    title: 'the name that is fixed for the container of the worker is that of another container',
+    inject: async (stack) => {
+      const name = `${stack.project}-taken`;
+      edit(
+        stack,
+        'docker-compose.yml',
+        '    entrypoint: ["python", "-m", "app.worker"]',
+        `    container_name: ${name}\n    entrypoint: ["python", "-m", "app.worker"]`,
+      );
+      const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('redis'))).trim();
+      await foreign(stack, 'taken', '--label', 'com.docker.compose.project=elsewhere', image);
+      await compose(stack, 'rm', '-sf', 'worker');
+    },
+    heal: async (stack) => {
+      await removeForeign(stack);
+      restore(stack, 'docker-compose.yml');
+      await up(stack);
+    },
+    expect: {
+      root: 'worker/compose',
+      code: 'compose/name-taken',
+      innocents: ['backend', 'db', 'nginx', 'redis'],
+      remedy: /container_name/,
+    },
+  },
+  {
+    id: 'orphan-left',
+    title: 'a service was taken out of the compose file, and its container still runs',
+    inject: async (stack) => {
+      const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('redis'))).trim();
+      const labels = {
+        project: stack.project,
+        service: 'cache',
+        oneoff: 'False',
+        'container-number': '1',
+        'project.working_dir': stack.dir,
+      };
+      const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `com.docker.compose.${key}=${value}`]);
+      await foreign(stack, 'cache-1', ...flags, image);
+    },
+    heal: (stack) => removeForeign(stack),
+    expect: {
+      root: 'compose',
+      code: 'compose/orphans',
+      status: 'warn',
+      innocents: ['backend', 'db', 'nginx', 'redis', 'worker'],
+      remedy: /--remove-orphans/,
     },
   },
 ];

@@ -100,10 +100,10 @@ export const containerFaults: Fault[] = [
       await up(stack);
     },
     expect: {
-      root: 'worker/container',
-      code: 'container/restarting',
+      root: 'worker/startup',
+      code: 'startup/module-missing',
       innocents: ['backend', 'db', 'nginx', 'redis'],
-      remedy: /docker compose logs/,
+      remedy: /docker compose up -d --build worker/,
     },
   },
   {
@@ -131,30 +131,10 @@ export const containerFaults: Fault[] = [
       await up(stack);
     },
     expect: {
-      root: 'backend/container',
-      code: 'container/restarting',
+      root: 'backend/migrations',
+      code: 'migrations/failed',
       innocents: ['db', 'nginx', 'redis', 'worker'],
-      remedy: /docker compose logs/,
-    },
-  },
-  {
-    id: 'entrypoint-crlf',
-    title: 'entrypoint.sh was checked out with Windows line ends',
-    inject: async (stack) => {
-      edit(stack, 'backend/entrypoint.sh', /\n/g, '\r\n');
-      await compose(stack, 'restart', 'backend');
-      await becomes(stack, 'backend', 'restarting', (now) => now.restarts >= 2);
-    },
-    heal: async (stack) => {
-      restore(stack, 'backend');
-      await recreate(stack, 'backend');
-      await up(stack);
-    },
-    expect: {
-      root: 'backend/container',
-      code: 'container/restarting',
-      innocents: ['db', 'nginx', 'redis', 'worker'],
-      remedy: /CRLF|line end|docker compose logs/i,
+      remedy: /Correct the migration/,
     },
   },
   {

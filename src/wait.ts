@@ -1,0 +1,74 @@
+/** `--wait`: looks again until nothing fails, until what fails cannot heal by waiting, or until the time is up. The last look counts. */
+import type { Report } from './model/report.ts';
+import { exitCode } from './render/exit-code.ts';
+
+/** Between two looks. */
+const PAUSE_MS = 1_000;
+/** A root cause that waiting does not mend is believed when this many looks in a row have seen it. */
+const LOOKS_TO_BELIEVE = 2;
+
+export interface Waiting {
+  waitMs: number;
+  strict: boolean;
+  signal: AbortSignal;
+  /** Another look follows, because of these check instances. */
+  onAgain(failing: string[]): void;
+}
+
+export const untilFinal = async <D extends { report: Report }>(look: () => Promise<D>, waiting: Waiting): Promise<D> => {
+  const begun = performance.now();
+  const ready = new Map<string, number>();
+  let hopeless = new Map<string, number>();
+  for (let looks = 1; ; looks++) {
+    const diagnosis = await look();
+    const { report } = diagnosis;
+    const elapsedMs = Math.round(performance.now() - begun);
+    noteReady(report, elapsedMs, ready);
+    hopeless = new Map(lastingCauses(report).map((cause) => [cause, (hopeless.get(cause) ?? 0) + 1]));
+    const isFinal =
+      exitCode(report, { strict: waiting.strict, signal: null }) === 0 ||
+      [...hopeless.values()].some((seen) => seen >= LOOKS_TO_BELIEVE) ||
+      elapsedMs + PAUSE_MS > waiting.waitMs;
+    if (!isFinal && !waiting.signal.aborted) {
+      waiting.onAgain(toWaitFor(report));
+      await pause(PAUSE_MS, waiting.signal);
+    }
+    if (isFinal || waiting.signal.aborted) {
+      report.waited = {
+        looks,
+        elapsedMs,
+        ready: report.stack.services.map(({ name }) => ({ service: name, afterMs: ready.get(name) ?? null })),
+      };
+      return diagnosis;
+    }
+  }
+};
+
+const lastingCauses = ({ rootCauses }: Report): string[] =>
+  rootCauses.filter(({ lasting }) => lasting).map(({ id, code }) => `${id} ${code}`);
+
+/** A service is ready from the look on at which nothing of it fails, is blocked or could not be seen. */
+const noteReady = (report: Report, elapsedMs: number, ready: Map<string, number>): void => {
+  for (const { name } of report.stack.services) {
+    const isReady = report.checks.every(({ service, status }) => service !== name || ['pass', 'warn', 'skip'].includes(status));
+    if (!isReady) ready.delete(name);
+    else if (!ready.has(name)) ready.set(name, elapsedMs);
+  }
+};
+
+const toWaitFor = ({ rootCauses, checks }: Report): string[] =>
+  rootCauses.length > 0
+    ? rootCauses.map(({ id }) => id)
+    : checks.filter(({ status }) => status === 'error' || status === 'warn').map(({ id }) => id);
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
