@@ -204,7 +204,10 @@ export const harborConnectionFaults: Fault[] = [
     title: 'the edge passes requests to port 7001; the API listens on 7000',
     edits: [['edge/nginx.conf', 'server api:7000', 'server api:7001']],
     restart: ['edge'],
-    until: silent,
+    until: async (stack) => {
+      await silent(stack);
+      await settled(stack, 'edge');
+    },
     expect: {
       root: 'edge/network',
       code: ['network/refused', 'proxy/bad-gateway'],
@@ -242,7 +245,10 @@ export const harborConnectionFaults: Fault[] = [
     title: 'the API listens on 127.0.0.1 of its containers; nothing of it is published',
     edits: [ofApi('LISTEN', '127.0.0.1')],
     recreate: ['api'],
-    until: silent,
+    until: async (stack) => {
+      await silent(stack);
+      await settled(stack, 'api');
+    },
     expect: { root: 'api/ports', code: 'ports/loopback-only', innocents: rest('api'), remedy: /0\.0\.0\.0/ },
   }),
   {
