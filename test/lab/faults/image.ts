@@ -7,7 +7,7 @@ import { becomes, compose, docker, edit, recreate, removeVolume, restore, up } f
 
 const others = ['db', 'nginx', 'redis', 'worker'];
 
-/** An image of the stack, with something put over it. */
+/** An image of the stack, with something put over it. One that comes from the build cache is as old as its first build. */
 async function buildUpon(stack: LabStack, image: string, tag: string, lines: string[], files: Record<string, string> = {}): Promise<void> {
   const context = mkdtempSync(join(tmpdir(), 'stack-doctor-image-'));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(context, name), text);
@@ -178,7 +178,7 @@ export const imageFaults: Fault[] = [
     inject: async (stack) => {
       const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('worker'))).trim();
       const tag = `${stack.project}-packages`;
-      await buildUpon(stack, image, tag, ['COPY mixer.py /srv/site-packages/'], { 'mixer.py': '' });
+      await buildUpon(stack, image, tag, ['COPY mixer.py /srv/site-packages/'], { 'mixer.py': `# ${Date.now()}\n` });
       edit(stack, 'docker-compose.yml', '      PYTHONPATH: /app:/pipeline', '      PYTHONPATH: /app:/pipeline:/srv/site-packages');
       edit(
         stack,
@@ -190,7 +190,7 @@ export const imageFaults: Fault[] = [
       edit(stack, 'docker-compose.lab.yml', WORKER_IMAGE, `$1${tag}`);
       await recreate(stack, 'worker');
       await new Promise((resolve) => setTimeout(resolve, 1_500));
-      await buildUpon(stack, tag, tag, ['COPY resampler.py /srv/site-packages/'], { 'resampler.py': '' });
+      await buildUpon(stack, tag, tag, ['COPY resampler.py /srv/site-packages/'], { 'resampler.py': `# ${Date.now()}\n` });
       edit(stack, 'backend/app/worker.py', 'import asyncio', 'import asyncio\nimport resampler');
       await recreate(stack, 'worker');
       await becomes(stack, 'worker', 'restarting', (now) => now.restarts >= 2);
