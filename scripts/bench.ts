@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --rounds 9 --foreign 40]`: what the doctor costs beside what one would run instead, on a real stack of its own.
+ * `npm run bench [-- --rounds 9 --foreign 40]`, or `-- --explain` for the pure part alone, which needs no engine: what the doctor costs beside what one would run instead, on a real stack of its own.
  * Each round runs every command once, in random order; what counts is the median of the ratios within a round, because a busy machine slows
  * all of them alike. No test: it prints the goals beside the figures, and ends with 0.
  */
@@ -16,6 +16,7 @@ import { LabUnavailable, openEngine, type LabEngine } from '../test/lab/engine.t
 import { must, run } from '../test/lab/run.ts';
 import { startStack, type LabStack } from '../test/lab/stack.ts';
 import { removeLostStacks, removeProject } from '../test/lab/sweep.ts';
+import { benchExplain } from './bench-explain.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
 const NODE = process.execPath;
@@ -300,7 +301,17 @@ const bench = async (engine: LabEngine, count: number, foreign: number): Promise
   }
 };
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' }, foreign: { type: 'string', default: '40' } } });
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    foreign: { type: 'string', default: '40' },
+    explain: { type: 'boolean', default: false },
+  },
+});
+if (values.explain) {
+  benchExplain(print);
+  process.exit(0);
+}
 try {
   const engine = await openEngine({ onProgress: say });
   try {

@@ -14,7 +14,8 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /**
  * Loaded at their start by the packages, for what the doctor never does: by dockerode BuildKit sessions, ssh:// by its own client, tar uploads
- * (together a hundred milliseconds and half of the size); by undici HTTP/2; by ioredis clusters and sentinels.
+ * (together a hundred milliseconds and half of the size); by undici HTTP/2; by ioredis clusters and sentinels; by mysql2 the certificates of a
+ * cloud, pools, and alphabets in which nobody talks to us (it talks UTF-8).
  */
 const UNNEEDED = new Set([
   '@grpc/grpc-js',
@@ -25,6 +26,9 @@ const UNNEEDED = new Set([
   './client-h2.js',
   './cluster',
   './SentinelConnector',
+  './constants/ssl_profiles.js',
+  './lib/pool_cluster.js',
+  ...['shiftjis', 'eucjp', 'cp936', 'gbk-added', 'gb18030-ranges', 'cp949', 'cp950', 'big5-added'].map((name) => `./tables/${name}.json`),
 ]);
 /** docker-modem's copy of Node's own streams, for Nodes of long ago. */
 const BUILT_IN: Record<string, string> = { 'readable-stream': 'node:stream' };
@@ -37,11 +41,14 @@ const throwing = (name: string): string => `
 const withoutUnneeded: Plugin = {
   name: 'without-unneeded',
   setup(pluginBuild) {
-    pluginBuild.onResolve({ filter: /^[@a-z]|client-h2|cluster$|SentinelConnector$/ }, ({ path, importer }) => {
-      const builtIn = BUILT_IN[path];
-      if (builtIn) return { path: builtIn, external: true };
-      return UNNEEDED.has(path) && importer.includes('node_modules') ? { path, namespace: 'unneeded' } : undefined;
-    });
+    pluginBuild.onResolve(
+      { filter: /^[@a-z]|client-h2|cluster(\.js)?$|SentinelConnector$|ssl_profiles|^\.\/tables\// },
+      ({ path, importer }) => {
+        const builtIn = BUILT_IN[path];
+        if (builtIn) return { path: builtIn, external: true };
+        return UNNEEDED.has(path) && importer.includes('node_modules') ? { path, namespace: 'unneeded' } : undefined;
+      },
+    );
     // For its debugging output docker-modem writes out the options of every request, agent and all, whether anybody debugs or not.
     pluginBuild.onLoad({ filter: /docker-modem[\\/]lib[\\/]modem\.js$/ }, ({ path }) => {
       const text = readFileSync(path, 'utf8');

@@ -212,8 +212,11 @@ const runChecks = async ({ stack, looks, format, selectors, strict, waitMs, repl
   const code = exitCode(report, { strict, signal: session.ending() });
   if (process.env['GITHUB_ACTIONS'] === 'true') await tellGitHub(report);
   switch (format) {
-    case 'json':
-      return print((await import('./render/json.ts')).renderJson(report), code);
+    case 'json': {
+      const { engineCalls, connections, factCount: facts } = stats;
+      const document: Report = looks.verbose ? { ...report, effort: { engineCalls, connections, facts } } : report;
+      return print((await import('./render/json.ts')).renderJson(document), code);
+    }
     case 'junit':
       return print((await import('./render/junit.ts')).renderJUnit(report, { strict }), code);
     case 'markdown':

@@ -43,7 +43,7 @@ export interface Hooks {
 export interface Diagnosis {
   report: Report;
   facts: Record<string, Fact<unknown>>;
-  stats: { engineCalls: number; factCount: number; slowest: { fact: string; ms: number }[] };
+  stats: { engineCalls: number; connections: number; factCount: number; slowest: { fact: string; ms: number }[] };
   /** The deadline or a signal cut the run short. */
   cut: boolean;
 }
@@ -87,7 +87,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       notes: signal.aborted ? [cutNote(hooks, options)] : [],
     });
     const facts = await source.recorded();
-    return { report, facts, stats: statsOf(facts, source.engineCalls()), cut: signal.aborted };
+    return { report, facts, stats: statsOf(facts, source), cut: signal.aborted };
   } finally {
     source.close();
   }
@@ -213,10 +213,10 @@ const cutNote = (hooks: Hooks, options: DoctorOptions): string =>
     ? 'stopped before everything was looked at'
     : `the time (${options.timeoutMs / 1000} s) was up before everything was looked at`;
 
-const statsOf = (facts: Record<string, Fact<unknown>>, engineCalls: number): Diagnosis['stats'] => {
+const statsOf = (facts: Record<string, Fact<unknown>>, source: FactSource): Diagnosis['stats'] => {
   const slowest = Object.entries(facts)
     .map(([fact, { ms }]) => ({ fact, ms }))
     .toSorted((a, b) => b.ms - a.ms)
     .slice(0, 5);
-  return { engineCalls, factCount: Object.keys(facts).length, slowest };
+  return { engineCalls: source.engineCalls(), connections: source.connections(), factCount: Object.keys(facts).length, slowest };
 };

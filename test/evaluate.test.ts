@@ -58,6 +58,7 @@ const sourceOf = (facts: Record<string, Fact<unknown>> = {}, asked: string[] = [
   early: async () => stack,
   recorded: async () => facts,
   engineCalls: () => 0,
+  connections: () => 0,
   close: () => {},
 });
 

@@ -191,7 +191,8 @@ const notUp = (containers: Container[], stack: Stack): Finding[] => {
   if (containers.length === 0) {
     const text = `none with the label com.docker.compose.project=${stack.project}`;
     const message = `no container of project ${stack.project} exists; ${listed(expected.map((each) => each.name))} should run`;
-    return [{ reason: 'not-up', message, evidence: [{ source: 'containers of the engine', text }], values }];
+    const suspects = [{ code: 'host/no-free-subnet' }, { code: 'compose/profile-inactive' }];
+    return [{ reason: 'not-up', message, evidence: [{ source: 'containers of the engine', text }], suspects, values }];
   }
   const own = expected.flatMap((service) => service.containers);
   if (!stoppedTogether(own, expected.length)) return [];

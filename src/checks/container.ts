@@ -120,6 +120,13 @@ export const container = defineCheck({
       'The container should run and has ended.',
       '`State.Status` is `exited`, with its exit code and the last log lines of this run.',
     ),
+    'job-failed': spec(
+      'symptom',
+      'app',
+      true,
+      'A job that others wait for, such as a migration, ended with an error.',
+      '`State.Status` is `exited` with another code than 0, and the service is one that runs once.',
+    ),
     'dependency-failed': spec(
       'symptom',
       'app',
@@ -143,6 +150,13 @@ export const container = defineCheck({
       'The container runs and its healthcheck fails.',
       '`State.Health.Status` is `unhealthy` while running, with the output of the last probe.',
       { shows: 'probe' },
+    ),
+    'docker-client-too-old': spec(
+      'cause',
+      'compose',
+      false,
+      "A program that works with Docker's own API speaks a version of it that this engine no longer knows.",
+      "The engine's answer in the log of the service.",
     ),
     'child-oom-killed': {
       severity: 'warn',
@@ -193,7 +207,7 @@ const missing = (service: Service): Finding => ({
 
 const judge = (each: Container, scene: Scene): Finding[] => {
   const { status, error } = each.state;
-  if (status === 'running') return [...flapping(each, scene), ...health(each, scene), ...childKilled(each)];
+  if (status === 'running') return [...flapping(each, scene), ...health(each, scene), ...dockerClient(each, scene), ...childKilled(each)];
   if (status === 'paused') return [simply('paused', each, scene, 'is paused')];
   if (status === 'dead') return [simply('dead', each, scene, 'is dead')];
   if (status === 'removing') return [simply('missing', each, scene, 'is being removed')];
@@ -327,7 +341,7 @@ const ended = (each: Container, scene: Scene): Finding => {
   // One that was stopped may have complained long before; only its last words count then.
   const calm = exitCode === 0 || isStopCode(exitCode);
   const known = knownErrorIn(calm ? lines.slice(-LAST_LINES) : lines, service.role);
-  const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? (status === 'restarting' ? 'restarting' : 'exited'));
+  const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? endReason(scene, status));
   const times = restartCount > 0 ? `, restarted ${restartCount} times` : '';
   const limit = oomKilled ? limitOf(each) : '';
   const says = oomKilled ? '' : saying(known);
@@ -337,7 +351,7 @@ const ended = (each: Container, scene: Scene): Finding => {
       ? `keeps ending (${explainExitCode(exitCode)}${times})`
       : `is stopped (${explainExitCode(exitCode)}${times})`;
   const suspects =
-    reason === 'exited' || reason === 'restarting'
+    reason === 'exited' || reason === 'restarting' || reason === 'job-failed'
       ? calm && !known
         ? notStartedFor(each, scene)
         : suspectsOf(known, service, stack)
@@ -349,10 +363,20 @@ const ended = (each: Container, scene: Scene): Finding => {
     message: `${service.name} ${what}${says}`,
     evidence: [stateOf(each), ...logEvidence(lines, known, service)],
     ...(suspects ? { suspects } : {}),
+    ...ownWord(known),
     ...timesOf(each, calm),
     values: { container: each.name, ...programValue(reason, each, known) },
   };
 };
+
+const endReason = ({ service }: Scene, status: Container['state']['status']): string => {
+  if (status === 'restarting') return 'restarting';
+  return service.role === 'one-shot' ? 'job-failed' : 'exited';
+};
+
+/** What another check makes of the line is still of this service. */
+const ownWord = (known: KnownError | null): Pick<Finding, 'ownWord'> =>
+  known && ['self', 'command', 'format'].includes(known.blame) ? { ownWord: true } : {};
 
 /** Of one that was never restarted: each end of a loop has times of its own. One that was stopped in good order did not fail. */
 const timesOf = ({ state }: Container, calm: boolean): Pick<Finding, 'failedAt' | 'well'> => {
@@ -411,6 +435,7 @@ const flapping = (each: Container, scene: Scene): Finding[] => {
         ...logEvidence(lines, known, scene.service),
       ],
       ...(suspects ? { suspects } : {}),
+      ...ownWord(known),
       values: { container: each.name },
     },
   ];
@@ -464,6 +489,21 @@ const firstLine = (text: string): string =>
     .find((line) => line.trim() !== '')
     ?.trim()
     .slice(0, 200) ?? '';
+
+const API_TOO_OLD = /client version [\d.]+ is too old\. Minimum supported API version is [\d.]+/;
+
+const dockerClient = (each: Container, scene: Scene): Finding[] => {
+  const line = linesOf(each, scene).findLast(({ text }) => API_TOO_OLD.test(text));
+  if (!line) return [];
+  return [
+    {
+      reason: 'docker-client-too-old',
+      message: `${scene.service.name} speaks a version of Docker's API that this engine no longer knows: ${API_TOO_OLD.exec(line.text)![0]}`,
+      evidence: [{ source: `${scene.service.name} log`, text: line.text }],
+      values: { container: each.name, image: each.image },
+    },
+  ];
+};
 
 const childKilled = (each: Container): Finding[] =>
   each.state.oomKilled

@@ -91,6 +91,13 @@ export const hotReload = defineCheck({
       means: 'The reloader lives and the app that it started is dead: the container looks well and answers nothing.',
       proof: 'The list of processes has the reloader and no child that is the app; the log since the last reload says why.',
     },
+    'no-events': {
+      severity: 'warn',
+      layer: 'host',
+      kind: 'cause',
+      means: 'The file system of the mounted source tells no watcher of an edit, and the reloader does not look for itself.',
+      proof: 'The type of the file system in mountinfo, and no sign of polling in command, environment and log.',
+    },
     'not-enabled': {
       severity: 'warn',
       layer: 'app',
@@ -116,11 +123,14 @@ export const hotReload = defineCheck({
       ...shadowedWhole(given),
       ...watchersExhausted(given),
       ...childDead(given),
+      ...noEvents(given),
       ...(mounts.length > 0 || isMounted(container) ? notEnabled(given) : noBindMount(given)),
     ];
     if (findings.length > 0) return { findings };
     const unseen = unseenIn(given);
-    return unseen === null ? { findings: [] } : { cannotLook: unseen };
+    if (unseen !== null) return { cannotLook: unseen };
+    const note = mounts.map((mount) => olderCode(mount, given)).find((each) => each !== null);
+    return { findings: [], ...(note ? { note } : {}) };
   },
 });
 
@@ -319,6 +329,28 @@ const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null)
   };
 };
 
+/** Shared from another machine, or from Windows: what changes there is not told here. */
+const SILENT_FILES = /^(9p|drvfs|nfs4?|cifs|smb[23]?|vboxsf|prl_fs|vmhgfs|fuse\.(sshfs|vmhgfs-fuse|s3fs))$/;
+const POLLS = /StatReload|Restarting with stat|--poll\b|--legacy-watch|usePolling/;
+const POLLING_SWITCHES = ['WATCHFILES_FORCE_POLLING', 'CHOKIDAR_USEPOLLING', 'WATCHPACK_POLLING', 'VITE_USE_POLLING'];
+
+const noEvents = (given: Given): Finding[] => {
+  const { service, container, inside, logs } = given;
+  if (!inside.ok || !isReloading(given)) return [];
+  const words = [...commandsOf(given), ...(logs.ok ? logs.value.lines.map(({ text }) => text) : [])];
+  if (words.some((each) => POLLS.test(each)) || POLLING_SWITCHES.some((key) => container.env[key])) return [];
+  const mount = inside.value.mounts.find((each) => SILENT_FILES.test(each.fsType) && holdsCode(each.destination, container));
+  if (!mount) return [];
+  return [
+    {
+      reason: 'no-events',
+      message: `the source of ${service.name} lies on a file system (${mount.fsType}) that tells its reloader of no edit`,
+      evidence: [{ source: `mountinfo of ${service.name}`, text: `${mount.destination}: ${mount.fsType}` }],
+      values: { path: mount.destination },
+    },
+  ];
+};
+
 const notEnabled = (given: Given): Finding[] => {
   const { service, container } = given;
   const bind = container.mounts.find(({ type, destination }) => type === 'bind' && holdsCode(destination, container));
@@ -332,6 +364,17 @@ const notEnabled = (given: Given): Finding[] => {
       values: { path: bind.destination, hostPath: bind.source },
     },
   ];
+};
+
+const SOURCE = /\.(py|[cm]?[jt]sx?|rb|php|go)$/;
+
+/** A worker that does not reload may never load the file that was edited: worth a word, and no more. */
+const olderCode = ({ sample, destination }: Mount, given: Given): string | null => {
+  const { service, container } = given;
+  const { startedAt } = container.state;
+  if (service.role !== 'worker' || isReloading(given) || !holdsCode(destination, container)) return null;
+  if (sample?.same !== true || !SOURCE.test(sample.file) || !startedAt || sample.hostModifiedAt <= startedAt) return null;
+  return `${service.name} started before the newest edit of its source (${sample.file}), and does not reload it`;
 };
 
 const noBindMount = (given: Given): Finding[] => {

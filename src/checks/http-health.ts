@@ -1,8 +1,9 @@
 /** The health path of a service, asked over HTTP. Any answer shows that it lives; what the answer says is judged next. */
-import { isStarting } from '../model/age.ts';
+import { isRecent, isStarting } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { HttpAnswer, HttpFact, HttpTry } from '../model/facts.ts';
+import { sinceLastReload } from '../model/crash.ts';
+import type { Fact, HttpAnswer, HttpFact, HttpTry, LogLine } from '../model/facts.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
 import { connectionsFrom, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
 
@@ -22,7 +23,7 @@ export const httpHealth = defineCheck({
   title: 'The service answers its health path',
   question: 'Does the service answer HTTP in time, and what does it say of itself?',
   aliases: ['health', 'api'],
-  needs: ['http'],
+  needs: ['http', 'logs'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'http',
   findings: {
@@ -64,6 +65,27 @@ export const httpHealth = defineCheck({
       proof: 'A status of 500 or more, or a body that says the service is ill, without naming a part.',
       shows: 'error',
     },
+    'pool-exhausted': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      means: 'The app has used up its own pool of database connections; the database has more to give.',
+      proof: "The pool's own words in the log within the last minutes; a warning where they are older.",
+    },
+    'template-missing': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'symptom',
+      means: 'A page is made from a template that is not where the app looks for it.',
+      proof: 'The exception in the log within the last minutes, which names the template; a warning where it is older.',
+    },
+    'worker-timeout': {
+      severity: 'warn',
+      layer: 'app',
+      kind: 'cause',
+      means: 'gunicorn killed a worker that took longer for one request than its timeout allows.',
+      proof: "`WORKER TIMEOUT` in gunicorn's log within the last minutes.",
+    },
     'not-found': {
       severity: 'warn',
       layer: 'app',
@@ -80,16 +102,58 @@ export const httpHealth = defineCheck({
     },
   },
   evaluate({ service, stack, facts, now }): Verdict {
-    if (!facts.http.ok) return { cannotLook: facts.http.reason };
-    const given: Given = { service, stack, fact: facts.http.value, now };
-    const tries = relevant(facts.http.value);
-    const answered = tries.filter((each) => each.answer !== null);
-    if (answered.length > 0) return judgeAnswers(answered, given);
-    const silent = tries.filter((each) => each.trial.outcome !== 'no-tool' && each.trial.layer !== 'name');
-    if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${service.name} could not be asked over HTTP` };
-    return { findings: [unanswered(silent, given)] };
+    const verdict = judgeHttp(service, stack, facts.http, now);
+    const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
+    return logged.length === 0 ? verdict : { findings: [...('findings' in verdict ? verdict.findings : []), ...logged] };
   },
 });
+
+const LOGGED: [reason: string, pattern: RegExp, says: (found: RegExpExecArray) => string][] = [
+  [
+    'pool-exhausted',
+    /QueuePool limit of size (\d+) overflow (\d+) reached|Timed out fetching a new connection from the connection pool|TimeoutError: Knex: Timeout acquiring a connection/,
+    ([, size, overflow]) =>
+      `has used up its own pool of database connections${size ? ` (${size} and ${overflow} more)` : ''}; the database is not at fault`,
+  ],
+  [
+    'template-missing',
+    /(?:jinja2\.exceptions\.TemplateNotFound|TemplateDoesNotExist): ([^\s'"]{1,200})/,
+    ([, template]) => `does not find the template ${template}`,
+  ],
+  [
+    'worker-timeout',
+    /\[CRITICAL\] WORKER TIMEOUT/,
+    () => 'lost a worker of gunicorn, which took longer for one request than the timeout allows',
+  ],
+];
+
+/** What a good answer of the health path does not show: other paths fail. */
+const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Finding[] =>
+  LOGGED.flatMap(([reason, pattern, says]) => {
+    const line = sinceLastReload(lines).findLast(({ text }) => pattern.test(text));
+    if (!line || (reason === 'worker-timeout' && !isRecent(line.time, now))) return [];
+    return [
+      {
+        reason,
+        ...(isRecent(line.time, now) ? {} : { severity: 'warn' as const }),
+        message: `${name} ${says(pattern.exec(line.text)!)}`,
+        evidence: [{ source: `${name} log`, text: line.text }],
+        // Only the folder of the templates can be the reason: not built, not mounted.
+        ...(reason === 'template-missing' ? { suspects: [] } : {}),
+      },
+    ];
+  });
+
+const judgeHttp = (service: Service, stack: Stack, http: Fact<HttpFact>, now: string): Verdict => {
+  if (!http.ok) return { cannotLook: http.reason };
+  const given: Given = { service, stack, fact: http.value, now };
+  const tries = relevant(http.value);
+  const answered = tries.filter((each) => each.answer !== null);
+  if (answered.length > 0) return judgeAnswers(answered, given);
+  const silent = tries.filter((each) => each.trial.outcome !== 'no-tool' && each.trial.layer !== 'name');
+  if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${service.name} could not be asked over HTTP` };
+  return { findings: [unanswered(silent, given)] };
+};
 
 /** Of the path that was settled on; by a way that leads to this very container, where one got an answer. */
 const relevant = ({ tries, path }: HttpFact): HttpTry[] => {
@@ -170,7 +234,10 @@ const dependencyFailing = (asked: HttpTry, answer: HttpAnswer, ill: (Part & { se
     reason: 'dependency-failing',
     message: `${given.service.name} answers ${answer.status} on ${pathOf(asked.url)} and says that ${listed(ill.map((part) => part.name))} ${ill.length === 1 ? 'fails' : 'fail'}: ${ill[0]!.says}`,
     evidence: [answerEvidence(asked, answer)],
-    ...(suspects.length > 0 ? { suspects: suspects.map((service) => ({ service })) } : {}),
+    ...(suspects.length > 0
+      ? // A part of a database may be missing, and not the database.
+        { suspects: [{ service: given.service.name, check: 'migrations' }, ...suspects.map((service) => ({ service }))] }
+      : {}),
     values: { ...valuesOf(asked, given), ...(suspects[0] ? { target: suspects[0] } : {}) },
   };
 };

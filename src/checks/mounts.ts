@@ -204,6 +204,7 @@ const madeByDocker = (source: Source, scene: Scene): Finding[] => {
   return [
     {
       reason: 'source-made-by-docker',
+      ...(isIll(scene) ? {} : { severity: 'warn' as const }),
       message: `${source.source}, which ${service.name} mounts at ${source.destination}, is an empty folder that Docker made with the container`,
       evidence: [
         lookedAt(source),
@@ -226,12 +227,14 @@ const isIll = ({ container }: Scene): boolean =>
 const DENIED = /permission denied|EACCES|operation not permitted|EPERM/i;
 const READ_ONLY = /read-only file system|EROFS/i;
 
-/** What a service that is well complained of earlier is worth a word at most. */
+/** Of what a service that is well complains, only the latest is worth a word. */
+const LATELY_SECONDS = 120;
+
 const denied = (scene: Scene, fact: MountsFact | null): Finding[] => {
   const { service, container, log } = scene;
   const severity = isIll(scene) ? 'fail' : 'warn';
   const line = log.findLast(({ text }) => DENIED.test(text) || READ_ONLY.test(text));
-  if (!line) return [];
+  if (!line || (!isIll(scene) && secondsSince(line.time, scene.now) > LATELY_SECONDS)) return [];
   const mount = container.mounts
     .filter(({ destination }) => names(line.text, destination))
     .toSorted((a, b) => b.destination.length - a.destination.length)[0];

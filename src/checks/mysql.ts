@@ -1,11 +1,20 @@
 /** MySQL and its kin (MariaDB, Percona), asked with the credentials that each client service really has. */
 import { serviceAt } from '../model/addresses.ts';
-import { secondsUp } from '../model/age.ts';
+import { isStarting, secondsUp } from '../model/age.ts';
 import { couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import {
+  findingOf,
+  rejectionsOf,
+  rightPort,
+  saidBy,
+  speaksElsewhere,
+  spoken,
+  unreachedMessage,
+  type Rejection,
+} from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 const BLOCKED_SECONDS = 1;
@@ -17,6 +26,8 @@ interface Known {
   declared: DeclaredLogin[];
   tries: MysqlAttempt[];
   secondsUp: number;
+  /** It may still take its time. */
+  isStarting: boolean;
 }
 
 export const mysql = defineCheck({
@@ -35,6 +46,7 @@ export const mysql = defineCheck({
       means:
         'The data volume was initialised with another password than the one declared now; the password variables count only at the first start.',
       proof: 'Error 1045 for a user and password of the server container itself.',
+      answers: true,
     },
     'user-missing': {
       severity: 'fail',
@@ -43,6 +55,7 @@ export const mysql = defineCheck({
       passes: true,
       means: 'The user that the client names does not exist on this server.',
       proof: "Error 1045 for a user that the list of accounts, read with the server's own credentials, does not have.",
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -50,6 +63,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'Error 1045 for the credentials of the client.',
+      answers: true,
     },
     'host-not-allowed': {
       severity: 'fail',
@@ -57,6 +71,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server has no account that lets this user in from where the client stands.',
       proof: 'Error 1130, or 1045 while every account of the user is for localhost alone.',
+      answers: true,
     },
     'host-blocked': {
       severity: 'fail',
@@ -64,6 +79,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: "The server shut the client's address out after too many broken connections.",
       proof: 'Error 1129.',
+      answers: true,
     },
     'database-missing': {
       severity: 'fail',
@@ -72,6 +88,7 @@ export const mysql = defineCheck({
       passes: true,
       means: 'The database that the client names does not exist on this server.',
       proof: 'Error 1049, or 1044 for a name that is not in the list of databases.',
+      answers: true,
     },
     'database-denied': {
       severity: 'fail',
@@ -80,6 +97,7 @@ export const mysql = defineCheck({
       passes: true,
       means: 'The user may log in and has no rights on the database that the client names.',
       proof: 'Error 1044.',
+      answers: true,
     },
     'too-many-clients': {
       severity: 'fail',
@@ -95,6 +113,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server cannot write: its disk is full.',
       proof: 'Error 1021 or 1114, or `No space left on device` from the server.',
+      answers: true,
     },
     'read-only': {
       severity: 'fail',
@@ -102,6 +121,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server takes no writes.',
       proof: 'The variable read_only or super_read_only is on, and the stack has no other server to follow.',
+      answers: true,
     },
     'auth-plugin': {
       severity: 'fail',
@@ -109,6 +129,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Client and server have no way of authentication in common.',
       proof: 'Error 1251 or 1524.',
+      answers: true,
     },
     'tls-required': {
       severity: 'fail',
@@ -116,6 +137,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Client and server disagree on TLS: one demands it, the other does not speak it.',
       proof: 'Error 3159, or a TLS handshake that fails.',
+      answers: true,
     },
     'blocked-sessions': {
       severity: 'fail',
@@ -131,6 +153,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'Something listens on the port that does not speak the MySQL protocol.',
       proof: "The first bytes of the server are no greeting of MySQL's.",
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -138,6 +161,7 @@ export const mysql = defineCheck({
       kind: 'cause',
       means: 'The server refuses the login or the query for another reason.',
       proof: "The server's own error, with its number.",
+      answers: true,
     },
     'probe-blind': {
       severity: 'warn',
@@ -178,6 +202,7 @@ export const mysql = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      isStarting: isStarting(service, now),
     };
     const findings = [...rejections(known), ...stateOfServer(known)];
     if (findings.some((each) => each.reason !== 'probe-blind')) return { findings };
@@ -201,22 +226,24 @@ const rejections = (known: Known): Finding[] =>
     findingOf(
       rejection,
       known.tries,
-      { reason: 'starting-up', secondsUp: known.secondsUp },
+      { reason: 'starting-up', isOver: !known.isStarting },
       {
         message: messageOf(rejection, known),
         evidence: [...rejection.attempts.map((each) => spoken('mysql', each)), ...detailsOf(rejection, known)],
+        values: holderValues(rejection.reason, known),
       },
     ),
   );
 
 const subjectOf = (reason: string, attempt: MysqlAttempt): string => {
   if (reason === 'database-missing' || reason === 'database-denied') return attempt.database;
-  if (/^(auth-|user-|host-|password-)/.test(reason)) return attempt.user;
+  if (/^(auth-|user-|host-)/.test(reason)) return attempt.user;
   return reason === 'error' ? attempt.trial.code : '';
 };
 
 const reasonOf = (attempt: MysqlAttempt, known: Known): string | null => {
   const reason = mysqlReason(attempt, known.fact);
+  if (reason === 'no-answer' && speaksElsewhere(attempt, known.tries)) return 'not-mysql';
   return (reason === 'auth-rejected' || reason === 'user-missing') && sharesOwnCredentials(attempt, known)
     ? 'password-volume-mismatch'
     : reason;
@@ -232,7 +259,7 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
   const uses = saidBy(rejection, 'uses', 'use');
   switch (reason) {
     case 'password-volume-mismatch':
-      return `${db} rejects its own declared password for user "${user}"${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with another one`;
+      return `${db} rejects its own declared ${ownOnes(attempts)}${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with other ones`;
     case 'auth-rejected':
       return `${db} rejects the password that ${uses} for user "${user}"${comparedWithOwn(attempts, known)}`;
     case 'user-missing':
@@ -261,10 +288,16 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
     case 'no-answer':
       return unreachedMessage(rejection);
     case 'not-mysql':
-      return `what answers on port ${port} of ${db} does not speak the MySQL protocol`;
+      return `what answers on port ${port} of ${db} does not speak the MySQL protocol, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:
       return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
   }
+};
+
+/** Those of clients first: root is only the doctor's. */
+const ownOnes = (attempts: MysqlAttempt[]): string => {
+  const users = [...new Set(attempts.map(({ user }) => `"${user}"`))];
+  return users.length === 1 ? `password for user ${users[0]}` : `passwords for users ${listed(users)}`;
 };
 
 const comparedWithOwn = (attempts: MysqlAttempt[], { declared, service }: Known): string => {
@@ -283,23 +316,29 @@ const accountsOf = (user: string, { fact }: Known): string => {
   return own.length > 0 ? `; it has ${listed(own)}` : '';
 };
 
+/** The server's own. */
+const IS_OWN = /^(information_schema|performance_schema|mysql|sys)$/;
+
 const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known): Evidence[] => {
   const { service, fact, declared } = known;
   const db = service.name;
   const line = settingUp(fact.serverLog);
   if (reason === 'too-many-clients') return sessionEvidence(known);
   if (reason === 'starting-up') return line ? [{ source: `${db} log`, text: line.text }] : [];
-  if (reason === 'password-volume-mismatch') {
-    const own = declared.find(({ user }) => user === attempts[0]!.user);
-    return [{ source: `docker inspect ${running(service)[0]?.name ?? db}: ${own?.variable}`, text: 'the very password that is rejected' }];
-  }
+  if (reason === 'password-volume-mismatch')
+    return declared
+      .filter(({ user }) => attempts.some((each) => each.user === user))
+      .map(({ variable }) => ({
+        source: `docker inspect ${running(service)[0]?.name ?? db}: ${variable}`,
+        text: 'the very password that is rejected',
+      }));
   const named = attempts.map((each) => ({
     source: `${each.client}: ${each.source}`,
     text: `user "${each.user}"${each.database && `, database "${each.database}"`}`,
   }));
   if (reason === 'user-missing') return [{ source: `mysql.user of ${db}`, text: `no account of user "${attempts[0]!.user}"` }, ...named];
   if (reason === 'database-missing' && fact.databases)
-    return [{ source: `databases of ${db}`, text: listed(fact.databases) || 'none' }, ...named];
+    return [{ source: `databases of ${db}`, text: listed(fact.databases.filter((each) => !IS_OWN.test(each))) || 'none' }, ...named];
   return /^(auth-rejected|database-|host-not-allowed)/.test(reason) ? named : [];
 };
 
@@ -314,6 +353,11 @@ const sessionsByHolder = ({ stack, fact }: Known): { holder: string; count: numb
 const holders = (known: Known): string => {
   const [most] = sessionsByHolder(known);
   return most && known.fact.server ? `: ${most.holder} holds ${most.count} of ${known.fact.server.maxConnections}` : '';
+};
+
+const holderValues = (reason: string, known: Known): Record<string, string> => {
+  const most = reason === 'too-many-clients' ? sessionsByHolder(known)[0] : undefined;
+  return most ? { owner: most.holder } : {};
 };
 
 const sessionEvidence = (known: Known): Evidence[] =>
@@ -341,7 +385,7 @@ const blocking = (root: NonNullable<MysqlFact['server']>['blockers'][number], se
   const holder = (root.address && serviceAt(stack, root.address)?.name) || root.address || 'a local session';
   return {
     reason: 'blocked-sessions',
-    message: `${root.blocked} ${root.blocked === 1 ? 'session' : 'sessions'} of ${service.name} wait for a lock that ${holder} holds in a transaction open for ${Math.round(root.seconds)} s`,
+    message: `${root.blocked === 1 ? 'a session' : `${root.blocked} sessions`} of ${service.name} ${root.blocked === 1 ? 'waits' : 'wait'} for a lock that ${holder} holds in a transaction open for ${Math.round(root.seconds)} s`,
     evidence: [
       {
         source: `lock waits of ${service.name}`,
@@ -357,14 +401,14 @@ const blindProbe = (service: Service): Finding[] =>
   running(service)
     .slice(0, 1)
     .flatMap(({ name, health, healthcheck }) => {
-      const output = health?.log.at(-1)?.output ?? '';
-      if (health?.status !== 'healthy' || !/Access denied for user/i.test(output)) return [];
+      const denied = /Access denied for user [^\n]*/i.exec(health?.log.at(-1)?.output ?? '')?.[0];
+      if (health?.status !== 'healthy' || denied === undefined) return [];
       return [
         {
           reason: 'probe-blind',
           message: `the healthcheck of ${service.name} passes although its own login is rejected`,
           evidence: [
-            { source: `docker inspect ${name}: State.Health.Log`, text: output.trim().split('\n')[0]! },
+            { source: `docker inspect ${name}: State.Health.Log`, text: denied },
             { source: `docker inspect ${name}: Config.Healthcheck`, text: healthcheck?.test.join(' ') ?? '' },
           ],
         },

@@ -83,6 +83,11 @@ export const network = defineCheck({
       'The result of resolving the name inside the client, and the names of the target on the network.',
       'host',
     ),
+    'traffic-dropped': cause(
+      'The machine drops what passes between containers, while it lets its own connections through.',
+      'Connecting from inside the client ends with no answer; the same port of the same container answers the host at once.',
+      'host',
+    ),
     refused: symptom(
       'The target is there and refuses connections on that port.',
       'Connecting from inside the client ends with ECONNREFUSED.',
@@ -159,6 +164,7 @@ const judge: Judge = (connection, scene) => {
     hostPortInside,
     dnsFault,
     refused,
+    trafficDropped,
     timeout,
   ];
   for (const each of judges) {
@@ -565,6 +571,28 @@ const timeout: Judge = (connection, scene) => {
     message: `${target.name} does not answer ${scene.service.name} on port ${connection.port}`,
     evidence: tried(found, scene),
     suspects: [{ service: target.name }],
+    values: base(connection, scene),
+  };
+};
+
+/** The rules of the firewall are of the machine: the first client that suffers stands for all. */
+const trafficDropped: Judge = (connection, scene) => {
+  const found = trialOf(connection, scene);
+  const target = targetOf(connection, scene);
+  if (!target || found?.trial.layer !== 'tcp' || found.fromHost?.outcome !== 'ok') return null;
+  if (found.trial.outcome !== 'timeout' && found.trial.outcome !== 'unreachable') return null;
+  const clients = [
+    ...new Set(scene.stack.connections.flatMap((each) => (each.to !== null && isTried(each) ? [each.from] : []))),
+  ].toSorted();
+  const before = clients.slice(0, clients.indexOf(scene.service.name));
+  return {
+    reason: 'traffic-dropped',
+    message: `what ${scene.service.name} sends to ${connection.host}:${connection.port} is dropped on the way; the host reaches the same port of ${target.name}`,
+    evidence: [
+      ...tried(found, scene),
+      { source: `from the host to ${target.name}`, text: `port ${connection.port}: connected within ${found.fromHost.ms} ms` },
+    ],
+    suspects: before.map((service) => ({ service, code: 'network/traffic-dropped' })),
     values: base(connection, scene),
   };
 };

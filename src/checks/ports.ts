@@ -254,8 +254,8 @@ const loopbackOnly = (port: number, scene: Scene, mapping?: PortMapping): Findin
   };
 };
 
-/** Debuggers and live-reload helpers listen beside a program; they are not what it serves. */
-const SIDE_PORTS = new Set([5005, 5678, 9222, 9229, 9230, 24678, 35729]);
+/** Debuggers, live-reload helpers, Erlang's own and MySQL's second protocol listen beside a program; they are not what it serves. */
+const SIDE_PORTS = new Set([4369, 5005, 5678, 9222, 9229, 9230, 15692, 24678, 25672, 33060, 35729]);
 
 /** The command line, or a variable such as `PORT`, names the port. */
 const isTold = (container: Container, port: number): boolean =>

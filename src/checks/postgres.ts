@@ -1,23 +1,11 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
 import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
-import {
-  alteredSuspects,
-  couldNotAsk,
-  deciding,
-  grouped,
-  guests,
-  harmsNobody,
-  listed,
-  reached,
-  seenFrom,
-  spared,
-  unreachedSuspects,
-  withVerb,
-} from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
+import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
@@ -216,20 +204,20 @@ const passOrUnseen = ({ service, stack, fact, tries }: Known): Verdict => {
 };
 
 /** What the server said to each client, one finding for all clients that were told the same. */
-const rejections = (known: Known): Finding[] => {
-  const failed = known.tries.flatMap((attempt) => {
-    const reason = reasonOf(attempt, known);
-    return reason === null ? [] : [{ attempt, reason }];
-  });
-  const groups = grouped(failed, ({ attempt, reason }) => `${reason}\n${subjectOf(reason, attempt)}`);
-  return groups.map((group) =>
-    describe(
-      group[0]!.reason,
-      group.map((each) => each.attempt),
-      known,
+const rejections = (known: Known): Finding[] =>
+  rejectionsOf(known.tries, known.service.name, (attempt) => reasonOf(attempt, known), subjectOf).map((rejection) =>
+    findingOf(
+      rejection,
+      known.tries,
+      { reason: 'starting-up', isOver: known.secondsUp > START_SECONDS },
+      {
+        message: messageOf(rejection, known),
+        evidence: [...rejection.attempts.map((each) => spoken('postgres', each)), ...detailsOf(rejection, known)],
+        values: holderValues(rejection.reason, known),
+        ...(LOGIN.has(rejection.reason) && { suspects: alteredSuspects(known.service.name, rejection.clients) }),
+      },
     ),
   );
-};
 
 const LOGIN = new Set(['auth-rejected', 'password-volume-mismatch', 'role-missing']);
 
@@ -239,9 +227,8 @@ const subjectOf = (reason: string, attempt: PostgresAttempt): string => {
   return reason === 'error' ? attempt.trial.code : '';
 };
 
-/** `null`: nothing is wrong with the server, or the fault lies on the way to it, which is the business of `network`. */
+/** `null`: nothing is wrong with the server. */
 const reasonOf = (attempt: PostgresAttempt, known: Known): string | null => {
-  if (attempt.trial.layer === 'tcp' && known.tries.some(reached)) return null;
   const reason = postgresReason(attempt, known.fact.serverLog);
   return reason === 'auth-rejected' && sharesOwnCredentials(attempt, known) ? 'password-volume-mismatch' : reason;
 };
@@ -250,40 +237,10 @@ const reasonOf = (attempt: PostgresAttempt, known: Known): string | null => {
 const sharesOwnCredentials = (attempt: PostgresAttempt, { declared }: Known): boolean =>
   declared !== null && attempt.user === declared.user && attempt.password === declared.password;
 
-const describe = (reason: string, attempts: PostgresAttempt[], known: Known): Finding => {
-  const clients = attempts.map((each) => each.client).filter((name) => name !== known.service.name);
-  const first = attempts.find((each) => each.client !== known.service.name) ?? attempts[0]!;
-  return {
-    reason,
-    message: messageOf(reason, attempts, known),
-    evidence: [...attempts.map(evidenceOf), ...detailsOf(reason, attempts, known)],
-    ...severityOf(reason, clients, known),
-    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
-    ...spared(reason, clients, known.tries, known.service.name),
-    ...(LOGIN.has(reason) ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
-    values: {
-      client: first.client,
-      target: known.service.name,
-      user: first.user,
-      database: first.database,
-      host: first.host,
-      port: String(first.port),
-      ...holderValues(reason, known),
-    },
-  };
-};
-
-const severityOf = (reason: string, clients: string[], { service, tries, secondsUp: up }: Known): Pick<Finding, 'severity'> => {
-  if (reason === 'starting-up') return up > START_SECONDS ? { severity: 'fail' } : {};
-  return harmsNobody(clients, tries, service.name) ? { severity: 'warn' } : {};
-};
-
-const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): string => {
-  const db = known.service.name;
+const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string => {
+  const { reason, server: db, attempts, names, clients } = rejection;
   const { user, database, port, trial } = attempts[0]!;
-  const names = attempts.map((each) => each.client);
-  const clients = names.filter((name) => name !== db);
-  const uses = withVerb(clients.length > 0 ? clients : names, 'uses', 'use');
+  const uses = saidBy(rejection, 'uses', 'use');
   switch (reason) {
     case 'password-volume-mismatch':
       return `${db} rejects its own declared password for user "${user}"${clients.length > 0 ? `, which ${uses}` : ''}; its data was initialised with another one`;
@@ -308,9 +265,8 @@ const messageOf = (reason: string, attempts: PostgresAttempt[], known: Known): s
     case 'starting-up':
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start: ${trial.text}`;
     case 'refused':
-      return `${db} refuses connections on port ${port} (tried as ${listed(names)})`;
     case 'no-answer':
-      return `${db} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+      return unreachedMessage(rejection);
     case 'not-postgres':
       return `what answers on port ${port} of ${db} does not speak the Postgres protocol`;
     default:
@@ -327,12 +283,7 @@ const comparedWithOwn = (attempts: PostgresAttempt[], { declared, service }: Kno
 const ownUser = (user: string, { declared, service }: Known): string =>
   declared && declared.user !== user ? `; ${service.name} declares "${declared.user}"` : '';
 
-const evidenceOf = (attempt: PostgresAttempt): Evidence => ({
-  source: `postgres${attempt.trial.code && ` ${attempt.trial.code}`} ${seenFrom(attempt)}`,
-  text: attempt.trial.text || attempt.trial.outcome,
-});
-
-const detailsOf = (reason: string, attempts: PostgresAttempt[], known: Known): Evidence[] => {
+const detailsOf = ({ reason, attempts }: Rejection<PostgresAttempt>, known: Known): Evidence[] => {
   const db = known.service.name;
   if (reason === 'too-many-clients') return sessionEvidence(known);
   if (reason === 'password-volume-mismatch')

@@ -231,7 +231,8 @@ const suspectsOf = ({ reason, target }: Trouble, service: Service): Pick<Finding
   if (reason === 'no-answer')
     return { suspects: ['container', 'ports', 'static-files'].map((check) => ({ service: service.name, check })) };
   const isSymptom = ['upstream-stopped', 'bad-gateway', 'gateway-timeout', 'upstream-error'].includes(reason);
-  return isSymptom && target ? { suspects: [{ service: target.name }] } : {};
+  // What stands between the two may be seen from the proxy's own side.
+  return isSymptom && target ? { suspects: [{ service: target.name }, { service: service.name, check: 'network' }] } : {};
 };
 
 const serversOf = (upstream: string): string[] => upstream.split(/,\s*/).map(authority);

@@ -1,10 +1,19 @@
 /** RabbitMQ, asked with the user, password and virtual host that each client service really has. */
-import { secondsUp } from '../model/age.ts';
+import { isStarting, secondsUp } from '../model/age.ts';
 import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { RabbitmqAttempt, RabbitmqFact } from '../model/facts.ts';
 import { booting, declaredBroker, rabbitmqReason, refusalLine, type DeclaredLogin } from '../model/rabbitmq-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import {
+  findingOf,
+  rejectionsOf,
+  rightPort,
+  saidBy,
+  speaksElsewhere,
+  spoken,
+  unreachedMessage,
+  type Rejection,
+} from '../model/rejection.ts';
 import { connectionsTo, running, toldTo, serviceNamed, type Service, type Stack } from '../model/stack.ts';
 
 interface Known {
@@ -14,6 +23,9 @@ interface Known {
   declared: DeclaredLogin | null;
   tries: RabbitmqAttempt[];
   secondsUp: number;
+  /** It may still take its time. */
+  isStarting: boolean;
+  now: string;
 }
 
 /** A worker connects when it has loaded its code. */
@@ -35,6 +47,7 @@ export const rabbitmq = defineCheck({
       means:
         'The data volume was initialised with other credentials than those declared now; RABBITMQ_DEFAULT_USER and RABBITMQ_DEFAULT_PASS count only at the first start.',
       proof: 'Reply 403 ACCESS_REFUSED for the user and password of the server container itself.',
+      answers: true,
     },
     'guest-remote': {
       severity: 'fail',
@@ -42,6 +55,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The user guest may log in over loopback only, and the client comes from another container.',
       proof: 'Reply 403 ACCESS_REFUSED, and the server log says that the user can only connect via localhost.',
+      answers: true,
     },
     'auth-rejected': {
       severity: 'fail',
@@ -49,6 +63,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: "The server rejects the client's user name or password.",
       proof: 'Reply 403 ACCESS_REFUSED for the credentials of the client.',
+      answers: true,
     },
     'vhost-missing': {
       severity: 'fail',
@@ -57,6 +72,7 @@ export const rabbitmq = defineCheck({
       passes: true,
       means: 'The virtual host that the client names does not exist on this server.',
       proof: 'Reply 530 NOT_ALLOWED with the words `vhost … not found`.',
+      answers: true,
     },
     'vhost-denied': {
       severity: 'fail',
@@ -65,6 +81,7 @@ export const rabbitmq = defineCheck({
       passes: true,
       means: 'The user may log in and has no rights on the virtual host that the client names.',
       proof: 'Reply 530 NOT_ALLOWED with the words `access to vhost … refused`.',
+      answers: true,
     },
     'too-many-connections': {
       severity: 'fail',
@@ -95,6 +112,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The client speaks TLS to a port that does not.',
       proof: 'The try ended in the TLS handshake.',
+      answers: true,
     },
     'not-amqp': {
       severity: 'fail',
@@ -102,6 +120,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'What answers on the port does not speak AMQP: often the management interface, which is for browsers.',
       proof: 'The first bytes of the answer are no AMQP frame.',
+      answers: true,
     },
     error: {
       severity: 'fail',
@@ -109,6 +128,7 @@ export const rabbitmq = defineCheck({
       kind: 'cause',
       means: 'The server refuses the client for another reason.',
       proof: 'The reply code and text of the server.',
+      answers: true,
     },
     'starting-up': {
       severity: 'warn',
@@ -142,6 +162,8 @@ export const rabbitmq = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredBroker(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      isStarting: isStarting(service, now),
+      now,
     };
     const findings = [...rejections(known), ...alarms(known), ...unconsumed(known)];
     if (findings.length > 0) return { findings };
@@ -159,7 +181,7 @@ const rejections = (known: Known): Finding[] =>
     findingOf(
       rejection,
       known.tries,
-      { reason: 'starting-up', secondsUp: known.secondsUp },
+      { reason: 'starting-up', isOver: !known.isStarting },
       {
         message: messageOf(rejection, known),
         evidence: [...rejection.attempts.map((each) => spoken('amqp', each)), ...detailsOf(rejection, known)],
@@ -174,8 +196,9 @@ const subjectOf = (reason: string, { user, database, port, trial }: RabbitmqAtte
   return reason === 'error' ? trial.code : /^(auth|password)-/.test(reason) ? user : '';
 };
 
-const reasonOf = (attempt: RabbitmqAttempt, { fact, declared }: Known): string | null => {
+const reasonOf = (attempt: RabbitmqAttempt, { fact, declared, tries }: Known): string | null => {
   const reason = rabbitmqReason(attempt, fact.serverLog);
+  if (reason === 'no-answer' && speaksElsewhere(attempt, tries)) return 'not-amqp';
   const isOwn = declared !== null && attempt.user === declared.user && attempt.password === declared.password;
   return reason === 'auth-rejected' && isOwn ? 'password-volume-mismatch' : reason;
 };
@@ -190,7 +213,7 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'guest-remote':
       return `${server} lets user "${user}" in over its own loopback only, and ${listed(names)} come${clients.length === 1 ? 's' : ''} from another container`;
     case 'auth-rejected':
-      return `${server} rejects the user or password that ${uses}, user "${user}"${comparedWithOwn(attempts, known)}`;
+      return `${server} rejects user "${user}" with the password that ${uses}${comparedWithOwn(attempts, known)}`;
     case 'vhost-missing':
       return `${server} has no virtual host "${database}", which ${uses}`;
     case 'vhost-denied':
@@ -200,7 +223,7 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'tls-required':
       return `${server} does not speak TLS on port ${port}, which ${saidBy(rejection, 'demands', 'demand')} (amqps://)`;
     case 'not-amqp':
-      return `what answers on port ${port} of ${server} does not speak AMQP${/HTTP\//.test(trial.text) ? ' but HTTP' : ''}, which ${saidBy(rejection, 'speaks', 'speak')} there`;
+      return `what answers on port ${port} of ${server} does not speak AMQP, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     case 'starting-up':
       return `${server} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
@@ -228,7 +251,7 @@ const detailsOf = ({ reason, attempts }: Rejection<RabbitmqAttempt>, { service, 
       { source: `docker inspect ${running(service)[0]?.name ?? name}: ${declared?.variable}`, text: 'the very password that is rejected' },
     ];
   if (!/^(auth-rejected|guest-remote|vhost-|not-amqp)/.test(reason)) return [];
-  const line = refusalLine(attempts[0]!.user, fact.serverLog);
+  const line = /^(auth-rejected|guest-remote)$/.test(reason) ? refusalLine(attempts[0]!.user, fact.serverLog) : undefined;
   return [
     ...(line ? [{ source: `${name} log`, text: line.text }] : []),
     ...attempts.map((each) => ({
@@ -250,11 +273,12 @@ const alarms = ({ service, fact }: Known): Finding[] =>
     : [];
 
 /** Without a worker in the stack a queue may wait for a consumer elsewhere: dead letters, an archive. */
-const unconsumed = ({ service, stack, fact, secondsUp: up }: Known): Finding[] => {
+const unconsumed = ({ service, stack, fact, secondsUp: up, now }: Known): Finding[] => {
   const workers = connectionsTo(stack, service.name)
     .filter(({ kind }) => kind === 'amqp')
     .flatMap(({ from }) => serviceNamed(stack, from) ?? [])
-    .filter(({ role }) => role === 'worker');
+    // One that has just started has not come to it yet.
+    .filter((each) => mayConsume(each) && !(secondsUp(each, now) < WORKER_SECONDS));
   const waiting = fact.queues.filter(({ messages, consumers, name }) => messages > 0 && consumers === 0 && !IS_ASIDE.test(name));
   // A queue that somebody consumes shows that the workers are there: the others wait for what they wait for.
   const isServed = fact.queues.some(({ consumers }) => consumers > 0);
@@ -274,6 +298,10 @@ const unconsumed = ({ service, stack, fact, secondsUp: up }: Known): Finding[] =
     },
   ];
 };
+
+/** Not every worker is called one; who is asked over HTTP or publishes a port mostly fills queues. */
+const mayConsume = (service: Service): boolean =>
+  service.role === 'worker' || (service.role === 'unknown' && running(service).every(({ portBindings }) => portBindings.length === 0));
 
 /** Queues that are meant to keep what nobody takes. */
 const IS_ASIDE = /dead|dlq|dlx|delay|retry|error|fail|park|archive|audit|unroutable/i;

@@ -1,22 +1,10 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
-import {
-  alteredSuspects,
-  couldNotAsk,
-  deciding,
-  grouped,
-  guests,
-  harmsNobody,
-  listed,
-  reached,
-  seenFrom,
-  spared,
-  unreachedSuspects,
-  withVerb,
-} from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { Fact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
 import { redisReason } from '../model/redis-answer.ts';
+import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
 import type { Service, Stack } from '../model/stack.ts';
 
 /** Loading takes seconds on a developer's machine; after this, clients have given up. */
@@ -185,60 +173,36 @@ const passOrUnseen = (service: Service, fact: RedisFact, tries: RedisAttempt[]):
 };
 
 /** What the server said to each client, one finding for all clients that were told the same. */
-const rejections = (known: Known): Finding[] => {
-  const failed = known.tries.flatMap((attempt) => {
-    const reason = attempt.trial.layer === 'tcp' && known.tries.some(reached) ? null : redisReason(attempt);
-    return reason === null ? [] : [{ attempt, reason }];
-  });
-  return grouped(failed, ({ attempt, reason }) => `${reason}\n${reason === 'database-out-of-range' ? attempt.database : ''}`).map((group) =>
-    describe(
-      group[0]!.reason,
-      group.map((each) => each.attempt),
-      known,
+const rejections = (known: Known): Finding[] =>
+  rejectionsOf(known.tries, known.service.name, redisReason, subjectOf).map((rejection) =>
+    findingOf(
+      rejection,
+      known.tries,
+      { reason: 'loading', isOver: known.secondsUp > START_SECONDS },
+      {
+        message: messageOf(rejection, known.secondsUp),
+        evidence: rejection.attempts.flatMap((each) => evidenceOf(rejection.reason, each)),
+        values: { user: rejection.first.user ?? 'default' },
+        ...(LOGIN.has(rejection.reason) && { suspects: alteredSuspects(known.service.name, rejection.clients) }),
+      },
     ),
   );
-};
 
-const describe = (reason: string, attempts: RedisAttempt[], known: Known): Finding => {
-  const clients = attempts.map((each) => each.client).filter((name) => name !== known.service.name);
-  const first = attempts.find((each) => each.client !== known.service.name) ?? attempts[0]!;
-  return {
-    reason,
-    message: messageOf(reason, attempts, known),
-    evidence: attempts.flatMap((each) => evidenceOf(reason, each)),
-    ...severityOf(reason, clients, known),
-    ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(known.service.name, clients) } : {}),
-    ...spared(reason, clients, known.tries, known.service.name),
-    ...(reason === 'wrong-password' || reason === 'auth-required' ? { suspects: alteredSuspects(known.service.name, clients) } : {}),
-    values: {
-      client: first.client,
-      target: known.service.name,
-      user: first.user ?? 'default',
-      database: String(first.database),
-      host: first.host,
-      port: String(first.port),
-    },
-  };
-};
+const LOGIN = new Set(['wrong-password', 'auth-required']);
 
-const severityOf = (reason: string, clients: string[], { service, tries, secondsUp: up }: Known): Pick<Finding, 'severity'> => {
-  if (reason === 'loading') return up > START_SECONDS ? { severity: 'fail' } : {};
-  return harmsNobody(clients, tries, service.name) ? { severity: 'warn' } : {};
-};
+const subjectOf = (reason: string, { database }: RedisAttempt): string | number => (reason === 'database-out-of-range' ? database : '');
 
-const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsUp: up }: Known): string => {
+const messageOf = (rejection: Rejection<RedisAttempt>, up: number): string => {
+  const { reason, server: redisName, attempts, names } = rejection;
   const { database, port, trial } = attempts[0]!;
-  const redisName = service.name;
-  const names = attempts.map((each) => each.client);
-  const clients = names.filter((name) => name !== redisName);
-  const asked = clients.length > 0 ? clients : names;
+  const say = (one: string, many: string): string => saidBy(rejection, one, many);
   switch (reason) {
     case 'auth-required':
-      return `${redisName} wants a password, and ${withVerb(asked, 'gives', 'give')} none`;
+      return `${redisName} wants a password, and ${say('gives', 'give')} none`;
     case 'wrong-password':
-      return `${redisName} rejects the password that ${withVerb(asked, 'uses', 'use')}`;
+      return `${redisName} rejects the password that ${say('uses', 'use')}`;
     case 'unexpected-password':
-      return `${redisName} has no password, and ${withVerb(asked, 'gives', 'give')} one`;
+      return `${redisName} has no password, and ${say('gives', 'give')} one`;
     case 'protected-mode':
       return `${redisName} runs in protected mode and denies ${listed(names)}`;
     case 'read-only-replica':
@@ -250,25 +214,23 @@ const messageOf = (reason: string, attempts: RedisAttempt[], { service, secondsU
     case 'max-clients':
       return `${redisName} has no connection left for ${listed(names)}`;
     case 'database-out-of-range':
-      return `${redisName} has no database ${database}, which ${withVerb(asked, 'uses', 'use')}`;
+      return `${redisName} has no database ${database}, which ${say('uses', 'use')}`;
     case 'not-redis':
       return `what answers on port ${port} of ${redisName} does not speak the Redis protocol`;
     case 'loading':
       return `${redisName} is still loading its data, ${Math.round(up)} s after its start`;
     case 'refused':
-      return `${redisName} refuses connections on port ${port} (tried as ${listed(names)})`;
     case 'no-answer':
-      return `${redisName} ${trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer'} on port ${port} (tried as ${listed(names)})`;
+      return unreachedMessage(rejection);
     case 'tls-mismatch':
-      return `${redisName} does not speak TLS on port ${port}, which ${withVerb(asked, 'demands', 'demand')} (rediss://)`;
+      return `${redisName} does not speak TLS on port ${port}, which ${say('demands', 'demand')} (rediss://)`;
     default:
       return `${redisName} answers ${listed(names)} with an error: ${trial.text || trial.code}`;
   }
 };
 
 const evidenceOf = (reason: string, attempt: RedisAttempt): Evidence[] => {
-  const { code, text, outcome } = attempt.trial;
-  const said = { source: `redis${code && ` ${code}`} ${seenFrom(attempt)}`, text: text || outcome };
+  const said = spoken('redis', attempt);
   const isWritten = /password|auth|database|error|tls/.test(reason);
   return isWritten
     ? [

@@ -130,11 +130,21 @@ const suspects = (reason: string, { service, stack }: Scene): Pick<Finding, 'sus
       return { suspects: [{ code: 'compose/variable-unset' }, { code: 'compose/required-variable' }] };
     // Code may fail over an answer that it did not get.
     case 'code-error':
-      return { suspects: unique(connectionsFrom(stack, service.name).flatMap(({ to }) => to ?? [])).map((to) => ({ service: to })) };
+      return {
+        suspects: [
+          ...GROUND.map((code) => ({ service: service.name, code })),
+          ...unique(connectionsFrom(stack, service.name).flatMap(({ to }) => to ?? [])).map((to) => ({ service: to })),
+        ],
+      };
+    case 'disk-full':
+      return { suspects: [{ code: 'host/disk-full' }] };
     default:
       return {};
   }
 };
+
+/** What they found they have seen on the file, the mount or the address itself. */
+const GROUND = ['mounts/*', 'image/*', 'address/*', 'start-order/*'];
 
 const FILES = ['compose/mount-drift', 'compose/image-drift', 'image/*', 'mounts/*', 'hot-reload/*'];
 

@@ -34,6 +34,9 @@ interface Given {
 const START_SECONDS = 5;
 /** Said on the way in, by watchers, and by pools that keep a connection warm; who takes work says more. */
 const IDLE_COMMANDS = /^(null|hello|auth|select|ping|info|client(\|.*)?|command(\|.*)?|config(\|.*)?|p?subscribe|ssubscribe|)$/i;
+/** Blocked in one of these, it waits for an item that only it will get. */
+const WORK_WAITS = /^(b[lr](pop|move|mpop|poplpush)|bz(m?pop|popmin|popmax)|xreadgroup)/i;
+const waitsForWork = ({ blocked, command }: Session): boolean => blocked && WORK_WAITS.test(command);
 /** These make work, or show it. */
 const NO_CONSUMER_ITSELF = /\b(taskiq scheduler|celery\b.*\b(beat|flower|events)|rqscheduler|rq-dashboard|flower)\b/;
 
@@ -45,7 +48,10 @@ export const worker = defineCheck({
   needs: ['logs'],
   peerNeeds: ['redis'],
   after: ['engine', 'container'],
-  appliesTo: (service) => service.role === 'worker',
+  // Nobody calls every worker a worker: one that no name tells is known by how it waits in Redis.
+  appliesTo: (service, stack) =>
+    service.role === 'worker' ||
+    (service.role === 'unknown' && connectionsFrom(stack, service.name).some(({ kind, to }) => kind === 'redis' && to !== null)),
   // Work may wait in a Redis that the worker does not know of.
   peersOf: (_, stack) => stack.services.filter(({ role }) => role === 'redis').map(({ name }) => name),
   findings: {
@@ -114,6 +120,8 @@ const judgeQueue = (given: Given, peers: Record<string, Known<'redis'>>, now: st
     return { skip: `the queue of ${service.name} is not in Redis` };
   const looked = unique(links.map((each) => each.to!)).map((name) => brokerOf(name, given, peers[name]?.redis));
   const brokers = looked.filter((each) => typeof each !== 'string');
+  if (service.role !== 'worker' && !brokers.some(({ sessions }) => sessions.some(waitsForWork)))
+    return { skip: `nothing says that ${service.name} takes work` };
   if (brokers.length === 0 || addressesOf(service).length === 0) {
     return {
       cannotLook: looked.find((each) => typeof each === 'string') ?? `${service.name} has no address of its own to know its sessions by`,

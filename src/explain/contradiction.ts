@@ -38,10 +38,13 @@ const isNothingToWaitFor = ({ spec, service, finding }: Located, effect: Located
 
 /** The log of a program that ended said why, and that it was no connection and no value: then it was none. */
 const isOwnWord = (candidate: Located, effect: Located): boolean => {
-  if (effect.finding.suspects?.length !== 0 || candidate.service !== effect.service || effect.spec.kind !== 'symptom') return false;
+  if (!saysWhy(effect.finding) || candidate.service !== effect.service || effect.spec.kind !== 'symptom') return false;
   if (candidate.spec.ofConnection) return true;
   return candidate.spec.drift === 'value' && !namesValueOf(candidate.finding, effect);
 };
+
+/** Nobody is suspected, or it says itself what it was. */
+export const saysWhy = ({ suspects, ownWord }: Finding): boolean => ownWord === true || suspects?.length === 0;
 
 const namesValueOf = ({ values }: Finding, { finding }: Located): boolean => {
   const name = values?.['variable'];
@@ -60,5 +63,5 @@ const servesThem = (candidate: Located, { service }: Located, ways: Ways): boole
   const { spares } = candidate.finding;
   if (!spares || service === null || candidate.service === null || service === candidate.service) return false;
   if (spares.includes(service)) return true;
-  return ways.from(service).any.has(candidate.service) && !ways.leadTo(candidate.service, spares).has(service);
+  return ways.leads(service, candidate.service) && !ways.leads(service, candidate.service, spares);
 };

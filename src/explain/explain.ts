@@ -6,7 +6,7 @@
  */
 import { LAYERS, type Layer, type Located, type Outcome, type Suspect } from '../model/check.ts';
 import type { Role, Stack } from '../model/stack.ts';
-import { cannotExplain } from './contradiction.ts';
+import { cannotExplain, saysWhy } from './contradiction.ts';
 import { foldersOf, overlaps } from './folders.ts';
 import { waysOf, type Ways } from './paths.ts';
 
@@ -72,13 +72,16 @@ interface Scene {
   /** By key: the order of the input never matters. */
   failing: readonly Located[];
   keys: Map<Located, string>;
+  /** Place of each among all that fail, nearest to an effect first. */
+  near: Map<Located, number>;
+  /** These two in that order. */
   byService: Map<string | null, Located[]>;
   byCheck: Map<string, Located[]>;
-  /** Failing faults of folders of the host. */
-  ofFolders: Located[];
+  /** Failing faults of folders of the host, by folder. */
+  byFolder: Map<string | undefined, Located[]>;
   ways: Ways;
-  /** What fails along the connections of a service, nearest first. */
-  upstream: (service: string) => readonly Located[];
+  /** What fails among the services that one reaches, ring by ring. */
+  upstream: (service: string) => Iterable<Located>;
   /** Place of each instance in the report: the later, the more particular its question. */
   ranks: Map<string, number>;
   /** Host folders that each service mounts. */
@@ -91,20 +94,24 @@ interface Scene {
 const sceneOf = (found: readonly Located[], outcomes: readonly Outcome[], stack: Stack): Scene => {
   const keys = new Map(found.map((each) => [each, keyOf(each)]));
   const failing = found.filter((each) => each.severity === 'fail').toSorted((a, b) => compare(keys.get(a)!, keys.get(b)!));
-  const upstream = new Map<string, readonly Located[]>();
-  const scene: Scene = {
+  const ranks = new Map(outcomes.map((outcome, index) => [outcome.id, index]));
+  const nearest = failing.toSorted((a, b) => byNearness(a, b, ranks));
+  const near = new Map(nearest.map((each, place) => [each, place]));
+  const byService = grouped(nearest, (each) => each.service);
+  const ways = waysOf(stack);
+  return {
     failing,
     keys,
-    byService: grouped(failing, (each) => each.service),
-    byCheck: grouped(failing, (each) => each.check),
-    ofFolders: failing.filter((each) => each.spec.ofFolder && each.finding.values?.['hostPath']),
-    ways: waysOf(stack),
-    upstream: (service) => {
-      const known = upstream.get(service) ?? upstreamOf(service, scene);
-      upstream.set(service, known);
-      return known;
-    },
-    ranks: new Map(outcomes.map((outcome, index) => [outcome.id, index])),
+    near,
+    byService,
+    byCheck: grouped(nearest, (each) => each.check),
+    byFolder: grouped(
+      nearest.filter((each) => each.spec.ofFolder && each.finding.values?.['hostPath']),
+      (each) => each.finding.values?.['hostPath'],
+    ),
+    ways,
+    upstream: upstreamIn(ways, byService, near),
+    ranks,
     folders: foldersOf(stack),
     roles: new Map(stack.services.map(({ name, role }) => [name, role])),
     changed: new Map(
@@ -114,7 +121,6 @@ const sceneOf = (found: readonly Located[], outcomes: readonly Outcome[], stack:
       ]),
     ),
   };
-  return scene;
 };
 
 const timeOf = (iso: string | null): number => Date.parse(iso ?? '') || 0;
@@ -131,79 +137,92 @@ const grouped = <K>(all: readonly Located[], by: (each: Located) => K): Map<K, L
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What may explain a finding, best first. */
-const candidates = (effect: Located, scene: Scene): readonly Located[] => {
-  const { suspects } = effect.finding;
+/** What may explain a finding, best first. As few are looked at as are asked for. */
+function* candidates(effect: Located, scene: Scene): Generator<Located> {
   const may = (each: Located) => each !== effect && !cannotExplain(each, effect, scene);
-  const nearest = (a: Located, b: Located) => byNearness(a, b, scene);
-  const pointedAt = placed(effect, scene).filter(({ each }) => may(each));
-  const folder = scene.ofFolders.filter((each) => isOfFolder(each, effect, scene));
-  if (pointedAt.length > 0 && !(folder.length > 0 && pointedAt.every(({ each }) => each.spec.drift))) {
-    return pointedAt.toSorted((a, b) => a.place - b.place || nearest(a.each, b.each)).map(({ each }) => each);
+  const folder = ofSameFolder(effect, scene);
+  if (points(effect, scene, (each) => may(each) && !(folder.length > 0 && each.spec.drift))) {
+    for (const each of pointedAt(effect, scene)) if (may(each)) yield each;
+    return;
   }
   // All point at the first that tells of the folder.
-  if (effect.spec.kind === 'cause') return folder.toSorted((a, b) => nearest(b, a));
-  if (folder.length > 0) return folder.toSorted(nearest);
+  if (effect.spec.kind === 'cause') return yield* folder.toReversed();
+  if (folder.length > 0) return yield* folder;
   const here = (scene.byService.get(effect.service) ?? []).filter((each) => may(each) && isBelow(each, effect, scene));
   // Evidence that points at somebody else in particular clears everybody else, but for what may stand between the two: files, networks, the same question.
-  if (suspects && pointsElsewhere(effect)) {
-    return here.filter((each) => isGround(each) || each.check === effect.check).toSorted(nearest);
+  if (pointsElsewhere(effect)) return yield* here.filter((each) => isGround(each) || each.check === effect.check);
+  const strong = here.filter((each) => !each.spec.drift);
+  if (strong.length > 0) return yield* strong.toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)));
+  if (effect.service !== null) for (const each of scene.upstream(effect.service)) if (may(each)) yield each;
+  yield* here;
+}
+
+/** What fails where a finding points, in the order of its suspects. */
+function* pointedAt(effect: Located, { byService, byCheck, near }: Scene): Generator<Located> {
+  const seen = new Set<Located>();
+  for (const suspect of effect.finding.suspects ?? []) {
+    const check = suspect.check ?? suspect.code?.split('/')[0];
+    const all = suspect.service !== undefined ? byService.get(suspect.service) : check !== undefined ? byCheck.get(check) : near.keys();
+    for (const each of all ?? []) {
+      if (seen.has(each) || !matches(suspect, each, effect)) continue;
+      seen.add(each);
+      yield each;
+    }
   }
-  const strong = here
-    .filter((each) => !each.spec.drift)
-    .toSorted((a, b) => Number(isAbove(a, effect)) - Number(isAbove(b, effect)) || nearest(a, b));
-  if (strong.length > 0) return strong;
-  return [...(effect.service === null ? [] : scene.upstream(effect.service).filter(may)), ...here];
+}
+
+const points = (effect: Located, scene: Scene, at: (each: Located) => boolean): boolean => {
+  for (const each of pointedAt(effect, scene)) if (at(each)) return true;
+  return false;
 };
 
-/** What fails where a finding points, each with the place of the first suspect that it matches. */
-const placed = (effect: Located, scene: Scene): { each: Located; place: number }[] => {
-  const places = new Map<Located, number>();
-  for (const [place, suspect] of (effect.finding.suspects ?? []).entries()) {
-    for (const each of lookedFor(suspect, scene)) if (!places.has(each) && matches(suspect, each, effect)) places.set(each, place);
-  }
-  return [...places].map(([each, place]) => ({ each, place }));
-};
-
-const lookedFor = ({ service, check, code }: Suspect, { failing, byService, byCheck }: Scene): readonly Located[] => {
-  if (service !== undefined) return byService.get(service) ?? [];
-  const name = check ?? code?.split('/')[0];
-  return name === undefined ? failing : (byCheck.get(name) ?? []);
-};
-
-/** What fails along the connections, the nearest first: those that the service says to before those that it only waits for at its start. */
-const upstreamOf = (service: string, scene: Scene): readonly Located[] => {
-  const { spoken, any } = scene.ways.from(service);
-  const far = (distances: Map<string, number>, name: string) => distances.get(name) ?? Number.MAX_SAFE_INTEGER;
-  return [...any.keys()]
-    .flatMap((name) => (name === service ? [] : (scene.byService.get(name) ?? [])))
-    .filter((each) => !each.spec.drift)
-    .toSorted(
-      (a, b) => far(spoken, a.service!) - far(spoken, b.service!) || far(any, a.service!) - far(any, b.service!) || byNearness(a, b, scene),
-    );
+/** A ring is put in order when somebody comes that far. */
+const upstreamIn = (
+  ways: Ways,
+  byService: Scene['byService'],
+  near: ReadonlyMap<Located, number>,
+): ((service: string) => Iterable<Located>) => {
+  const known = new Map<string, { rings: Generator<readonly string[]>; done: Located[][] }>();
+  const inOrder = (ring: readonly string[]): Located[] => {
+    const found = ring.flatMap((name) => byService.get(name) ?? []).filter((each) => !each.spec.drift);
+    return ring.length > 1 ? found.toSorted((a, b) => near.get(a)! - near.get(b)!) : found;
+  };
+  return function* (service) {
+    const walk = known.get(service) ?? { rings: ways.rings(service), done: [] };
+    known.set(service, walk);
+    for (let index = 0; ; index++) {
+      if (index === walk.done.length) {
+        const next = walk.rings.next();
+        if (next.done) return;
+        walk.done.push(inOrder(next.value));
+      }
+      yield* walk.done[index]!;
+    }
+  };
 };
 
 const pointsElsewhere = ({ finding, service }: Located): boolean =>
-  (finding.suspects ?? []).length === 0 ||
-  finding.suspects!.some((suspect) => suspect.service !== undefined && suspect.service !== service);
+  saysWhy(finding) || (finding.suspects ?? []).some((suspect) => suspect.service !== undefined && suspect.service !== service);
 
-/** A fault of a host folder is one fault, whoever mounts it: the app that renders its templates from there fails too. */
-const isOfFolder = (candidate: Located, effect: Located, { folders, ranks }: Scene): boolean => {
-  if (candidate.id === effect.id) return false;
-  const hostPath = candidate.finding.values!['hostPath']!;
+/** A fault of a host folder is one fault, whoever mounts it: the app that renders its templates from there fails too. Nearest first. */
+const ofSameFolder = (effect: Located, { byFolder, folders, near, ranks }: Scene): Located[] => {
   if (effect.spec.kind === 'cause') {
-    return (
-      effect.code === candidate.code &&
-      effect.finding.values?.['hostPath'] === hostPath &&
-      (ranks.get(candidate.id) ?? 0) < (ranks.get(effect.id) ?? 0)
-    );
+    const told = (each: Located) =>
+      each.id !== effect.id && each.code === effect.code && (ranks.get(each.id) ?? 0) < (ranks.get(effect.id) ?? 0);
+    return byFolder.get(effect.finding.values?.['hostPath'])?.filter(told) ?? [];
   }
   // A file that is not there makes an error; nobody waits for it.
-  if (effect.spec.shows !== 'error') return false;
+  if (effect.spec.shows !== 'error') return [];
   const services = [effect.service, ...(effect.finding.suspects ?? []).map((suspect) => suspect.service)];
-  return services.some(
-    (service) => service && service !== candidate.service && folders.get(service)?.some((source) => overlaps(source, hostPath)),
-  );
+  const mounts = services.flatMap((service) => (service ? (folders.get(service) ?? []).map((source) => ({ service, source })) : []));
+  if (mounts.length === 0) return [];
+  return [...byFolder]
+    .flatMap(([hostPath, faults]) =>
+      faults.filter(
+        (each) => each.id !== effect.id && mounts.some(({ service, source }) => service !== each.service && overlaps(source, hostPath!)),
+      ),
+    )
+    .toSorted((a, b) => near.get(a)! - near.get(b)!);
 };
 
 const matches = (suspect: Suspect, located: Located, effect: Located): boolean =>
@@ -231,13 +250,12 @@ const isGround = (located: Located): boolean => layer(located) <= LAYERS.indexOf
 const isAbove = (candidate: Located, effect: Located): boolean => layer(candidate) > layer(effect);
 
 /** Drift comes last. What does not run comes first; then what lies highest; a symptom, which is explained in its turn, before a cause; then the more particular. */
-const byNearness = (a: Located, b: Located, { ranks, keys }: Scene): number =>
-  Number(a.spec.drift ?? false) - Number(b.spec.drift ?? false) ||
+const byNearness = (a: Located, b: Located, ranks: ReadonlyMap<string, number>): number =>
+  Number(a.spec.drift !== undefined) - Number(b.spec.drift !== undefined) ||
   Number(blocks(b)) - Number(blocks(a)) ||
   layer(b) - layer(a) ||
   Number(b.spec.kind === 'symptom') - Number(a.spec.kind === 'symptom') ||
-  (ranks.get(b.id) ?? 0) - (ranks.get(a.id) ?? 0) ||
-  compare(keys.get(a)!, keys.get(b)!);
+  (ranks.get(b.id) ?? 0) - (ranks.get(a.id) ?? 0);
 
 /** Of each root, what comes of it: instances that fail for it, and those that were not asked for one that does. */
 const explainedBy = (
@@ -277,14 +295,14 @@ const undecided = (
   if (root.spec.kind === 'symptom') {
     const other = circles.get(root);
     // Two that fail alike, each a client of the other, and neither says that it is the other.
-    if (other && other.service !== root.service && !points(other, root) && !points(root, other) && root.code === other.code)
+    if (other && other.service !== root.service && !suspects(other, root) && !suspects(root, other) && root.code === other.code)
       return { candidates: [root, other], ask: root.service! };
     const maybe = mayWaitFor(root, scene);
     return maybe.length > 0 ? { candidates: [root, ...maybe], ask: root.service! } : {};
   }
   if (!root.spec.drift) return {};
   // The container is not as the files say, and something is wrong with it: that the one comes of the other is a guess.
-  const guessed = scene.byService.get(root.service)?.find((each) => causes.get(each) === root && !points(each, root));
+  const guessed = scene.byService.get(root.service)?.find((each) => causes.get(each) === root && !suspects(each, root));
   return guessed ? { candidates: [root, guessed], ask: root.service! } : {};
 };
 
@@ -292,18 +310,18 @@ const MOST_CANDIDATES = 2;
 
 /** A service that is silent, and uses one that turns it away at once: some clients try again and again, and wait. */
 const mayWaitFor = (root: Located, scene: Scene): Located[] => {
-  if (root.spec.shows !== 'silence' || root.service === null || (root.finding.suspects && pointsElsewhere(root))) return [];
-  const { spoken } = scene.ways.from(root.service);
-  return scene
-    .upstream(root.service)
-    .filter(
-      (each) =>
-        each.spec.answers && spoken.has(each.service!) && !cannotExplain(each, { ...root, spec: { ...root.spec, shows: 'error' } }, scene),
-    )
-    .slice(0, MOST_CANDIDATES);
+  const { service } = root;
+  if (root.spec.shows !== 'silence' || service === null || pointsElsewhere(root)) return [];
+  const asError: Located = { ...root, spec: { ...root.spec, shows: 'error' } };
+  const found: Located[] = [];
+  for (const each of scene.upstream(service)) {
+    if (each.spec.answers && scene.ways.speaks(service, each.service!) && !cannotExplain(each, asError, scene)) found.push(each);
+    if (found.length === MOST_CANDIDATES) break;
+  }
+  return found;
 };
 
-const points = (from: Located, to: Located): boolean => (from.finding.suspects ?? []).some((suspect) => matches(suspect, to, from));
+const suspects = (from: Located, to: Located): boolean => (from.finding.suspects ?? []).some((suspect) => matches(suspect, to, from));
 
 /** Proof before inference; then what lies nearest the ground; then what explains most; then what changed last. Drift that explains nothing comes last. */
 const byLikelihood = (a: Root, b: Root, scene: Scene): number =>
@@ -315,13 +333,20 @@ const byLikelihood = (a: Root, b: Root, scene: Scene): number =>
   changedAt(b.located, scene) - changedAt(a.located, scene) ||
   compare(scene.keys.get(a.located)!, scene.keys.get(b.located)!);
 
-const isIdleDrift = ({ located, explains }: Root): boolean => (located.spec.drift ?? false) && explains.length === 0;
+const isIdleDrift = ({ located, explains }: Root): boolean => located.spec.drift !== undefined && explains.length === 0;
 
 /** Something is wrong here, and nothing says that it comes from here. That a container does not run was seen. */
-const isInferred = (located: Located): boolean =>
-  located.spec.kind === 'symptom' && !blocks(located) && located.finding.suspects?.length !== 0;
+const isInferred = (located: Located): boolean => located.spec.kind === 'symptom' && !blocks(located) && !saysWhy(located.finding);
 
-const LAYER_OF: Partial<Record<Role, Layer>> = { postgres: 'data', redis: 'data', nginx: 'proxy', 'one-shot': 'migration' };
+const LAYER_OF: Partial<Record<Role, Layer>> = {
+  postgres: 'data',
+  redis: 'data',
+  mysql: 'data',
+  rabbitmq: 'data',
+  mongodb: 'data',
+  nginx: 'proxy',
+  'one-shot': 'migration',
+};
 
 /** A container that ended lies where its service does: a database below the apps that use it. */
 const ground = (located: Located, { roles }: Scene): number => {

@@ -19,7 +19,14 @@ export interface Told {
 }
 
 export const reportOf = (told: Told): Report => {
-  const checks = told.outcomes.map((outcome) => checkReport(outcome, told));
+  const found = new Map<string, Located[]>();
+  const effects = new Map<Located, Located[]>();
+  for (const each of told.found) {
+    push(found, each.id, each);
+    const cause = told.explanation.causes.get(keyOf(each));
+    if (cause) push(effects, cause, each);
+  }
+  const checks = told.outcomes.map((outcome) => checkReport(outcome, found.get(outcome.id) ?? [], told));
   const counts = { pass: 0, warn: 0, fail: 0, blocked: 0, skip: 0, error: 0 };
   for (const check of checks) counts[check.status] += 1;
   return {
@@ -46,7 +53,7 @@ export const reportOf = (told: Told): Report => {
       evidence: located.finding.evidence,
       explains,
       lasting: located.spec.kind === 'cause' && !located.spec.passes,
-      remedy: remedyWithTwins(located, told),
+      remedy: remedyWithTwins(located, effects.get(located) ?? [], told),
       ...(candidates && { candidates: candidates.map(candidateOf) }),
       ...(ask !== undefined && { decide: { command: `docker compose logs --tail 50 ${quoted(ask)}` } }),
     })),
@@ -55,15 +62,21 @@ export const reportOf = (told: Told): Report => {
   };
 };
 
+const push = <K>(to: Map<K, Located[]>, key: K, each: Located): void => {
+  const known = to.get(key);
+  if (known) known.push(each);
+  else to.set(key, [each]);
+};
+
 const candidateOf = ({ id, service, code, finding }: Located): Candidate => ({ id, service, code, summary: finding.message });
 
 /** A name of Compose needs no quotes; whose it is, a label of a container says. */
 const quoted = (name: string): string => (/^\w[\w.-]*$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`);
 
 /** A folder that one container holds by an old mount is held so by all that mount it: what mends it in one is added for the others. */
-const remedyWithTwins = (root: Located, told: Told): Remedy | null => {
+const remedyWithTwins = (root: Located, effects: readonly Located[], told: Told): Remedy | null => {
   const remedy = told.remedyFor(root);
-  const twins = told.found.filter((each) => each.code === root.code && told.explanation.causes.get(keyOf(each)) === root);
+  const twins = effects.filter((each) => each.code === root.code);
   const sharers = root.code.endsWith('/stale-mount')
     ? alsoMounting(root, told.stack).map(({ name }): Located => ({ ...root, service: name }))
     : [];
@@ -81,8 +94,8 @@ const alsoMounting = (root: Located, stack: Stack): Service[] => {
   return hostPath === undefined ? [] : stack.services.filter((service) => service.name !== root.service && mounts(service));
 };
 
-const checkReport = (outcome: Outcome, told: Told): CheckReport => {
-  const [main, ...more] = told.found.filter((each) => each.id === outcome.id);
+const checkReport = (outcome: Outcome, found: readonly Located[], told: Told): CheckReport => {
+  const [main, ...more] = found;
   const causeOf = (located: Located) => told.explanation.causes.get(keyOf(located))?.id ?? null;
   return {
     id: outcome.id,

@@ -87,7 +87,7 @@ export const askAll = async <A>(service: Service, container: Container, given: G
   const way = (credentials: Credentials): string => {
     const inside = fromClient(engine, clientOf(credentials), credentials.host, credentials.port, container)?.view;
     const network = inside?.kind === 'inside' ? inside.network : null;
-    return JSON.stringify([outside(credentials)?.view, credentials.host, credentials.port, network]);
+    return JSON.stringify([outside(credentials)?.view, credentials.host, credentials.port, credentials.tls, network]);
   };
 
   const { clients, own } = asking;

@@ -48,6 +48,7 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
     State.Status === 'running' && RestartCount > 0 && Date.now() - Date.parse(State.StartedAt ?? '') < FRESH_MS;
   await Promise.all(
     raw.map(async (first, index) => {
+      if (isInLoop(first)) raw[index] = { ...first, loops: true };
       for (let look = 0; look < LOOKS && isFresh(first) && !raw[index]!.loops; look++) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         const next = await engine.get<RawContainer>(`/containers/${first.Id}/json`, {}, signal).catch(() => first);
@@ -55,6 +56,17 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
       }
     }),
   );
+};
+
+const MANY_RESTARTS = 3;
+
+/** It ended by itself, and is up for less than its runs took on average: on a slow machine a run takes longer than we look. */
+const isInLoop = ({ State, Created, RestartCount = 0 }: RawContainer): boolean => {
+  const started = Date.parse(State.StartedAt ?? '');
+  const average = (started - Date.parse(Created)) / RestartCount;
+  // A healthcheck that has not spoken since is as much as many restarts.
+  const few = State.Health?.Status === 'starting' ? 1 : MANY_RESTARTS;
+  return State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= few && Date.now() - started < average;
 };
 
 interface RawContainer {
@@ -67,6 +79,8 @@ interface RawContainer {
   Path?: string;
   Args?: string[];
   RestartCount?: number;
+  /** `<data folder>/containers/<id>/resolv.conf`. */
+  ResolvConfPath?: string;
   State: {
     Status: ContainerState['status'];
     ExitCode: number;
@@ -174,6 +188,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
+    ...dataRootOf(raw),
     compose: {
       project: labels[`${LABEL}.project`] ?? '',
       workingDir: labels[`${LABEL}.project.working_dir`] ?? '',
@@ -184,6 +199,11 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
       dependsOn: dependencies(labels[`${LABEL}.depends_on`]),
     },
   };
+};
+
+const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: string } => {
+  const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
+  return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
 };
 
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);

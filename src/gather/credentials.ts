@@ -2,6 +2,7 @@
 import { declaredLogins } from '../model/mysql-answer.ts';
 import { declaredBroker } from '../model/rabbitmq-answer.ts';
 import {
+  connectionsFrom,
   connectionsTo,
   serviceNamed,
   shouldRun,
@@ -32,15 +33,28 @@ export const clientCredentials = (stack: Stack, server: string, kind: Connection
     const env = client.containers[0] ? toldTo(client.containers[0]) : (client.spec?.environment ?? {});
     // libpq and its kin take it where the URL gives none.
     const password = each.password ?? ((kind === 'postgres' && env['PGPASSWORD']) || null);
-    if (password === null && isToldByFile(client, env)) return [];
+    if (password === null && isToldByFile(client, env, stack)) return [];
     const { source, host, port, user, database, tls } = each;
     return [{ client: each.from, source, host, port, user, password, database, tls }];
   });
 
-/** Its password is in a file that nobody but the client reads: then nothing can be said about it. */
-const isToldByFile = (client: Service, env: Record<string, string>): boolean =>
-  Object.keys(env).some((key) => /(PASS|PASSWORD|PASSWD|SECRETS?|CREDENTIALS?)_?(FILE|PATH)$|^PGPASSFILE$|^PGSERVICEFILE$/i.test(key)) ||
-  client.containers.some((container) => container.mounts.some((mount) => mount.destination.startsWith('/run/secrets')));
+/**
+ * Its password may be in a file that nobody but the client reads: then nothing can be said about it. A file whose content is the password of
+ * another connection is that one's.
+ */
+const isToldByFile = (client: Service, env: Record<string, string>, stack: Stack): boolean => {
+  const used = connectionsFrom(stack, client.name).map(({ password }) => password);
+  const spent = Object.keys(env).filter((key) => key.endsWith('_FILE') && used.includes(env[key.slice(0, -'_FILE'.length)] ?? ''));
+  const files = spent.map((key) => env[key]);
+  return (
+    Object.keys(env).some(
+      (key) => !spent.includes(key) && /(PASS|PASSWORD|PASSWD|SECRETS?|CREDENTIALS?)_?(FILE|PATH)$|^PGPASSFILE$|^PGSERVICEFILE$/i.test(key),
+    ) ||
+    client.containers.some(({ mounts }) =>
+      mounts.some(({ destination }) => destination.startsWith('/run/secrets') && !files.includes(destination)),
+    )
+  );
+};
 
 /**
  * What the official image (and Bitnami's) was told at its first start; `null` where it was told otherwise (a file, a secret), which cannot

@@ -1,6 +1,7 @@
 /** Opens streams for the drivers, which then have nothing left to resolve or connect: every layer has its own place to fail. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { countConnection } from './connections-opened.ts';
 import { TRY_MS } from './gathering.ts';
 import { TryStopped, systemFailure, type Progress } from './trial.ts';
 
@@ -18,6 +19,7 @@ export const dialTcp =
   (host: string, port: number, connectMs?: number): Dial =>
   (at, limit) =>
     new Promise((resolve, reject) => {
+      countConnection();
       at.layer = isIP(host) ? 'tcp' : 'name';
       const socket: Socket = connectTcp({ host, port, noDelay: true });
       const giveUp = () => !isSettled && fail(slow(host, port, connectMs!));

@@ -99,7 +99,7 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       const response = await dial<IncomingMessage>({ path: '/_ping', method: 'GET', isStream: true }, limit(CALL_MS, signal));
       response.resume();
       const header = (name: string) => (typeof response.headers[name] === 'string' ? response.headers[name] : null);
-      return { server: header('server'), apiVersion: header('api-version') };
+      return { server: header('server'), apiVersion: header('api-version'), date: header('date') };
     },
 
     async get<T>(path: string, query: Record<string, unknown> = {}, signal?: AbortSignal): Promise<T> {

@@ -13,7 +13,7 @@ export interface EngineClient {
   /** Engine calls made so far, for `-v`. */
   calls(): number;
   /** `/_ping`: the cheapest sign of life; its headers tell the versions (`/version` runs programs and costs 10 ms). */
-  ping(signal?: AbortSignal): Promise<{ server: string | null; apiVersion: string | null }>;
+  ping(signal?: AbortSignal): Promise<{ server: string | null; apiVersion: string | null; date: string | null }>;
   /** `GET` on the API, JSON. Rejects with `EngineError`. */
   get<T>(path: string, query?: Record<string, string | string[] | number | boolean>, signal?: AbortSignal): Promise<T>;
   /** Log lines since a time, demultiplexed; at most `maxBytes` (default 1 MiB) are read, the newest kept. */

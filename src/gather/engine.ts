@@ -10,9 +10,15 @@ export const gatherEngine = async (engine: EngineClient, address: EngineAddress,
   const base = { host: address.host, source: address.source, detail: '', version: null, apiVersion: null, elsewhere: null };
   if (address.host.startsWith('ssh://')) return { ...base, state: 'unreachable', detail: 'ssh:// engines are not supported yet' };
   try {
-    const { server, apiVersion } = await engine.ping(signal);
+    const { server, apiVersion, date } = await engine.ping(signal);
+    const told = date ? Date.parse(date) : Number.NaN;
     // `Server: Docker/28.5.2 (linux)`; Podman says `Libpod/…`.
-    const found = { ...base, version: /^\w+\/(\S+)/.exec(server ?? '')?.[1] ?? null, apiVersion };
+    const found = {
+      ...base,
+      ...(Number.isNaN(told) ? {} : { clockAheadSeconds: Math.round((told - Date.now()) / 1000) }),
+      version: /^\w+\/(\S+)/.exec(server ?? '')?.[1] ?? null,
+      apiVersion,
+    };
     if (!apiVersion) return { ...found, state: 'not-docker', detail: 'what answers there is no Docker Engine API' };
     if (apiNumber(apiVersion) < apiNumber(OLDEST_API)) {
       return { ...found, state: 'too-old', detail: `it speaks API ${apiVersion}, ${OLDEST_API} is needed` };

@@ -1,8 +1,9 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type { Fact, FactName, FactSource, FactTypes, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type { Fact, FactName, FactSource, FactTypes, NetworkFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
+import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
 import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
 import { findElsewhere, gatherEngine } from './engine.ts';
@@ -10,6 +11,7 @@ import { findEngine, type EngineAddress } from './engine-address.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
 import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { gatherHost } from './host.ts';
 import { gatherPortOwners } from './port-owners.ts';
 import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -51,6 +53,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
   // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
   setMaxListeners(0, signal);
   const startedAt = new Date().toISOString();
+  const openedBefore = connectionsOpened();
   const facts = new Map<string, Promise<Fact<unknown>>>();
 
   const remember = (key: string, gather: () => Promise<unknown>): Promise<Fact<unknown>> => {
@@ -77,6 +80,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     networks: async () => gatherNetworks(engine, await containersNow(), signal),
     volumes: () => gatherVolumes(engine, signal),
     images: async () => gatherImages(engine, await containersNow(), signal),
+    host: async () => gatherHost(engine, await containersNow(), (await value<NetworkFact[]>(fact('networks'))) ?? [], signal),
     portOwners: async () => gatherPortOwners(engine, await containersNow(), vault, signal),
   };
 
@@ -134,6 +138,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     early,
     recorded: async () => Object.fromEntries(await Promise.all([...facts].map(async ([key, each]) => [key, await each] as const))),
     engineCalls: () => engine.calls(),
+    connections: () => connectionsOpened() - openedBefore,
     close: () => engine.close(),
   };
 };

@@ -12,7 +12,7 @@ const LINE_LENGTH = 2_000;
 export const gatherLogs = async (service: Service, given: Gathering): Promise<LogFact> => {
   const container = mostTelling(service);
   if (!container) throw new CannotLook(`${service.name} has no container, so no log`);
-  const since = container.state.startedAt;
+  const since = tellingSince(container);
   try {
     const lines = await readLog(given.engine, given.vault, container, since, LINES, given.signal);
     return { container: container.name, since, lines };
@@ -20,6 +20,14 @@ export const gatherLogs = async (service: Service, given: Gathering): Promise<Lo
     if (!(error instanceof EngineError)) throw error;
     throw new CannotLook(`the log of ${container.name} could not be read: ${error.message}`, { cause: error });
   }
+};
+
+/** In a loop of crashes, a run that has just begun says nothing yet; the one before it ended over the same. */
+const tellingSince = ({ state, createdAt }: Container): string | null => {
+  const { startedAt, finishedAt, restartCount, loops } = state;
+  if (state.status !== 'running' || !loops || !startedAt || !finishedAt || restartCount === 0) return startedAt;
+  const average = (Date.parse(startedAt) - Date.parse(createdAt)) / restartCount;
+  return Number.isFinite(average) ? new Date(Date.parse(finishedAt) - average).toISOString() : startedAt;
 };
 
 /** Errors: `EngineError`. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, type Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { MountsFact } from '../model/facts.ts';
 import { secondsSince } from '../model/age.ts';
+import { nearest } from '../model/nearest.ts';
 import { holdsAnother } from '../model/stale-mount.ts';
 import type { Container } from '../model/stack.ts';
 import type { Gathering, ServiceGatherer } from './gathering.ts';
@@ -51,6 +52,7 @@ const twinsOf = async (container: Container, given: Gathering): Promise<MountsFa
       each.composeName === own.composeName &&
       each.project !== null &&
       each.project !== own.project &&
+      isAkin(each.project, own.project ?? '') &&
       each.createdAt !== null &&
       Date.parse(each.createdAt) < Date.parse(own.createdAt!)
         ? [{ volume: source, other: each.name, project: each.project, createdAt: each.createdAt }]
@@ -59,6 +61,15 @@ const twinsOf = async (container: Container, given: Gathering): Promise<MountsFa
   });
   const used = await Promise.all(twins.slice(0, 8).map(({ other }) => isUsed(other, given)));
   return twins.filter((_, index) => used[index] === false);
+};
+
+/** `shop` and `shop-old`, `my-shop` and `myshop`: strangers may well have a volume `db-data`, too. */
+const isAkin = (a: string, b: string): boolean => {
+  const [one, other] = [a, b].map((name) => name.replaceAll(/[-_]/g, ''));
+  const words = a.split(/[-_]/).filter((word) => word.length >= 4);
+  return (
+    one!.includes(other!) || other!.includes(one!) || words.some((word) => b.split(/[-_]/).includes(word)) || nearest(a, [b]).length > 0
+  );
 };
 
 /** A project that still has containers is another one, not this one's former name. */

@@ -2,10 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, QueryError } from 'mysql2';
 import type { MysqlAttempt, MysqlFact, Trial } from '../model/facts.ts';
-import { plain } from '../model/plain.ts';
+import { plain, wordOf } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
 import { rootsOf } from './lock-waits.ts';
-import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
+import { TryStopped, firstBytes, tryOut, unreadable, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
 export type MysqlServer = NonNullable<MysqlFact['server']>;
@@ -73,7 +73,7 @@ export const askMysql = async (
       if (login.wantAccounts()) Object.assign(answer, await askAccounts(connection, limits));
       await Promise.race([new Promise((resolve) => connection.end(resolve)), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
-      throw mysqlFailure(error, at);
+      throw unreadable(error, at) ?? mysqlFailure(error, at);
     } finally {
       connection.destroy();
     }
@@ -173,7 +173,7 @@ const askSessions = async (connection: Connection, { vault }: Limits): Promise<P
       !/^(daemon|binlog dump.*|slave_.*)$/i.test(short(row['Command'])) &&
       short(row['User']) !== 'system user',
   );
-  const text = (value: unknown) => short(vault.maskText(String(value ?? '')));
+  const text = (value: unknown) => short(vault.maskText(wordOf(value)));
   const groups = new Map<string, MysqlServer['sessions'][number]>();
   for (const row of rows) {
     const address = addressOf(row['Host']);
@@ -225,26 +225,21 @@ const askAccounts = async (connection: Connection, { vault }: Limits): Promise<P
     askQuietly(connection, 'select user, host from mysql.user'),
     askQuietly(connection, 'show databases'),
   ]);
-  const text = (value: unknown) => short(vault.maskText(String(value ?? '')));
+  const text = (value: unknown) => short(vault.maskText(wordOf(value)));
   const field = (row: Row, name: string) => text(row[name] ?? row[name.toUpperCase()] ?? row[name[0]!.toUpperCase() + name.slice(1)]);
   return {
     accounts: accounts && accounts.slice(0, MOST_NAMES).map((row) => ({ user: field(row, 'user'), host: field(row, 'host') })),
-    databases:
-      databases &&
-      databases
-        .map((row) => field(row, 'database'))
-        .filter((name) => !/^(information_schema|performance_schema|mysql|sys)$/.test(name))
-        .slice(0, MOST_NAMES),
+    databases: databases && databases.map((row) => field(row, 'database')).slice(0, MOST_NAMES),
   };
 };
 
 /** `172.18.0.5:41234`; `localhost` is the socket. */
 const addressOf = (host: unknown): string | null => {
-  const address = String(host ?? '').replace(/:\d+$/, '');
+  const address = wordOf(host).replace(/:\d+$/, '');
   return address === '' || address === 'localhost' ? null : address.slice(0, 100);
 };
 
-const short = (value: unknown): string => plain(String(value ?? '').slice(0, 200));
+const short = (value: unknown): string => plain(wordOf(value).slice(0, 200));
 
 const toNumber = (value: unknown): number => {
   const number = Math.round(Number(value));

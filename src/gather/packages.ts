@@ -32,7 +32,7 @@ export const gatherPackages: ServiceGatherer<'packages'> = async (service, given
     manifest,
     imageCreatedAt: image?.createdAt ?? null,
     volume,
-    hiddenBy: shared && folder !== null && volume === null ? hiddenBy(folder, container) : null,
+    hiddenBy: shared && folder !== null && volume === null && isMadeThere(missing, container) ? hiddenBy(folder, container) : null,
   };
 };
 
@@ -96,6 +96,10 @@ const volumeOver = async (folder: string | null, container: Container, given: Ga
     createdAt: volume?.createdAt ?? null,
   };
 };
+
+/** Node looks nowhere else; a Python environment inside the app's folder is one of several ways, and its image says so. */
+const isMadeThere = ({ language }: Missing, { env }: Container): boolean =>
+  language === 'node' || env['VIRTUAL_ENV'] !== undefined || env['UV_PROJECT_ENVIRONMENT'] !== undefined;
 
 /** The image's folder of packages lies under a bind mount whose source has none. */
 const hiddenBy = (folder: string, container: Container): PackagesFact['hiddenBy'] => {

@@ -242,7 +242,14 @@ const askSessions = async (client: PgClient, { vault }: Limits): Promise<Pick<Po
         state: text(row['state']),
         seconds: toNumber(row['seconds']),
       })),
-    ).map(({ waiter: _, blocker, ...rest }) => ({ pid: blocker, ...rest })),
+    ).map(({ blocker, address, application, state, seconds, blocked }) => ({
+      pid: blocker,
+      address,
+      application,
+      state,
+      seconds,
+      blocked,
+    })),
   };
 };
 

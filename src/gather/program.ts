@@ -17,11 +17,11 @@ export const gatherProgram: ServiceGatherer<'program'> = async (service, given) 
   if (!failed) return null;
   const { container, name, script } = failed;
   const read = (path: string) => readInside(container, path, given);
-  const found = (await firstFile(candidatesFor(name, container), read)) ?? null;
+  const found = await firstFile(candidatesFor(name, container), read);
   const content = found?.content ?? null;
-  // The failure names the shell, the fault lies in the script that it was given.
-  const scripts = script || (content !== null && kindOf(content) !== 'script') ? await firstFile(scriptsOf(container), read) : null;
-  const culprit = scripts && hasWindowsLineEnds(scripts.content) ? scripts : found;
+  // The failure names the shell, the fault lies in a script that it was given.
+  const scripts = script || (content !== null && kindOf(content) !== 'script') ? await filesOf(scriptsOf(container), read) : [];
+  const culprit = scripts.find((each) => hasWindowsLineEnds(each.content)) ?? found;
   const path = culprit?.path ?? (name.includes('/') ? posix.resolve(container.workingDir, name) : null);
   const kind = culprit ? kindOf(culprit.content) : 'missing';
   const interpreter = culprit && kind === 'script' ? interpreterOf(culprit.content) : null;
@@ -45,6 +45,9 @@ export const gatherProgram: ServiceGatherer<'program'> = async (service, given) 
 const NOT_OPENED =
   /^(?:\S{0,100}\/)?(?:(?:ba|da|a|z)?sh|python[\d.]*): (?:\d+: )?(?:cannot open |can't open (?:file )?)?'?(\/[^\s:']{1,200})'?: (?:\[Errno 2\] )?No such file|^Error: Cannot find module '(\/[^']{1,200}\.[cm]?js)'/i;
 
+/** A shell that does not find a command: `sh: 1: vite: not found`, `start.sh: line 5: exec: uvicorn: not found`. */
+const NOT_FOUND = /(?:^|\s)([^\s:'"]{1,200}): (?:command )?not found$/;
+
 interface Failed {
   container: Container;
   name: string;
@@ -67,6 +70,14 @@ const failedProgram = async (service: Service, given: Gathering): Promise<Failed
   if (!logs.ok || logs.value.container !== down.name) return null;
   const unread = logs.value.lines.map(({ text }) => NOT_OPENED.exec(text)).findLast((found) => found !== null);
   if (unread) return { container: down, name: (unread[1] ?? unread[2])!, script: false };
+  const unknown =
+    down.state.exitCode === 127
+      ? logs.value.lines
+          .slice(-3)
+          .flatMap(({ text }) => NOT_FOUND.exec(text)?.[1] ?? [])
+          .at(-1)
+      : undefined;
+  if (unknown) return { container: down, name: unknown, script: false };
   const known = knownErrorIn(logs.value.lines, service.role);
   switch (known?.id) {
     case 'exec-missing':
@@ -74,10 +85,6 @@ const failedProgram = async (service: Service, given: Gathering): Promise<Failed
       return { container: down, name: /\bexec:? "?(\/[^\s":]+)/.exec(known.line)?.[1] ?? firstWord(down), script: false };
     case 'crlf':
       return { container: down, name: firstWord(down), script: true };
-    case 'shell-missing': {
-      const missing = /([^\s:]+): (?:command )?not found/.exec(known.line)?.[1];
-      return down.state.exitCode === 127 && missing ? { container: down, name: missing, script: false } : null;
-    }
     default:
       return null;
   }
@@ -108,11 +115,17 @@ const candidatesFor = (name: string, container: Container): string[] => {
 
 type Read = (path: string) => Promise<Buffer | null>;
 
-const firstFile = async (paths: string[], read: Read): Promise<{ path: string; content: Buffer } | null> => {
+interface FileInside {
+  path: string;
+  content: Buffer;
+}
+
+const filesOf = async (paths: string[], read: Read): Promise<FileInside[]> => {
   const contents = await Promise.all(paths.map(read));
-  const at = contents.findIndex((content) => content !== null);
-  return at < 0 ? null : { path: paths[at]!, content: contents[at]! };
+  return paths.flatMap((path, index) => (contents[index] ? [{ path, content: contents[index] }] : []));
 };
+
+const firstFile = async (paths: string[], read: Read): Promise<FileInside | null> => (await filesOf(paths, read))[0] ?? null;
 
 /** Works on a container that does not run, too. `null`: no such file, or no file. */
 const readInside = async (container: Container, path: string, given: Gathering): Promise<Buffer | null> =>

@@ -33,6 +33,8 @@ const ask = async (service: Service, container: Container, mapping: PortMapping,
   const limits = { ms: TRY_MS, signal: given.signal, vault: given.vault };
   if (service.role === 'postgres') return (await postgres(service, container, mapping, vantage, given, limits)) ?? bare(vantage, limits);
   if (service.role === 'redis') return (await redis(service, vantage, given)) ?? bare(vantage, limits);
+  if (service.role === 'mysql') return (await mysql(service, container, mapping, vantage, given)) ?? bare(vantage, limits);
+  if (service.role === 'rabbitmq') return (await rabbitmq(service, vantage, given)) ?? bare(vantage, limits);
   if (service.role === 'http' || service.role === 'nginx')
     return (await http(service, container, mapping, vantage, given)) ?? bare(vantage, limits);
   return bare(vantage, limits);
@@ -90,6 +92,47 @@ const redis = async (service: Service, vantage: Vantage, given: Gathering): Prom
     trial: here.trial,
     server: 'other',
     proof: `the server at ${addressOf(vantage)} has run_id ${here.runId}, ${service.name} has ${other}`,
+  };
+};
+
+/** MySQL tells its host name, which is the container's id unless somebody sets it, and how long it has been up. */
+const mysql = async (
+  service: Service,
+  container: Container,
+  mapping: PortMapping,
+  vantage: Vantage,
+  given: Gathering,
+): Promise<Judged | null> => {
+  const fact = await given.fact('mysql', service);
+  const attempts = fact.ok ? fact.value.attempts : [];
+  if (!attempts.some((each) => each.port === mapping.containerPort)) return null;
+  const here = attempts.find(({ view }) => view.kind === 'published' && view.address === addressOf(vantage));
+  if (!here) return null;
+  const other = attempts.find(({ view, identity }) => view.kind !== 'published' && identity)?.identity;
+  if (!here.identity || !other) return unknown(here.trial, '');
+  const said = `host name ${here.identity.hostname}, started ${here.identity.startedAt}`;
+  // Both times are rounded to a second, at two moments.
+  const apart = Math.abs(Date.parse(here.identity.startedAt) - Date.parse(other.startedAt));
+  if (here.identity.hostname === other.hostname && apart <= 2_000) return { trial: here.trial, server: 'same', proof: said };
+  return {
+    trial: here.trial,
+    server: 'other',
+    proof: `the server at ${addressOf(vantage)} says ${said}; ${container.name} is host name ${other.hostname}, started ${other.startedAt}`,
+  };
+};
+
+/** Two servers of RabbitMQ may have one name, but one server has not two. */
+const rabbitmq = async (service: Service, vantage: Vantage, given: Gathering): Promise<Judged | null> => {
+  const fact = await given.fact('rabbitmq', service);
+  const attempts = fact.ok ? fact.value.attempts : [];
+  const here = attempts.find(({ view }) => view.kind === 'published' && view.address === addressOf(vantage));
+  if (!here) return null;
+  const other = attempts.find(({ view, cluster }) => view.kind !== 'published' && cluster)?.cluster;
+  if (!here.cluster || !other || here.cluster === other) return unknown(here.trial, here.cluster ? `cluster ${here.cluster}` : '');
+  return {
+    trial: here.trial,
+    server: 'other',
+    proof: `the server at ${addressOf(vantage)} is of cluster ${here.cluster}, ${service.name} of ${other}`,
   };
 };
 

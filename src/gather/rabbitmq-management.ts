@@ -1,6 +1,6 @@
 /** RabbitMQ's management interface, where it is there for the credentials at hand: alarms, and queues with what waits in them. */
 import { request } from 'node:http';
-import { plain } from '../model/plain.ts';
+import { plain, wordOf } from '../model/plain.ts';
 import { asSocket, guarded } from './dial.ts';
 import { tryOut, type Limits } from './trial.ts';
 import type { RabbitmqQueue } from './rabbitmq-session.ts';
@@ -29,7 +29,7 @@ export const askManagement = async (
   ]);
   if (!Array.isArray(nodes)) return null;
   const isSet = (name: string) => nodes.some((node: Record<string, unknown> | null) => node?.[name] === true);
-  const text = (value: unknown) => plain(limits.vault.maskText(String(value ?? ''))).slice(0, 200);
+  const text = (value: unknown) => plain(limits.vault.maskText(wordOf(value))).slice(0, 200);
   return {
     alarms: [...(isSet('mem_alarm') ? ['memory'] : []), ...(isSet('disk_free_alarm') ? ['disk'] : [])],
     queues: (Array.isArray(queues) ? queues : []).slice(0, MOST_QUEUES).map((queue: Record<string, unknown>) => ({

@@ -4,9 +4,9 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelModel, Options } from 'amqplib';
 import type { RabbitmqFact, Trial } from '../model/facts.ts';
-import { plain } from '../model/plain.ts';
+import { plain, wordOf } from '../model/plain.ts';
 import { asSocket, secure } from './dial.ts';
-import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
+import { TryStopped, firstBytes, tryOut, unreadable, type Limits, type Progress } from './trial.ts';
 import type { Vantage } from './vantage.ts';
 
 type RabbitmqServer = NonNullable<RabbitmqFact['server']>;
@@ -54,7 +54,7 @@ export const askRabbitmq = async (
       answer = { server, queues: await lookAt(model, login, limits) };
       await Promise.race([model.close(), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
-      throw rabbitmqFailure(error, heard.goodbye(), at);
+      throw unreadable(error, at) ?? rabbitmqFailure(error, heard.goodbye(), at);
     } finally {
       stream.destroy();
     }
@@ -164,7 +164,7 @@ const rabbitmqFailure = (thrown: unknown, goodbye: ReturnType<Heard['goodbye']>,
 };
 
 const readGreeting = (properties: object, { vault }: Limits): RabbitmqServer => {
-  const text = (name: string) => short(vault.maskText(String((properties as Record<string, unknown>)[name] ?? '')));
+  const text = (name: string) => short(vault.maskText(wordOf((properties as Record<string, unknown>)[name])));
   return { product: text('product'), version: text('version'), cluster: text('cluster_name') };
 };
 

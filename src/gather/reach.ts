@@ -3,10 +3,11 @@ import type { InsideFact, ReachFact, Trial } from '../model/facts.ts';
 import { isLoopback } from '../model/connections.ts';
 import { plain } from '../model/plain.ts';
 import { isRunning, running, serviceNamed, sharedNetworks, type Container, type Service } from '../model/stack.ts';
-import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
+import { CannotLook, speaker, TRY_MS, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { commandsFor, REACH_MS } from './reach-programs.ts';
 import { runInside } from './run-inside.ts';
-import { systemFailure } from './trial.ts';
+import { systemFailure, tryOut } from './trial.ts';
+import { byAddress } from './vantage.ts';
 
 type Target = ReachFact['targets'][number];
 
@@ -29,7 +30,8 @@ export const gatherReach: ServiceGatherer<'reach'> = async (service, given) => {
     left.some((target) => !isDown(target.to)) && service.role !== 'postgres'
       ? await tryInside(left, client, given)
       : left.map((target) => notTried(target, client));
-  const found = wanted.map((target, index) => shown[index] ?? tried[left.indexOf(target)]);
+  const seen = await Promise.all(tried.map((target, index) => withView(target, left[index]!, client, given)));
+  const found = wanted.map((target, index) => shown[index] ?? seen[left.indexOf(target)]);
   return { container: client.name, targets: found.filter((target) => target !== undefined) };
 };
 
@@ -183,6 +185,19 @@ const tryInside = async (wanted: Wanted[], client: Container, given: Gathering):
     const trial = { ...readOutcome(layer, code, plain(given.vault.maskText(text)).slice(0, 300)), ms };
     return reached(target, client, networkOf(found, client, target.to), found.length > 0 ? found : null, trial);
   });
+};
+
+/** Silence between two containers: is it the server that is silent, or is the road closed? The host stands on another road to it. */
+const withView = async (found: Target, { to }: Wanted, client: Container, given: Gathering): Promise<Target> => {
+  const server = to && running(to)[0];
+  const silent = found.trial.layer === 'tcp' && ['timeout', 'unreachable'].includes(found.trial.outcome);
+  const vantage = silent && server ? byAddress(given.engine, given.stack, server, found.port, client) : null;
+  if (!vantage) return found;
+  const fromHost = await tryOut({ ms: TRY_MS, signal: given.signal, vault: given.vault }, async (at, limit) => {
+    await vantage.dial(at, limit);
+    at.layer = 'done';
+  });
+  return { ...found, fromHost };
 };
 
 const NO_TOOL = {

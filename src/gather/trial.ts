@@ -149,3 +149,14 @@ export const firstBytes = (stream: Duplex): Promise<Buffer> =>
       reject(new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the server closed the connection without an answer' })),
     );
   });
+
+/** A driver that stumbles over what a server sent: the server's doing, though it comes as the driver's own mistake. */
+export const unreadable = (thrown: unknown, at: Progress): TryStopped | null =>
+  isOurBug(thrown) && at.layer !== 'done'
+    ? new TryStopped({
+        layer: at.layer,
+        outcome: 'failed',
+        code: '',
+        text: `the answer cannot be read: ${(thrown as Error).message}`,
+      })
+    : null;

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container } from '../model/stack.ts';
+import { countConnection } from './connections-opened.ts';
 import { guarded } from './dial.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
 import { CannotLook } from './gathering.ts';
@@ -130,6 +131,7 @@ export const openTunnel = async (
   port: number,
   { signal, at }: TunnelOptions,
 ): Promise<Duplex> => {
+  countConnection();
   const end = [host, String(port), String(IDLE_SECONDS)];
   const commands = [
     ['sh', '-c', SHELL, 'sh', ...end, PYTHON, NODE, PERL, BASH],

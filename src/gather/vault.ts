@@ -25,8 +25,12 @@ const EVERYDAY =
 
 const MARK = /‹secret:[0-9a-f]{8}›/;
 const QUERY_SECRET = /([?&;](?:password|passwd|pwd|pass|token|secret|api_?key|access_token|auth)=)([^&\s"'#;]+)/gi;
-/** libpq and ADO style, and configuration in a log: `password=… host=…`, `"password": "…"`, `PASSWORD '…'` of SQL. */
-const NAMED_SECRET = /(\b(?:password|passwd|pwd)(?:["']?\s{0,4}[=:]\s{0,4}|\s{1,4}(?=')))('[^'\n]{0,500}'|"[^"\n]{0,500}"|[^\s;,&"']+)/gi;
+/**
+ * libpq and ADO style, and configuration in a log: `password=… host=…`, `"password": "…"`, `PASSWORD '…'` of SQL. Not MySQL's
+ * `(using password: YES)`, which tells whether there was one.
+ */
+const NAMED_SECRET =
+  /((?<!\(using )\b(?:password|passwd|pwd)(?:["']?\s{0,4}[=:]\s{0,4}|\s{1,4}(?=')))('[^'\n]{0,500}'|"[^"\n]{0,500}"|[^\s;,&"']+)/gi;
 const AUTHORIZATION = /(\bauthorization["']?\s{0,4}[:=]\s{0,4}["']?(?:basic|bearer|token)\s{1,4})([^\s"',]+)/gi;
 /** Go's MySQL driver: `user:password@tcp(host:port)/db`. */
 const GO_DSN = /^([^:@/\s]*):(.*)@(?=(?:tcp|unix)\d?\()/s;

@@ -92,7 +92,15 @@ export const harmsNobody = (clients: readonly string[], tries: readonly Attempt[
   clients.length === 0 && tries.some((each) => each.client !== server && accepted(each));
 
 /** What the server says of a moment, not of a client: the next one may be turned away. */
-const OF_THE_MOMENT = new Set(['too-many-clients', 'max-clients', 'starting-up', 'loading', 'refused', 'no-answer']);
+const OF_THE_MOMENT = new Set([
+  'too-many-clients',
+  'too-many-connections',
+  'max-clients',
+  'starting-up',
+  'loading',
+  'refused',
+  'no-answer',
+]);
 
 /** Whom the server lets in while it turns others away. */
 export const spared = (reason: string, clients: readonly string[], tries: readonly Attempt[], server: string): Pick<Finding, 'spares'> => {

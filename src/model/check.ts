@@ -70,6 +70,8 @@ export interface Finding {
   blocks?: boolean;
   /** Where the evidence points: the explainer takes a failing finding there as the cause. */
   suspects?: Suspect[];
+  /** The program itself says why, and that it is nothing of anybody else's: only what it says so of, or what it was made from, explains it. */
+  ownWord?: boolean;
   /** Services that were seen to be served all the same, at the same time. */
   spares?: string[];
   /** ISO 8601: when it had failed, where that is certain. What was well at that time does not explain it. */

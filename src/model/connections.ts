@@ -17,15 +17,32 @@ const SECURE = /^(https|wss|rediss|valkeys|amqps|smtps)$/;
 const URL_PARTS =
   /^([a-z][a-z0-9.-]*)(?:\+([a-z0-9_.-]+))?:\/\/(?:([^:/?#]*)(?::(‹secret:[0-9a-f]{8}›)?(?:‹raw:([^›]*)›)?)?@)?(\[[^\]]*\]|[^:/?#,\s]*)(?::(\d{1,5}))?(\/[^?#\s]*)?(\?[^#\s]*)?/i;
 
+/** A certificate, a dump, a whole configuration: no address is as long, and looking for one would take its time. */
+const LONGEST_ADDRESS = 8_192;
+
 /** Every connection that the containers' (or, without one, the declared) environment speaks of. */
 export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
     const env = service.containers[0] ? toldTo(service.containers[0]) : (service.spec?.environment ?? {});
-    const told = Object.entries(env).flatMap(([key, value]) => fromVariable(service, key, value.trim(), env, names, services));
+    const told = Object.entries(env)
+      .filter(([, value]) => value.length <= LONGEST_ADDRESS)
+      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, names, services)));
     return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
   return sortConnections(unique(found));
+};
+
+const HOST = String.raw`(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?`;
+const HOSTS = `${HOST}(?:,${HOST})+`;
+const BARE_LIST = new RegExp(String.raw`^${HOST}(?:\s?,\s?${HOST})+$`, 'i');
+const URL_WITH_LIST = new RegExp(String.raw`^([a-z][a-z0-9+.-]{0,40}://(?:[^@/?#,]*@)?)(${HOSTS})(?=[/?#]|$)`, 'i');
+
+/** `kafka1:9092,kafka2:9092`, `mongodb://app:…@one:27017,two:27017/app`: the client goes to each of them. */
+const hostByHost = (value: string): string[] => {
+  const [whole, head, hosts] = URL_WITH_LIST.exec(value) ?? [];
+  if (whole !== undefined) return hosts!.split(',').map((host) => head! + host + value.slice(whole.length));
+  return BARE_LIST.test(value) && /:\d/.test(value) ? value.split(',').map((host) => host.trim()) : [value];
 };
 
 /** One env file for all services is common: what a database or a proxy reads there, it does not use. */
@@ -67,6 +84,9 @@ type Told = (
   services: Service[],
 ) => Connection[];
 
+/** Docker's name for the machine that the engine runs on. */
+export const HOST_GATEWAY = 'host.docker.internal';
+
 /** A variable says one thing: an address, or the host of a family of variables. */
 const fromVariable: Told = (...given) => {
   const [service, key, value, env, names] = given;
@@ -77,7 +97,7 @@ const fromVariable: Told = (...given) => {
   }
   const to = names.get(parsed.host) ?? null;
   // An HTTP URL may be for a browser, a webhook, an allowed origin: it is a connection only where it names a service.
-  if (parsed.kind === 'http' && (to === null || to === service.name || isForBrowsers(key))) return [];
+  if (parsed.kind === 'http' && ((to === null && parsed.host !== HOST_GATEWAY) || to === service.name || isForBrowsers(key))) return [];
   return [{ ...parsed, ...siblings(parsed, key, value, env), from: service.name, to, source: `env ${key}` }];
 };
 
@@ -112,7 +132,7 @@ const parseWords = (value: string): Parsed | null => {
       url: value,
     };
   const words = new Map(
-    [...value.matchAll(/(?:^|[;\s])\s*([A-Za-z][\w ]{0,30}?)\s*=\s*('[^']*'|[^;\s]*)/g)].map(([, key, word]) => [
+    [...value.matchAll(/(?:^|[;\s])([A-Za-z][\w ]{0,30}?)\s{0,8}=\s{0,8}('[^']*'|[^;\s]*)/g)].map(([, key, word]) => [
       key!.toLowerCase().replaceAll(' ', ''),
       word!.replace(/^'(.*)'$/, '$1'),
     ]),
@@ -160,13 +180,14 @@ export const parseUrl = (value: string): Omit<Connection, 'from' | 'to' | 'sourc
   const kindOf = (scheme: string | undefined) => KINDS.find(([, pattern]) => pattern.test(scheme?.toLowerCase() ?? ''));
   const kind = kindOf(first) ?? kindOf(second);
   // No host: a socket in the file system.
-  if (!kind || host === '') return null;
+  const name = host.replace(/^\[|\]$/g, '');
+  if (!kind || name === '') return null;
   const scheme = (kindOf(first) ? first : (second ?? '')).toLowerCase();
   const secure = SECURE.test(scheme) || (scheme === 'mongodb' && second === 'srv');
   const asked = (name: string) => new RegExp(`[?&]${name}=([^&]+)`).exec(query ?? '')?.[1] ?? null;
   return {
     kind: kind[0],
-    host: host.replace(/^\[|\]$/g, ''),
+    host: name,
     port: port ? Number(port) : (SECURE_PORTS[scheme] ?? kind[2]),
     user: user ? decode(user) : isJdbc ? asked('user') : null,
     password: password ?? (isJdbc ? asked('password') : null),
@@ -217,7 +238,15 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
   // WordPress writes the port into the host.
   const [, host, given] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
-  if (prefix === undefined || host === undefined || IS_MANAGEMENT.test(prefix) || /^\d+$/.test(host) || isForBrowsers(key)) return [];
+  if (
+    prefix === undefined ||
+    host === undefined ||
+    IS_MANAGEMENT.test(prefix) ||
+    /(^|_)V(IRTUAL_?)?HOST$/i.test(key) ||
+    /^\d+$/.test(host) ||
+    isForBrowsers(key)
+  )
+    return [];
   // A server's own container often carries the same variables for its set-up.
   const to = names.get(host) ?? null;
   if (to === service.name) return [];

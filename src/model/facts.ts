@@ -16,6 +16,7 @@ export interface StackFacts {
   volumes: VolumeFact[];
   images: ImageFact[];
   portOwners: PortOwner[];
+  host: HostFact;
 }
 
 export interface ServiceFacts {
@@ -50,6 +51,7 @@ const STACK_FACTS: readonly string[] = [
   'volumes',
   'images',
   'portOwners',
+  'host',
 ] satisfies StackFactName[];
 
 /** Is this fact asked of the whole stack, rather than of each service? */
@@ -80,6 +82,17 @@ export interface EngineFact {
   apiVersion: string | null;
   /** Another engine of this machine (context or default socket) that holds containers of this project. Looked for only when this one holds none. */
   elsewhere: { host: string; source: string; containers: number } | null;
+  /** Its clock against this machine's; absent where it did not tell. */
+  clockAheadSeconds?: number | null;
+}
+
+/** The machine under the engine. `null`: not this machine, or not asked. */
+export interface HostFact {
+  disk: { path: string; freeBytes: number; totalBytes: number; freeInodes: number | null } | null;
+  /** Looked for only while the project has no container. */
+  subnets: { free: number; networks: number } | null;
+  /** Networks of the stack whose subnet this machine has another route to. */
+  crossings: { network: string; subnet: string; route: string; device: string }[];
 }
 
 /** A line of a file that the user wrote. Paths are relative to the project's folder where they lie inside it. */
@@ -261,6 +274,8 @@ export interface ReachFact {
     /** Addresses the name resolved to inside the client; `null` when it did not resolve or was not tried. */
     addresses: string[] | null;
     trial: Trial;
+    /** The same port of the target's container, asked from the host; only after silence inside. */
+    fromHost?: Trial;
     /** How it was seen: `inside`: tried by exec; `server`: proven by a live session or answer, with no exec needed. */
     view: View;
   }[];
@@ -638,5 +653,7 @@ export interface FactSource {
   /** Everything gathered so far, by `name` or `name:service`. */
   recorded(): Promise<Record<string, Fact<unknown>>>;
   engineCalls(): number;
+  /** Connections to the servers of the stack, by TCP or through a container. */
+  connections(): number;
   close(): void;
 }

@@ -40,7 +40,10 @@ export interface Graph {
 }
 
 export const graphOf = (stack: Stack): Graph => {
-  const connections = stack.connections.map((connection): GraphEdge => ({ ...connection, place: placeOf(connection, stack) }));
+  const connections = stack.connections.map((each): GraphEdge => {
+    const connection = { ...each, to: each.to ?? hostessOf(each, stack) };
+    return { ...connection, place: placeOf(connection, stack) };
+  });
   const outside = new Map<string, Set<string>>();
   for (const { host, from, place } of connections) {
     if (place === 'outside') outside.set(host, (outside.get(host) ?? new Set()).add(from));
@@ -50,6 +53,18 @@ export const graphOf = (stack: Stack): Graph => {
     outside: [...outside].map(([host, from]) => ({ host, from: [...from].toSorted() })).toSorted((a, b) => (a.host < b.host ? -1 : 1)),
     connections,
   };
+};
+
+/** With `network_mode: service:x`, localhost is where x listens. */
+const hostessOf = ({ from, host }: Connection, stack: Stack): string | null => {
+  const client = serviceNamed(stack, from);
+  const mode = client?.containers[0]?.networkMode ?? client?.spec?.networkMode ?? '';
+  const named = isLoopback(host) ? /^(?:service|container):(.+)$/.exec(mode)?.[1] : undefined;
+  if (named === undefined) return null;
+  return (
+    stack.services.find(({ name, containers }) => name === named || containers.some((each) => each.id === named || each.name === named))
+      ?.name ?? null
+  );
 };
 
 const placeOf = ({ from, to, host }: Connection, stack: Stack): Place => {

@@ -22,6 +22,8 @@ const refused = (id: string, pattern: RegExp) => signature(id, 'connection', 'a 
 const silent = (id: string, pattern: RegExp) => signature(id, 'connection', 'a connection got no answer', pattern);
 const pg = (id: string, says: string, pattern: RegExp) => signature(id, 'postgres', says, pattern);
 const redis = (id: string, says: string, pattern: RegExp) => signature(id, 'redis', says, pattern);
+const mysql = (id: string, says: string, pattern: RegExp) => signature(id, 'mysql', says, pattern);
+const amqp = (id: string, says: string, pattern: RegExp) => signature(id, 'rabbitmq', says, pattern);
 const own = (id: string, says: string, pattern: RegExp) => signature(id, 'self', says, pattern);
 
 /** Each names its matter beyond doubt. */
@@ -57,7 +59,7 @@ const SPECIFIC: Signature[] = [
     'mysql-no-password',
     'variable',
     'the root password is empty',
-    /Database is uninitialized and password option is not specified/,
+    /Database is uninitialized and password option is not specified|Database is uninitialized and (?:MYSQL|MARIADB)_ROOT_PASSWORD/,
   ),
   signature(
     'postgres-data-path',
@@ -86,6 +88,24 @@ const SPECIFIC: Signature[] = [
   redis('redis-loading', 'Redis is loading its data', /LOADING Redis is loading/),
   redis('redis-clients', 'Redis is out of connections', /max number of clients reached/),
   redis('redis-protected', 'Redis runs in protected mode', /DENIED Redis is running in protected mode/),
+  mysql('mysql-password', 'MySQL denied the login', /Access denied for user '[^']*'@'[^']*'(?! to database)/),
+  mysql('mysql-denied', 'MySQL gives the user no rights on the database', /Access denied for user '[^']*'@'[^']*' to database/),
+  mysql(
+    'mysql-host',
+    'MySQL has no account for the host of the client',
+    /Host '[^']+' is not allowed to connect to this (?:MySQL|MariaDB) server/,
+  ),
+  mysql('mysql-blocked', 'MySQL shut the client out', /Host '[^']+' is blocked because of many connection errors/),
+  mysql('mysql-database', 'MySQL has no such database', /Unknown database '[^']+'/),
+  mysql('mysql-clients', 'MySQL is out of connections', /\b1040\b.{0,20}Too many connections|ER_CON_COUNT_ERROR/),
+  mysql('mysql-read-only', 'MySQL takes no writes', /running with the --(?:super-)?read-only option/),
+  mysql('mysql-lock', 'a lock of MySQL was waited for in vain', /Lock wait timeout exceeded|Waiting for table metadata lock/),
+  mysql('mysql-full', 'MySQL cannot write', /The table '[^']+' is full|Disk (?:is )?full(?: \(|;)|ER_DISK_FULL/),
+  amqp('rabbitmq-refused', 'RabbitMQ refused the login', /ACCESS_REFUSED|ACCESS-REFUSED|PLAIN login refused/),
+  amqp('rabbitmq-vhost', 'RabbitMQ refused the virtual host', /NOT_ALLOWED - (?:vhost|access to vhost)/),
+  amqp('rabbitmq-queue', 'RabbitMQ has no such queue or exchange', /NOT_FOUND - no (?:queue|exchange) '/),
+  amqp('rabbitmq-arguments', 'a queue or exchange is there with other settings', /PRECONDITION_FAILED - inequivalent arg/),
+  amqp('rabbitmq-blocked', 'RabbitMQ holds publishers up', /connection\.blocked|resource limit alarm set on node/),
 
   own(
     'postgres-version',
@@ -105,6 +125,27 @@ const SPECIFIC: Signature[] = [
     'the append-only file is damaged',
     /Bad file format reading the append only file|Unexpected end of file reading the append only file|AOF is not valid/,
   ),
+  own(
+    'mysql-version',
+    'the data is of a newer server',
+    /Cannot downgrade from \d+ to|Invalid MySQL server downgrade|Upgrade after a crash is not supported|redo log was created with/,
+  ),
+  own(
+    'mysql-auth',
+    "the client's library does not know the way in that MySQL wants",
+    /ER_NOT_SUPPORTED_AUTH_MODE|Authentication plugin '[^']+' (?:cannot be loaded|is not supported)|requested authentication method unknown to the client|Public Key Retrieval is not allowed|'cryptography' package is required for/,
+  ),
+  own('mysql-lost', 'another server holds the data folder', /Unable to lock \.\/ibdata1/),
+  own(
+    'rabbitmq-cookie',
+    'the Erlang cookies differ',
+    /Invalid challenge reply|Connection attempt from (?:disallowed )?node .{1,200} (?:rejected|cookie)|Error when reading .{0,100}\.erlang\.cookie/,
+  ),
+  own(
+    'rabbitmq-version',
+    'the data is of another RabbitMQ version',
+    /Detected newer|feature flags that are not supported|Required feature flag not enabled/,
+  ),
   own('alembic-heads', 'the migrations have several heads', /Multiple head revisions are present/),
   own('alembic-revision', 'the database is at an unknown migration', /Can't locate revision identified by/),
   own(
@@ -113,7 +154,11 @@ const SPECIFIC: Signature[] = [
     /pg_type_typname_nsp_index|pg_class_relname_nsp_index|relation "alembic_version" already exists/,
   ),
   own('prisma-migration', 'a migration failed', /\bP30(?:09|18)\b/),
-  own('schema', 'a table does not exist', /relation "[^"]+" does not exist|UndefinedTable|no such table/),
+  own(
+    'schema',
+    'a table does not exist',
+    /relation "[^"]+" does not exist|UndefinedTable|no such table|Table '[^'.]+\.[^']+' doesn't exist|ER_NO_SUCH_TABLE/,
+  ),
   own('python-setting', 'a setting of the environment is missing', /^KeyError: '[A-Z][A-Z0-9_]+'$|ImproperlyConfigured: /),
   own('python-module', 'a Python module is missing', /ModuleNotFoundError: No module named/),
   own('python-import', 'a Python import failed', /^\s*ImportError: /),
@@ -220,7 +265,7 @@ const RECENT_LINES = 60;
 const matchOf = (text: string, signatures: Signature[], role: Role): KnownError | null => {
   for (const { id, blame, says, pattern } of signatures) {
     // A server's own log tells of its clients' mistakes; they are not why the server is ill.
-    if (blame === role) continue;
+    if (blame === role || (role === 'postgres' && id === 'schema')) continue;
     const found = pattern.exec(text);
     if (!found) continue;
     const { host, port } = found.groups ?? {};

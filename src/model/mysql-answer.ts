@@ -58,11 +58,19 @@ const ofNumber = (number: number, attempt: MysqlAttempt, known: Known): string =
 };
 
 /** One number for a wrong password, a user that is missing, and one that may not come from there. The list of accounts tells. */
-const ofAccounts = ({ user }: MysqlAttempt, { accounts }: Known): string => {
+const ofAccounts = ({ user, trial }: MysqlAttempt, { accounts }: Known): string => {
   if (!accounts) return 'auth-rejected';
   const own = accounts.filter((each) => each.user === user);
   if (own.length === 0) return 'user-missing';
-  return own.every(({ host }) => /^(localhost|127\.0\.0\.1|::1)$/.test(host)) ? 'host-not-allowed' : 'auth-rejected';
+  const from = /@'([\d.]+)'/.exec(trial.text)?.[1];
+  return own.some(({ host }) => mayBe(host, from)) ? 'auth-rejected' : 'host-not-allowed';
+};
+
+/** `172.18.%`, as LIKE has it. What a name or a mask of addresses means, the server alone knows. */
+const mayBe = (place: string, address: string | undefined): boolean => {
+  if (/^(localhost|127\.0\.0\.1|::1)$/.test(place)) return false;
+  if (address === undefined || !/^[\d.%_]+$/.test(place)) return true;
+  return new RegExp(`^${place.replaceAll('.', '\\.').replaceAll('%', '.*').replaceAll('_', '.')}$`).test(address);
 };
 
 /** On a file system without case a server may keep names in lower case. */

@@ -23,3 +23,11 @@ export const plain = (text: string): string =>
 
 /** The same with line ends kept. */
 export const plainLines = (text: string): string => clean(text);
+
+/** What a driver hands over as a value of any kind, as text. */
+export const wordOf = (value: unknown): string =>
+  typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+      ? String(value)
+      : '';

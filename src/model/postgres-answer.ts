@@ -1,14 +1,15 @@
 /** What an answer of Postgres means. SQLSTATEs: PostgreSQL documentation, appendix A. */
 import type { LogLine, PostgresAttempt } from './facts.ts';
+import { fellSilent, unreachedReason } from './rejection.ts';
 import { isMark } from './secrets.ts';
 
 /** The reason of check `postgres` that one try gives; `null` where it went well, or never came to the server. */
 export const postgresReason = (attempt: PostgresAttempt, serverLog: readonly LogLine[]): string | null => {
-  const { layer, outcome, code, text } = attempt.trial;
-  if (outcome === 'ok' || outcome === 'no-tool' || layer === 'name') return null;
-  if (layer === 'tcp') return outcome === 'refused' ? 'refused' : outcome === 'timeout' ? 'no-answer' : null;
+  const { layer, code, text } = attempt.trial;
+  const unreached = unreachedReason(attempt.trial);
+  if (unreached !== undefined) return unreached;
   if (/^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code)) return ofState(code, attempt, serverLog);
-  if (outcome === 'timeout' || outcome === 'reset' || outcome === 'unreachable' || outcome === 'refused') return 'no-answer';
+  if (fellSilent(attempt.trial)) return 'no-answer';
   // A client gives up by itself, with no SQLSTATE, where the server has no TLS, or asks for a password and none is given.
   if (layer === 'tls' || /\b(ssl|tls)\b/i.test(text)) return 'tls-required';
   if (layer === 'protocol') return 'not-postgres';

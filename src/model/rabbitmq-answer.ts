@@ -38,9 +38,9 @@ export const refusalLine = (user: string, log: readonly LogLine[]): LogLine | un
   log.findLast(({ text }) => /login refused|refused login/i.test(text) && text.includes(user));
 
 const ofVhost = (text: string): string => {
+  if (/\blimit\b/i.test(text)) return 'too-many-connections';
   if (/vhost .* not found/i.test(text)) return 'vhost-missing';
-  if (/access to vhost .* refused/i.test(text)) return 'vhost-denied';
-  return /limit/i.test(text) ? 'too-many-connections' : 'error';
+  return /access to vhost .* refused/i.test(text) ? 'vhost-denied' : 'error';
 };
 
 /** It opens its port at the very end of its start. */

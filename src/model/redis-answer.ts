@@ -1,5 +1,6 @@
 /** What an answer of Redis means. Error replies begin with a word of their own; the older ones with `ERR`. */
 import type { RedisAttempt } from './facts.ts';
+import { fellSilent, unreachedReason } from './rejection.ts';
 
 /** By the whole reply, `code` and `text` together. */
 const REPLIES: [string, RegExp][] = [
@@ -18,13 +19,13 @@ const REPLIES: [string, RegExp][] = [
 
 /** The reason of check `redis` that one try gives; `null` where it went well, or never came to the server. */
 export const redisReason = ({ trial, tls }: RedisAttempt): string | null => {
-  const { layer, outcome, code, text } = trial;
-  if (outcome === 'ok' || outcome === 'no-tool' || layer === 'name') return null;
-  if (layer === 'tcp') return outcome === 'refused' ? 'refused' : outcome === 'timeout' ? 'no-answer' : null;
+  const { layer, code, text } = trial;
+  const unreached = unreachedReason(trial);
+  if (unreached !== undefined) return unreached;
   const reply = REPLIES.find(([, pattern]) => pattern.test(`${code} ${text}`));
   if (reply) return reply[0];
   // `rediss://` to a server without TLS: it waits for more of what it takes for a command, so mostly a timeout.
   if (layer === 'tls' || (tls && layer === 'protocol')) return 'tls-mismatch';
-  if (outcome === 'timeout' || outcome === 'reset' || outcome === 'unreachable' || outcome === 'refused') return 'no-answer';
+  if (fellSilent(trial)) return 'no-answer';
   return layer === 'protocol' ? 'not-redis' : 'error';
 };

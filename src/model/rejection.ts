@@ -1,6 +1,6 @@
 /** What a data store said no with: clients that were told the same share one finding. The same questions for every store. */
-import { grouped, harmsNobody, listed, reached, seenFrom, unreachedSuspects, withVerb } from './attempt.ts';
-import type { Evidence, Finding } from './check.ts';
+import { accepted, grouped, harmsNobody, listed, reached, seenFrom, spared, unreachedSuspects, withVerb } from './attempt.ts';
+import type { Evidence, Finding, Suspect } from './check.ts';
 import type { Trial, View } from './facts.ts';
 
 interface Attempt {
@@ -54,20 +54,17 @@ export const rejectionsOf = <A extends Attempt>(
   });
 };
 
-/** A reason that passes by itself: how long the server has been up decides whether it still may. */
-export interface Passing {
+/** A reason that passes by itself, while it may. */
+interface Passing {
   reason: string;
-  secondsUp: number;
+  isOver: boolean;
 }
-
-/** A start takes seconds; after this, clients have given up. */
-const START_SECONDS = 60;
 
 export const findingOf = <A extends Attempt>(
   rejection: Rejection<A>,
   tries: readonly A[],
   passing: Passing,
-  said: { message: string; evidence: Evidence[]; values?: Record<string, string> },
+  said: { message: string; evidence: Evidence[]; values?: Record<string, string>; suspects?: Suspect[] },
 ): Finding => {
   const { reason, server, clients, first } = rejection;
   return {
@@ -76,6 +73,8 @@ export const findingOf = <A extends Attempt>(
     evidence: said.evidence,
     ...severityOf(rejection, tries, passing),
     ...(reason === 'refused' || reason === 'no-answer' ? { suspects: unreachedSuspects(server, clients) } : {}),
+    ...(said.suspects && { suspects: said.suspects }),
+    ...spared(reason, clients, tries, server),
     values: {
       client: first.client,
       target: server,
@@ -93,7 +92,7 @@ const severityOf = <A extends Attempt>(
   tries: readonly A[],
   passing: Passing,
 ): Pick<Finding, 'severity'> => {
-  if (reason === passing.reason) return passing.secondsUp > START_SECONDS ? { severity: 'fail' } : {};
+  if (reason === passing.reason) return passing.isOver ? { severity: 'fail' } : {};
   return harmsNobody(clients, tries, server) ? { severity: 'warn' } : {};
 };
 
@@ -124,3 +123,13 @@ export const unreachedReason = ({ layer, outcome }: Trial): string | null | unde
 
 /** Connected, and then nothing: silence, or the end of the connection. */
 export const fellSilent = ({ outcome }: Trial): boolean => ['timeout', 'reset', 'unreachable', 'refused'].includes(outcome);
+
+/** It was silent here and spoke on another port: what this client was connected to waits for other words. */
+export const speaksElsewhere = <A extends Attempt>({ port, trial }: A, tries: readonly A[]): boolean =>
+  trial.layer === 'protocol' && tries.some((each) => each.port !== port && accepted(each));
+
+/** Where others are understood. */
+export const rightPort = <A extends Attempt>({ first }: Rejection<A>, tries: readonly A[]): string => {
+  const right = tries.find((each) => each.port !== first.port && accepted(each));
+  return right ? `; it is understood on port ${right.port}` : '';
+};

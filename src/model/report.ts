@@ -81,6 +81,8 @@ export interface Report {
   checks: CheckReport[];
   /** Remarks on the run itself: a runbook section that fell back, the deadline that cut it short, what a replay is of. */
   notes: string[];
+  /** With `-v` alone: what the run cost. */
+  effort?: { engineCalls: number; connections: number; facts: number };
   /** With `--wait`. */
   waited?: {
     looks: number;

@@ -119,6 +119,8 @@ export interface Container {
   readOnlyRoot: boolean;
   tty: boolean;
   logDriver: string;
+  /** The folder in which the engine keeps its data. */
+  dataRoot?: string;
   compose: ComposeLabels;
 }
 

@@ -33,6 +33,7 @@ export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: st
     early: async () => stack,
     recorded: async () => facts,
     engineCalls: () => 0,
+    connections: () => 0,
     close: () => {},
   };
 };

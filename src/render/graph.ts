@@ -127,7 +127,7 @@ interface Picture {
   arrows: Arrow[];
 }
 
-const STORES = new Set(['postgres', 'redis', 'mysql', 'mongodb', 'amqp']);
+const STORES = new Set(['postgres', 'redis', 'mysql', 'mongodb', 'rabbitmq', 'amqp']);
 
 /** Ids are our own: a name may be a keyword of the language that it is drawn in. */
 const pictureOf = ({ graph }: Drawn): Picture => {

@@ -10,6 +10,7 @@ import { count, duration } from './words.ts';
 
 export interface RunStats {
   engineCalls: number;
+  connections: number;
   factCount: number;
   slowest: { fact: string; ms: number }[];
 }
@@ -360,7 +361,9 @@ const statistics = (report: Report, pen: Pen, stats: RunStats | null): string[] 
     engine.version === null ? '' : `, version ${engine.version}${engine.apiVersion === null ? '' : ` (API ${engine.apiVersion})`}`;
   const lines = [`Engine: ${engine.host}${version}`, `Project: ${[workingDir, ...composeFiles].join(' ')}`];
   if (stats !== null) {
-    lines.push(`Looked: ${count(stats.factCount, 'fact')}, ${count(stats.engineCalls, 'call')} to the engine`);
+    lines.push(
+      `Looked: ${count(stats.factCount, 'fact')}, ${count(stats.engineCalls, 'call')} to the engine, ${count(stats.connections, 'connection')} to services`,
+    );
     if (stats.slowest.length > 0) lines.push(`Slowest: ${stats.slowest.map(({ fact, ms }) => `${fact} ${duration(ms)}`).join(', ')}`);
   }
   return lines.flatMap((line) => pen.paragraph(pen.say(line), { hang: 2, styles: ['dim'] }));

@@ -40,6 +40,9 @@ const LOOKING_SUBCOMMANDS = table({
   pip: 'list show freeze check',
   alembic: 'current heads history show branches check',
   colima: 'status list',
+  rabbitmqctl:
+    'list_queues list_users list_vhosts list_permissions list_connections list_channels list_consumers list_exchanges list_bindings status report',
+  'rabbitmq-diagnostics': 'alarms listeners status ping check_running check_port_connectivity memory_breakdown report',
 });
 
 /** `program subcommand` that loses something whatever its options. */
@@ -287,6 +290,8 @@ function effectOfWords(given: string[], input: string): Effect {
   while (words.length > 0 && /^[A-Za-z_]\w*=/.test(words[0]!)) words = words.slice(1);
   const first = words[0];
   if (first === undefined || GRAMMAR.has(first)) return 'read-only';
+  // Whatever a variable or a substitution names.
+  if (first === '') return 'changes';
   const program = first.slice(first.lastIndexOf('/') + 1);
   const rest = words.slice(1);
   const ownOptions = WRAPPERS.get(program);

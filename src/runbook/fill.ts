@@ -20,6 +20,8 @@ export const PLACEHOLDERS = {
   hostPort: 'the port on the host',
   user: 'the database user',
   database: 'the database, by name or number',
+  vhost: 'the virtual host of RabbitMQ',
+  queue: 'the queue',
   variable: 'the environment variable',
   file: 'the file that needs the edit',
   line: 'the line of that file',

@@ -58,7 +58,10 @@ export const simpleCommands = (text: string, depth = 0): SimpleCommand[] => {
   /** Takes `$(…)` or `…` in backticks out of the text, to be read on its own. */
   const substitution = (at: number): number => {
     const end = text[at] === '`' ? text.indexOf('`', at + 1) + 1 || text.length : closing(text, at + 2);
-    nested.push(text.slice(text[at] === '`' ? at + 1 : at + 2, end - 1));
+    const inner = text.slice(text[at] === '`' ? at + 1 : at + 2, end - 1);
+    nested.push(inner);
+    // `$(command -v mariadb || command -v mysql)` is the name of a program.
+    word = (word ?? '') + (/^\s*(?:command -v|which) ([\w.-]+)/.exec(inner)?.[1] ?? '');
     return end;
   };
 

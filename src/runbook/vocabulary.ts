@@ -31,6 +31,8 @@ const CONCEPTS = {
     "(not|isn't|aren't|never) (being )?(process(ed|ing)|consum(ed|ing)|pick(ed|ing) up|execut(ed|ing)|running|run|completing|finishing)|stuck|piling up|backlog|growing|pending",
   environment: 'environment( variables?| files?| values?)?|env( vars?| variables?| files?)?|dotenv( files?)?|variables?',
   database: 'data ?bases?|db|postgres|postgresql|pg|psql',
+  mysql: 'mysql|mariadb|percona',
+  rabbitmq: 'rabbit ?mq|amqp',
   redis: 'redis|valkey',
   proxy: 'nginx|reverse prox(y|ies)|prox(y|ies)|upstreams?',
   worker: 'workers?|queues?|background (jobs?|tasks?|workers?)|jobs?|tasks?|celery|taskiq|consumers?',
@@ -115,7 +117,9 @@ export const namesService = (heading: string, service: string): boolean => norma
 
 /** The concept that stands for services of a role: "Postgres won't start". */
 export const ROLE_OF: Partial<Record<Concept, readonly Role[]>> = {
-  database: ['postgres'],
+  database: ['postgres', 'mysql', 'mongodb'],
+  mysql: ['mysql'],
+  rabbitmq: ['rabbitmq'],
   redis: ['redis'],
   proxy: ['nginx'],
   worker: ['worker'],
@@ -167,7 +171,23 @@ const REDIS_LOGIN = [
   'database-out-of-range',
   'error',
 ].map((reason) => `redis/${reason}`);
-const ROLES: readonly Concept[] = ['app', 'database', 'redis', 'proxy', 'worker'];
+const MYSQL_LOGIN = [
+  'auth-rejected',
+  'password-volume-mismatch',
+  'user-missing',
+  'host-not-allowed',
+  'database-missing',
+  'database-denied',
+  'too-many-clients',
+  'starting-up',
+  'refused',
+  'no-answer',
+  'auth-plugin',
+  'tls-required',
+  'not-mysql',
+  'error',
+].map((reason) => `mysql/${reason}`);
+const ROLES: readonly Concept[] = ['app', 'database', 'mysql', 'rabbitmq', 'redis', 'proxy', 'worker'];
 
 export const TOPICS: readonly Topic[] = [
   { of: ['start'], beside: [...ROLES, 'static'], byRole: true, codes: WONT_START },
@@ -176,22 +196,30 @@ export const TOPICS: readonly Topic[] = [
   { of: ['memory'], beside: [...ROLES, 'start'], byRole: true, codes: ['container/oom-killed', 'container/child-oom-killed'] },
   { of: ['health'], beside: ROLES, byRole: true, codes: ['container/unhealthy', 'container/healthcheck-broken'] },
 
-  { of: ['database'], beside: ['connect', 'network', 'app'], codes: POSTGRES_LOGIN },
+  { of: ['database'], beside: ['connect', 'network', 'app'], codes: [...POSTGRES_LOGIN, ...MYSQL_LOGIN] },
   { of: ['database', 'connect'], beside: ['network', 'app', 'worker'], toward: 'postgres', codes: OUT_OF_REACH },
   {
     of: ['database', 'authentication'],
     beside: ['connect', 'app'],
-    codes: ['postgres/auth-rejected', 'postgres/password-volume-mismatch', 'postgres/no-hba-entry'],
+    codes: ['auth-rejected', 'password-volume-mismatch', 'no-hba-entry']
+      .map((reason) => `postgres/${reason}`)
+      .concat('mysql/auth-rejected', 'mysql/password-volume-mismatch'),
   },
   {
     of: ['authentication', 'connect'],
     beside: ['database', 'app'],
     codes: ['postgres/auth-rejected', 'postgres/password-volume-mismatch'],
   },
-  { of: ['tooMany'], beside: ['database', 'app'], codes: ['postgres/too-many-clients'] },
+  { of: ['tooMany'], beside: ['database', 'app'], codes: ['postgres/too-many-clients', 'mysql/too-many-clients'] },
   { of: ['roleMissing'], beside: ['database'], codes: ['postgres/role-missing'] },
-  { of: ['databaseMissing'], beside: ['database'], codes: ['postgres/database-missing'] },
-  { of: ['database', 'disk'], codes: ['postgres/disk-full'] },
+  { of: ['databaseMissing'], beside: ['database'], codes: ['postgres/database-missing', 'mysql/database-missing'] },
+  { of: ['database', 'disk'], codes: ['postgres/disk-full', 'mysql/disk-full'] },
+
+  { of: ['mysql'], beside: ['database', 'connect', 'network', 'app', 'worker'], codes: MYSQL_LOGIN },
+  { of: ['mysql', 'connect'], beside: ['database', 'network', 'app', 'worker'], toward: 'mysql', codes: OUT_OF_REACH },
+  { of: ['mysql', 'authentication'], beside: ['database', 'connect'], codes: ['mysql/auth-rejected', 'mysql/password-volume-mismatch'] },
+  { of: ['rabbitmq'], beside: ['connect', 'network', 'app', 'worker'], codes: ['rabbitmq/*'] },
+  { of: ['rabbitmq', 'connect'], beside: ['network', 'app', 'worker'], toward: 'rabbitmq', codes: OUT_OF_REACH },
 
   { of: ['redis'], beside: ['connect', 'network', 'app', 'worker'], codes: REDIS_LOGIN },
   { of: ['redis', 'connect'], beside: ['network', 'app', 'worker'], toward: 'redis', codes: OUT_OF_REACH },

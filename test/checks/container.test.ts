@@ -92,6 +92,14 @@ describe('container: what is as it should be', () => {
   });
 });
 
+describe('container: a program that works with Docker', () => {
+  it('speaks a version that the engine no longer knows', () => {
+    const log = ['Error response from daemon: client version 1.24 is too old. Minimum supported API version is 1.44, please upgrade'];
+    expect(short(makeService({ name: 'edge' }), { log })).toBe('fail docker-client-too-old');
+    expect(short(makeService({ name: 'edge' }), { log: ['client version 1.44 connected'] })).toBe('pass');
+  });
+});
+
 describe('container: what is not', () => {
   it.each<[string, Service, string]>([
     ['no container', makeService({ containers: [] }), 'fail missing'],
@@ -113,8 +121,8 @@ describe('container: what is not', () => {
       inState({ status: 'exited' }, {}, { portBindings: [{ containerPort: 80, protocol: 'tcp', hostIp: '', hostPort: 80 }] }),
       'fail exited',
     ],
-    ['a migration that failed', inState({ status: 'exited', exitCode: 3 }, { role: 'one-shot' }), 'fail exited'],
-    ['a migration that was killed', inState({ status: 'exited', exitCode: 137 }, { role: 'one-shot' }), 'fail exited'],
+    ['a migration that failed', inState({ status: 'exited', exitCode: 3 }, { role: 'one-shot' }), 'fail job-failed'],
+    ['a migration that was killed', inState({ status: 'exited', exitCode: 137 }, { role: 'one-shot' }), 'fail job-failed'],
     ['killed for its memory', inState({ status: 'exited', exitCode: 137, oomKilled: true }), 'fail oom-killed'],
     ['killed for its memory, again and again', inState({ status: 'restarting', exitCode: 137, oomKilled: true }), 'fail oom-killed'],
     ['a child killed for its memory', inState({ oomKilled: true }), 'warn child-oom-killed'],
@@ -183,6 +191,25 @@ describe('container: what is not', () => {
       look(inState({ status: 'exited', exitCode: 137, oomKilled: true }, {}, { memoryLimit: 80 * 1024 * 1024 })),
     );
     expect(finding.message).toContain('80 MiB');
+  });
+
+  it('tells when it failed and how long it was up, where it ended once', () => {
+    const [from, until] = ['2026-11-23T06:00:00Z', '2026-11-23T06:30:00Z'];
+    const ended = (state: Partial<ContainerState>) => ({
+      state: { status: 'exited' as const, startedAt: from, finishedAt: until, exitCode: 1, ...state },
+    });
+    const first = (...containers: ReturnType<typeof ended>[]) => findingsOf(look(makeService({ role: 'http', containers })))[0];
+    expect(first(ended({}))).toMatchObject({ failedAt: until, well: { from, until } });
+    // Who was stopped did not fail.
+    expect(first(ended({ exitCode: 143 }))).toMatchObject({ well: { from, until } });
+    for (const finding of [
+      first(ended({ exitCode: 143 })),
+      first(ended({ restartCount: 2 })),
+      first(ended({ status: 'restarting' })),
+      first(ended({}), ended({ finishedAt: '2026-11-23T06:10:00Z' })),
+    ])
+      expect(finding.failedAt).toBeUndefined();
+    expect(first(ended({}), ended({ finishedAt: '2026-11-23T06:10:00Z' })).well).toBeUndefined();
   });
 
   it('takes replicas that fail alike for one finding, which blocks nothing while another runs', () => {
@@ -325,7 +352,7 @@ describe('container: what its log says', () => {
         { service: 'db', code: 'postgres/*' },
       ],
     ],
-    ['its own code', "ModuleNotFoundError: No module named 'nosuch'", []],
+    ['its own code', "ModuleNotFoundError: No module named 'nosuch'", [{ service: 'app', check: 'startup' }]],
   ])('points where %s points', (_, line, suspects) => {
     expect(findingsOf(look(ended(), { ...toDb, log: ['starting', line] }))[0].suspects).toEqual(suspects);
   });

@@ -45,6 +45,7 @@ interface Case {
   processes?: Process[];
   listening?: boolean;
   deleted?: boolean;
+  fsType?: string;
   log?: (string | LogLine)[];
   inotify?: SourceFact['inotify'];
   source?: Fact<SourceFact>;
@@ -67,7 +68,9 @@ const judge = (given: Case) => {
     via: 'proc',
     listeners: given.listening === false ? [] : [{ family: 4, address: '0.0.0.0', port: 8000 }],
     peers: [],
-    mounts: [{ destination: '/code', root: '/src/p/api', deleted: given.deleted ?? false, fsType: 'ext4', readOnly: false }],
+    mounts: [
+      { destination: '/code', root: '/src/p/api', deleted: given.deleted ?? false, fsType: given.fsType ?? 'ext4', readOnly: false },
+    ],
     processes,
     processesKnown: processes.length > 0,
   };
@@ -79,6 +82,28 @@ const judge = (given: Case) => {
   };
   return hotReload.evaluate({ service, stack, facts, peers: {}, now: NOW });
 };
+
+describe('the file system', () => {
+  it.each<[string, Case, boolean]>([
+    ['of Linux', {}, false],
+    ['of a folder shared by Docker Desktop', { fsType: 'virtiofs' }, false],
+    [
+      'of Windows, with a reloader that looks for itself',
+      { fsType: '9p', container: { env: { WATCHFILES_FORCE_POLLING: 'true' } } },
+      false,
+    ],
+    [
+      'of Windows, and the log tells that it looks for itself',
+      { fsType: '9p', log: ['Started reloader process [1] using StatReload'] },
+      false,
+    ],
+    ['of Windows', { fsType: '9p' }, true],
+    ['of a network share', { fsType: 'nfs4' }, true],
+  ])('%s', (_, given, silent) => {
+    const verdict = judge(given);
+    expect('findings' in verdict && verdict.findings.some(({ reason }) => reason === 'no-events')).toBe(silent);
+  });
+});
 
 describe('the mount', () => {
   const cases: [string, Case, string[]][] = [
@@ -351,4 +376,12 @@ describe('could not look, does not apply', () => {
     ['a job', applies('one-shot', ['python', 'seed.py']), false],
   ];
   it.each(cases)('%s', (_, actual, expected) => expect(actual).toBe(expected));
+});
+
+it('notes that a worker started before the newest edit, and no more', () => {
+  const edited = [mount({ sample: { file: 'app/jobs.py', same: true, hostModifiedAt: '2026-11-23T06:55:00.000Z' } })];
+  const worker: Case = { role: 'worker', command: ['python', '-m', 'app.jobs'], processes: tree('python -m app.jobs') };
+  expect(judge({ ...worker, mounts: edited })).toMatchObject({ findings: [], note: expect.stringContaining('app/jobs.py') });
+  expect(judge({ ...worker, mounts: [mount()] })).toEqual({ findings: [] });
+  expect(judge({ mounts: edited })).toEqual({ findings: [] });
 });

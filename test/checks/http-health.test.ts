@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { httpHealth } from '../../src/checks/http-health.ts';
-import type { HttpTry } from '../../src/model/facts.ts';
-import { findingsOf, httpTry, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import type { HttpTry, LogLine } from '../../src/model/facts.ts';
+import { findingsOf, httpTry, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
 
 const service = makeService({ name: 'shop', role: 'http' });
@@ -18,11 +18,11 @@ const stack = makeStack({
   ],
 });
 
-const judge = (tries: HttpTry[]) =>
+const judge = (tries: HttpTry[], log: LogLine[] = []) =>
   httpHealth.evaluate({
     service,
     stack,
-    facts: { http: fact({ path: '/health', pathFrom: 'healthcheck', port: 8000, tries }) },
+    facts: { http: fact({ path: '/health', pathFrom: 'healthcheck', port: 8000, tries }), logs: fact(logOf('p-shop-1', log)) },
     peers: {},
     now: NOW,
   });
@@ -93,7 +93,9 @@ describe('what a body says', () => {
   it.each(cases)('%s', (_, asked, expected, suspects) => {
     const verdict = judge([asked]);
     expect(reasonsOf(verdict)).toEqual(expected);
-    expect((findingsOf(verdict)[0]?.suspects ?? []).map((each) => each.service)).toEqual(suspects);
+    expect((findingsOf(verdict)[0]?.suspects ?? []).filter((each) => each.check !== 'migrations').map((each) => each.service)).toEqual(
+      suspects,
+    );
   });
 });
 
@@ -152,12 +154,34 @@ describe('no answer, and others', () => {
   it.each(cases)('%s', (_, tries, expected) => expect(reasonsOf(judge(tries))).toEqual(expected));
 
   it('a fact that is missing', () => {
-    expect(httpHealth.evaluate({ service, stack, facts: { http: gap('no port is known') }, peers: {}, now: NOW })).toEqual({
+    expect(
+      httpHealth.evaluate({ service, stack, facts: { http: gap('no port is known'), logs: gap('no port is known') }, peers: {}, now: NOW }),
+    ).toEqual({
       cannotLook: 'no port is known',
     });
   });
 
   it('a silent service is for its own reloader to explain', () => {
     expect(findingsOf(judge([httpTry({ trial: silent })]))[0]?.suspects).toEqual([{ service: 'shop', check: 'hot-reload' }]);
+  });
+});
+
+describe('what the log says of other paths', () => {
+  const well = [httpTry()];
+  const old = '2026-11-23T06:00:00.000Z';
+  const pool = 'sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00';
+  const template = 'jinja2.exceptions.TemplateNotFound: wrapper.html';
+  it.each<[string, LogLine[], string[]]>([
+    ['nothing', [logLine('GET /health 200', NOW)], []],
+    ['a pool that is used up', [logLine(pool, NOW)], ['pool-exhausted']],
+    ['the same, an hour ago', [logLine(pool, old)], ['pool-exhausted:warn']],
+    ['a template that is not there', [logLine(template, NOW)], ['template-missing']],
+    ['one that was not there before the code was loaded anew', [logLine(template, NOW), logLine('Reloading...', NOW)], []],
+    ['a worker of gunicorn that was killed', [logLine('[2026-11-23] [1] [CRITICAL] WORKER TIMEOUT (pid:9)', NOW)], ['worker-timeout']],
+    ['yesterday', [logLine('[CRITICAL] WORKER TIMEOUT (pid:9)', '2026-11-22T06:00:00.000Z')], []],
+  ])('%s', (_, log, expected) => expect(reasonsOf(judge(well, log))).toEqual(expected));
+
+  it('comes beside what the health path says', () => {
+    expect(reasonsOf(judge([httpTry({ answer: { status: 500 } })], [logLine(pool, NOW)]))).toEqual(['server-error', 'pool-exhausted']);
   });
 });

@@ -56,6 +56,12 @@ describe('migrations: what is as it should be', () => {
       { ended: true, log: ['  File "/usr/lib/python3/dist-packages/alembic/x.py", line 3', 'asyncpg.exceptions.InvalidPasswordError: no'] },
       'skip',
     ],
+    [
+      'a tool that prints that the database is not there',
+      { ended: true, log: ['migration failed: ConnectionRefusedError: [Errno 111] Connect call failed'] },
+      'skip',
+    ],
+    ['a migration that failed once, in an app that runs', { log: ['migration failed, trying again', SERVES] }, 'skip'],
     ['its migrations miss a module', { ended: true, log: [...FAILED.slice(0, 2), "ModuleNotFoundError: No module named 'x'"] }, 'skip'],
     ['an exception of the app', { ended: true, log: [FAILED[0]!, '  File "/app/main.py", line 3', 'ValueError: no'] }, 'skip'],
     ['the same words once the app serves', { log: [SERVES, HEADS] }, 'skip'],
@@ -79,6 +85,22 @@ describe('migrations: what went wrong', () => {
     ['a revision of another branch', { ended: true, log: [REVISION] }, 'fail unknown-revision', 'ab12'],
     ['a race that was lost', { ended: true, log: [RACE] }, 'fail concurrent-run', 'as another service'],
     ['a migration that fails', { ended: true, log: FAILED }, 'fail failed', '/app/revisions/versions/2_orders.py:9'],
+    [
+      'a script of the project itself, over a table that is not there',
+      {
+        ended: true,
+        log: [FAILED[0]!, '  File "/app/app/migrate.py", line 24, in main', UNDEFINED],
+        schemas: [schema({ tables: 3 })],
+      },
+      'fail failed',
+      '/app/app/migrate.py:24',
+    ],
+    [
+      'a tool that prints a line',
+      { ended: true, log: ['migration failed: UndefinedTableError: relation "orders" does not exist'], schemas: [schema({ tables: 3 })] },
+      'fail failed',
+      'relation "orders" does not exist',
+    ],
     ['the words of Prisma', { ended: true, log: ['Error: P3018'] }, 'fail failed', 'P3018'],
     ['the app started all the same', { log: [REVISION, SERVES] }, 'warn unknown-revision', 'started all the same'],
     [

@@ -34,13 +34,14 @@ interface Given {
   container?: Partial<Container>;
   state?: Partial<Container['state']>;
   log?: string[];
+  logTime?: string;
   fact?: Partial<MountsFact>;
   volumes?: string[];
 }
 
 const serviceOf = (given: Given): Service =>
   makeService({
-    containers: [{ mounts: [bind(given.mount)], ...given.container, ...(given.state ? { state: given.state } : {}) } as never],
+    containers: [{ mounts: [bind(given.mount)], ...given.container, ...(given.state ? { state: given.state } : {}) }],
   });
 
 const look = (given: Given, service: Service = serviceOf(given), others: Service[] = []) => {
@@ -54,7 +55,7 @@ const look = (given: Given, service: Service = serviceOf(given), others: Service
       logs: fact({
         container: container!.name,
         since: null,
-        lines: (given.log ?? []).map((text) => ({ time: null, stream: 'stderr', text })),
+        lines: (given.log ?? []).map((text) => ({ time: given.logTime ?? null, stream: 'stderr', text })),
       }),
       images: fact([{ ref: container!.image, id: container!.imageId, volumes: given.volumes ?? [] }]),
       ...(given.view
@@ -93,6 +94,16 @@ describe('mounts: what is well, or meant', () => {
       { sources: [folder()], mount: data, log: ['cat: /etc/shadow: Permission denied'], state: failing },
     ],
     ['a path that only begins like the mount', { sources: [folder()], mount: data, log: ["open '/database/x': EACCES"], state: failing }],
+    [
+      'a permission that was denied long ago, of a service that is well',
+      {
+        sources: [folder({ uid: 0 })],
+        mount: data,
+        fact: { uid: 999 },
+        log: ["EACCES: permission denied, open '/data/x'"],
+        logTime: atStart,
+      },
+    ],
     ['files on another machine', { sources: [] }],
   ])('%s', (_, given) => {
     expect(short(given)).toBe('pass');
@@ -129,9 +140,9 @@ describe('mounts: what is not', () => {
       'fail stale-folder',
     ],
     [
-      'a folder that may only be read, and that Docker made',
+      'a folder that may only be read, and that Docker made, of a service that is well',
       { sources: [folder({ bornAt: atStart, uid: 0 })], mount: { ...data, readOnly: true } },
-      'fail source-made-by-docker',
+      'warn source-made-by-docker',
     ],
     [
       'a folder whose files are missed, and that Docker made',
@@ -161,6 +172,7 @@ describe('mounts: what is not', () => {
         mount: data,
         fact: { uid: 999 },
         log: ["EACCES: permission denied, open '/data/x'"],
+        logTime: '2026-11-23T06:59:30.000Z',
       },
       'warn not-permitted',
     ],

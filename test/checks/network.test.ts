@@ -26,6 +26,8 @@ interface Scene {
   client?: Service;
   others?: Service[];
   connections?: Partial<Connection>[];
+  /** The same port, asked from the host. */
+  fromHost?: Trial;
   /** Of the first connection's host and port. `null`: no try was made. */
   seen?: Trial | null;
   view?: ReachFact['targets'][number]['view'];
@@ -41,6 +43,7 @@ const look = ({
   others = [db],
   connections = [{}],
   seen = null,
+  fromHost,
   view = { kind: 'inside', service: 'app', network: null },
   addresses,
   listeners,
@@ -54,7 +57,11 @@ const look = ({
     logs: fact({ container: 'p-app-1', since: null, lines: log.map((text) => ({ time: null, stream: 'stderr', text })) }),
     networks: fact(networks),
   };
-  if (seen) facts['reach'] = fact({ container: 'p-app-1', targets: [{ host, port, addresses: addresses ?? null, trial: seen, view }] });
+  if (seen)
+    facts['reach'] = fact({
+      container: 'p-app-1',
+      targets: [{ host, port, addresses: addresses ?? null, trial: seen, view, ...(fromHost ? { fromHost } : {}) }],
+    });
   if (listeners) facts['inside'] = fact({ container: 'p-app-1', listeners });
   return ask(network, {
     stack: makeStack({ services: [client, ...others], connections: all }),
@@ -451,6 +458,8 @@ describe('network: the port', () => {
     ['of the host, with no proof', hostPort, 'cannot look'],
     ['refused', { seen: refused }, 'fail refused'],
     ['silent', { seen: silent }, 'fail timeout'],
+    ['silent to the host as well', { seen: silent, fromHost: silent }, 'fail timeout'],
+    ['silent, while it answers the host', { seen: silent, fromHost: ok }, 'fail traffic-dropped'],
     ['with no route', { seen: { ...silent, outcome: 'unreachable', code: 'EHOSTUNREACH' } }, 'fail timeout'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);

@@ -125,6 +125,12 @@ describe('ports: the program and its mapping', () => {
       'fail no-listener',
     ],
     [
+      'only ports of Erlang are open, of a RabbitMQ that stopped',
+      publishing(),
+      { published: tried(reset), listeners: [open(4369), open(25672)] },
+      'fail no-listener',
+    ],
+    [
       'only a helper on loopback listens',
       publishing(),
       { published: tried(reset), listeners: [open(4444, '127.0.0.1')] },

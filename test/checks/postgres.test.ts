@@ -300,6 +300,17 @@ describe('what is said', () => {
     expect(finding?.message).toBe('store has no connection left for job: shop holds 97 of 100');
   });
 
+  it('tells who is let in while another is turned away, where that is not of the moment', () => {
+    const first = (attempts: PostgresAttempt[]) => findingsOf(judge({ attempts }))[0];
+    const rejected = attempt(wrongPassword, { password: OTHER });
+    const job = attempt(OK, { client: 'job', password: OTHER, user: 'job' });
+    expect(first([rejected, job, attempt(OK, { client: 'store' })])?.spares).toEqual(['job']);
+    expect(first([rejected, attempt(OK, { client: 'store' })])?.spares).toBeUndefined();
+    // With other words of its own it comes in; with these it does not.
+    expect(first([rejected, attempt(OK, { source: 'env OTHER_URL' })])?.spares).toBeUndefined();
+    expect(first([attempt(sql('53300', 'sorry, too many clients already')), job])?.spares).toBeUndefined();
+  });
+
   it('points from an unreachable server to its container and to the client side', () => {
     const [finding] = findingsOf(judge({ attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'))] }));
     expect(finding?.suspects).toContainEqual({ service: 'shop', check: 'network' });

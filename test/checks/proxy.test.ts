@@ -397,8 +397,9 @@ it('shows both addresses and both starts of a stale upstream, and who has the ol
   expect(finding?.values).toEqual({ upstream: 'api:8000', target: 'api', host: 'api', port: '8000' });
 });
 
-it('suspects the service behind a 502', () => {
-  expect(findingsOf(judge({ http: status(502), errors: [{}] }))[0]?.suspects).toEqual([{ service: 'api' }]);
+it('suspects the service behind a 502, and what the proxy itself sees on the way to it', () => {
+  const own = { service: 'front', check: 'network' };
+  expect(findingsOf(judge({ http: status(502), errors: [{}] }))[0]?.suspects).toEqual([{ service: 'api' }, own]);
 });
 
 describe('does not apply, or could not look', () => {

@@ -132,6 +132,12 @@ describe('what is found', () => {
   });
 });
 
+it('tells who is let in while another is turned away', () => {
+  const rejected = attempt(stopped('login', 'rejected', 'WRONGPASS', 'invalid username-password pair'));
+  const [finding] = findingsOf(judge([rejected, attempt(OK, { client: 'job' })]));
+  expect(finding).toMatchObject({ reason: 'wrong-password', spares: ['job'] });
+});
+
 describe('what is healthy', () => {
   const cases: [string, RedisAttempt[], RedisFact['server']][] = [
     ['answers', [attempt(OK)], server()],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { worker } from '../../src/checks/worker.ts';
 import type { Fact, RedisFact } from '../../src/model/facts.ts';
-import type { Connection } from '../../src/model/stack.ts';
+import type { Connection, Role } from '../../src/model/stack.ts';
 import { ADDRESS, findingsOf, logLine, logOf, OK, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
 
@@ -92,12 +92,13 @@ interface Case {
   /** Lines with their times. */
   logged?: [string, string][];
   hostNetwork?: boolean;
+  role?: Role;
 }
 
 const judge = (given: Case) => {
   const service = makeService({
     name: 'jobs',
-    role: 'worker',
+    role: given.role ?? 'worker',
     containers: [
       {
         command: given.command ?? ['python', '-m', 'shop.worker'],
@@ -307,4 +308,26 @@ it('says what waits where, and shows the known error of the log', () => {
   );
   expect(finding?.message).toBe('37 items wait in "jobs" of kv, and jobs is not connected to take them');
   expect(finding?.evidence.map(({ source }) => source)).toEqual(['kv, database 0', 'CLIENT LIST of kv', 'jobs log']);
+});
+
+describe('a service that nothing names a worker', () => {
+  const elsewhere: Case = {
+    role: 'unknown',
+    server: { queues: [list()], keyspace: { 0: 1 }, sessions: [session(JOBS, { database: 1, command: 'xreadgroup' })] },
+    connections: [link('jobs', '1'), link('shop', null)],
+  };
+
+  it('is one when it is blocked in Redis as workers are', () => expect(reasonsOf(judge(elsewhere))).toEqual(['other-queue']));
+
+  it.each<[string, Partial<Session>]>([
+    ['says something', { command: 'lpush', blocked: false }],
+    ['waits for news, which everybody gets', { command: 'xread' }],
+    ['subscribes', { command: 'subscribe', blocked: false }],
+  ])('is none when it %s', (_, parts) =>
+    expect(judge({ ...elsewhere, server: { ...elsewhere.server, sessions: [session(JOBS, { database: 1, ...parts })] } })).toMatchObject({
+      skip: expect.stringContaining('takes work'),
+    }),
+  );
+
+  it('is none when it is not connected', () => expect(judge({ role: 'unknown', server: { queues: [list()] } })).toHaveProperty('skip'));
 });

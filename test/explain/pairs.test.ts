@@ -27,6 +27,11 @@ const HIDDEN: { root: string; by: string[]; because: string }[] = [
     by: ['backend-loopback', 'backend-syntax-error'],
     because: 'the same was asked of the same service, and something more particular says why it does not answer',
   },
+  {
+    root: 'worker startup/module-missing',
+    by: ['backend-folder-replaced'],
+    because: 'a module that is missing may well be missing from the folder that the container should no longer hold',
+  },
 ];
 
 const isHidden = (root: Located, by: string): boolean =>

@@ -310,3 +310,17 @@ test('a container with no labels of a service, of a run by hand, with odd fields
   });
   expect(found).toMatchObject({ service: 'shop-api-1', oneOff: true, number: 1, mounts: [] });
 });
+
+describe('a loop of crashes whose runs take longer than a look', () => {
+  const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
+  test.each<[string, object, number, boolean]>([
+    ['restarted five times a minute, and just begun', { StartedAt: ago(11) }, 4, true],
+    ['up for longer than its runs took', { StartedAt: ago(30) }, 5, false],
+    ['healthy by now', { StartedAt: ago(11), Health: { Status: 'healthy' } }, 4, false],
+    ['restarted once, and its healthcheck has not spoken since', { StartedAt: ago(11), Health: { Status: 'starting' } }, 1, true],
+    ['restarted once (FA-19)', { StartedAt: ago(11) }, 1, false],
+  ])('%s', async (_, State, RestartCount, expected) => {
+    const [container] = await gather([raw('api', { Created: ago(80), RestartCount, State: { FinishedAt: ago(12), ...State } })]);
+    expect(container?.state.loops).toBe(expected);
+  });
+});

@@ -3,14 +3,18 @@ import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { gatherHttp } from '../../src/gather/http.ts';
 import type { Gathering } from '../../src/gather/gathering.ts';
+import { gatherMysql } from '../../src/gather/mysql.ts';
 import { gatherPostgres } from '../../src/gather/postgres.ts';
 import { gatherPublished } from '../../src/gather/published.ts';
+import { gatherRabbitmq } from '../../src/gather/rabbitmq.ts';
 import { gatherRedis } from '../../src/gather/redis.ts';
 import { createVault } from '../../src/gather/vault.ts';
-import type { PortMapping, Role, Service } from '../../src/model/stack.ts';
+import { spokenBy, type PortMapping, type Role, type Service } from '../../src/model/stack.ts';
 import { makeConnection, makePort, makeService, makeStack } from '../checks/make.ts';
 import { closedPort, gatheringOf, listen, start } from './loopback.ts';
+import { serveMysql } from './mysql-server.ts';
 import { servePostgres } from './postgres-server.ts';
+import { serveRabbitmq } from './rabbitmq-server.ts';
 import { INFO, serveRedis } from './redis-server.ts';
 
 /** A service that listens on this machine (`network_mode: host`) at one port, and is published at others. */
@@ -35,8 +39,9 @@ const look = async (service: Service, port: number) => {
   const vault = createVault();
   const client = makeService({ name: 'app', containers: [{ state: { status: 'exited' } }] });
   const words = { to: 'it', host: 'it', port, user: 'app', password: vault.mark('open-sesame'), database: 'app' };
-  const connections = service.role === 'postgres' ? [makeConnection(words)] : [];
-  const gatherers = { postgres: gatherPostgres, redis: gatherRedis, http: gatherHttp };
+  const kind = spokenBy(service.role);
+  const connections = kind === null || kind === 'redis' ? [] : [makeConnection({ ...words, kind })];
+  const gatherers = { postgres: gatherPostgres, redis: gatherRedis, mysql: gatherMysql, rabbitmq: gatherRabbitmq, http: gatherHttp };
   const plain = gatheringOf(makeStack({ services: [service, client], connections }), { vault });
   const given: Gathering = {
     ...plain,
@@ -141,4 +146,25 @@ test("the loopback of another machine's engine cannot be asked", async () => {
   const remote = gatheringOf(makeStack({ services: [service] }));
   const elsewhere = { ...remote, engine: { ...remote.engine, host: 'tcp://192.0.2.1:2375' } };
   expect(await gatherPublished(service, elsewhere)).toEqual({ ports: [] });
+});
+
+const ROW = { version: '8.4.0', hostname: 'a1b2', port: 3306, readOnly: 0, most: 151, now: Date.parse('2026-11-23T07:00:00Z') / 1000 };
+
+test('MySQL: the same server by its host name and start', async () => {
+  const server = await serveMysql();
+  expect(await look(serviceOf('mysql', server.port, [{ hostPort: server.port }]), server.port)).toEqual([
+    { port: server.port, outcome: 'ok', server: 'same', proof: 'host name 4f1c, started 2026-11-23T06:00:00.000Z' },
+  ]);
+});
+
+test('MySQL: another one', async () => {
+  const [mine, its] = [await serveMysql(), await serveMysql({ answers: { 'select @@version': [ROW] } })];
+  expect(await look(serviceOf('mysql', mine.port, [{ hostPort: its.port }]), mine.port)).toMatchObject([{ server: 'other' }]);
+});
+
+test('RabbitMQ: it answers; of two with one name nobody can tell', async () => {
+  const server = await serveRabbitmq({ user: 'app', vhosts: ['app'] });
+  expect(await look(serviceOf('rabbitmq', server.port, [{ hostPort: server.port }]), server.port)).toMatchObject([
+    { outcome: 'ok', server: 'unknown', proof: 'cluster rabbit@post' },
+  ]);
 });

@@ -9,9 +9,11 @@ import { orchardContainerFaults } from './faults/orchard-containers.ts';
 import { migrationFaults } from './faults/migrations.ts';
 import { imageFaults } from './faults/image.ts';
 import { mountFaults } from './faults/mounts.ts';
+import { networkFaults } from './faults/network.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { proxyFaults } from './faults/proxy.ts';
 import { redisFaults } from './faults/redis.ts';
+import { startOrderFaults } from './faults/start-order.ts';
 import { startupFaults } from './faults/startup.ts';
 import { staticFaults } from './faults/static-files.ts';
 
@@ -23,6 +25,8 @@ export const faults: Fault[] = [
   ...startupFaults,
   ...imageFaults,
   ...mountFaults,
+  ...networkFaults,
+  ...startOrderFaults,
   ...postgresFaults,
   ...migrationFaults,
   ...redisFaults,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { assembleStack } from '../../src/model/assemble.ts';
 import type { NginxFact } from '../../src/model/facts.ts';
+import type { Container } from '../../src/model/stack.ts';
 import { makeContainer, makeSpec } from '../checks/make.ts';
 
 const nginx = (upstreams: Partial<NginxFact['upstreams'][number]>[]): NginxFact => ({
@@ -122,4 +123,22 @@ test('a service that nothing else tells of, and that a proxy passes requests to,
     assembleStack({ ...parts, proxies }).services.find(({ name }) => name === 'api')!.role;
   expect(role({})).toBe('unknown');
   expect(role({ edge: nginx([{ host: 'api', port: 3000 }]) })).toBe('http');
+});
+
+test('what a shared image exposes is the port of the service that publishes it', () => {
+  const build = { context: '/src/p/app', dockerfile: 'Dockerfile' };
+  const made = (service: string, command: string[], portBindings: Container['portBindings'] = []) =>
+    makeContainer({ service, image: `p-${service}`, imageId: service, command, exposedPorts: [4000], portBindings });
+  const published = [{ containerPort: 4000, protocol: 'tcp', hostIp: '', hostPort: 4000 } as const];
+  const roles = (...containers: ReturnType<typeof made>[]) =>
+    assembleStack({ project: project(containers.map(({ service }) => ({ name: service, build }))), containers, proxies: {} }).services.map(
+      ({ name, role }) => `${name} ${role}`,
+    );
+  expect(roles(made('press', ['node', 'press.js']), made('server', ['node', 'index.js'], published))).toEqual([
+    'press unknown',
+    'server http',
+  ]);
+  // Twice the same program is twice a server; and a port that nobody publishes is nobody's in particular.
+  expect(roles(made('blue', ['node', 'index.js']), made('green', ['node', 'index.js'], published))).toEqual(['blue http', 'green http']);
+  expect(roles(made('api', ['node', 'index.js']), made('other', ['node', 'other.js']))).toEqual(['api http', 'other http']);
 });

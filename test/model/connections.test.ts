@@ -1,18 +1,21 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createVault } from '../../src/gather/vault.ts';
 import { connectionsOf, isLoopback, nameTable, parseUrl } from '../../src/model/connections.ts';
 import type { Connection, Role } from '../../src/model/stack.ts';
 import { makeService } from '../checks/make.ts';
 
-/** Environment of one client beside db (Postgres), redis and web; masked as the gatherers do it. */
+const ROLES: Record<string, Role> = { db: 'postgres', redis: 'redis', shelf: 'mysql', parcels: 'rabbitmq' };
+
+/** Environment of one client beside db (Postgres), redis, shelf (MySQL), parcels (RabbitMQ) and web; masked as the gatherers do it. */
 const from = (env: Record<string, string>, client: { name?: string; role?: Role } = {}): Connection[] => {
   const vault = createVault();
   const masked = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, vault.maskEnv(key, value)]));
   const services = [
     makeService({ name: client.name ?? 'app', role: client.role ?? 'http', containers: [{ env: masked }] }),
-    ...['db', 'redis', 'web', 'app']
+    ...['db', 'redis', 'shelf', 'parcels', 'web', 'app']
       .filter((name) => name !== (client.name ?? 'app'))
-      .map((name) => makeService({ name, role: ({ db: 'postgres', redis: 'redis' } as const)[name as 'db'] ?? 'http' })),
+      .map((name) => makeService({ name, role: ROLES[name] ?? 'http' })),
   ];
   const reveal = (each: Connection): Connection => ({ ...each, password: each.password === null ? null : vault.reveal(each.password) });
   return connectionsOf(services)
@@ -41,10 +44,15 @@ describe('URLs', () => {
     ['REDIS://redis', 'redis -:-@redis:6379/- → redis'],
     ['valkey://redis?db=3', 'redis -:-@redis:6379/3 → redis'],
     ['amqp://guest:guest@rabbit:5672//', 'amqp guest:guest@rabbit:5672// → nobody'],
+    ['pyamqp://u:pw@parcels/orders', 'amqp u:pw@parcels:5672/orders → parcels'],
+    ['amqp://u:pw@parcels/%2F', 'amqp u:pw@parcels:5672// → parcels'],
+    ['mysql+aiomysql://u:pw@shelf/shop', 'mysql u:pw@shelf:3306/shop → shelf'],
+    ['mariadb://u:pw@shelf:3307/shop', 'mysql u:pw@shelf:3307/shop → shelf'],
+    ['jdbc:mysql://shelf:3306/shop?user=u&password=pw', 'mysql u:pw@shelf:3306/shop → shelf'],
+    ['jdbc:mariadb://shelf/shop', 'mysql -:-@shelf:3306/shop → shelf'],
     ['amqps://rabbit', 'amqp -:-@rabbit:5671/- tls → nobody'],
     ['mysql+pymysql://root:pw@mysql/shop', 'mysql root:pw@mysql:3306/shop → nobody'],
     ['mongodb+srv://u:pw@cluster.example.net/shop', 'mongodb u:pw@cluster.example.net:27017/shop tls → nobody'],
-    ['mongodb://u:pw@m1:27017,m2:27017/shop', 'mongodb u:pw@m1:27017/- → nobody'],
     ['smtp://bob@example.com:pw@mail:1025', 'tcp bob@example.com:pw@mail:1025/- → nobody'],
     ['nats://web:4222', 'tcp -:-@web:4222/- → web'],
     ['http://web:3000/api', 'http -:-@web:3000/- → web'],
@@ -76,6 +84,7 @@ describe('URLs', () => {
 
   test.each([
     'CORS_ORIGINS',
+    'ALLOWED_API_ORIGINS',
     'ALLOWED_ORIGINS',
     'CSRF_TRUSTED_ORIGINS',
     'VITE_API_URL',
@@ -85,6 +94,10 @@ describe('URLs', () => {
     'STRIPE_SUCCESS_URL',
     'JWT_ISSUER',
   ])('%s is for browsers', (key) => expect(from({ [key]: 'http://web:3000' })).toEqual([]));
+
+  test.each(['API_ORIGIN', 'BACKEND_ORIGIN', 'UPSTREAM_ORIGIN'])('%s is where a server asks', (key) =>
+    expect(from({ [key]: 'http://web:3000' }).map(brief)).toEqual(['http -:-@web:3000/- → web']),
+  );
 
   test.each([
     ['postgres://u:p@ss@db/x', 'its password holds "@" unescaped'],
@@ -105,6 +118,18 @@ describe('URLs', () => {
 });
 
 describe('families of variables', () => {
+  test.each(['RABBITMQ_DEFAULT_VHOST', 'BROKER_VHOST', 'AMQP_VIRTUAL_HOST'])('%s is a name inside a server', (key) =>
+    expect(from({ [key]: 'shop' })).toEqual([]),
+  );
+
+  test('what stands in the file that a variable names', () => {
+    const vault = createVault();
+    const env = { DB_HOST: 'db', DB_USER: 'shop', DB_PASSWORD_FILE: '/run/secrets/db' };
+    const client = makeService({ name: 'app', containers: [{ env, toldByFile: { DB_PASSWORD: vault.mark('pw') } }] });
+    const [found] = connectionsOf([client, makeService({ name: 'db', role: 'postgres' })]);
+    expect(vault.reveal(found!.password!)).toBe('pw');
+  });
+
   test.each([
     ['DB_*', { DB_HOST: 'db', DB_PORT: '5432', DB_USER: 'shop', DB_PASSWORD: 'pw', DB_NAME: 'shop' }, 'postgres shop:pw@db:5432/shop → db'],
     [
@@ -132,6 +157,25 @@ describe('families of variables', () => {
     ['REDIS_* of Laravel', { REDIS_HOST: 'redis', REDIS_PASSWORD: 'null', REDIS_PORT: '6379' }, 'redis -:-@redis:6379/- → redis'],
     ['CACHE_HOST by the role of the target', { CACHE_HOST: 'redis' }, 'redis -:-@redis:6379/- → redis'],
     ['MYSQL_*', { MYSQL_HOST: 'mysql', MYSQL_USER: 'u', MYSQL_PASSWORD: 'pw', MYSQL_DATABASE: 'd' }, 'mysql u:pw@mysql:3306/d → nobody'],
+    [
+      'WordPress, with the port in the host',
+      { WORDPRESS_DB_HOST: 'shelf:3307', WORDPRESS_DB_USER: 'wp', WORDPRESS_DB_PASSWORD: 'pw', WORDPRESS_DB_NAME: 'wp' },
+      'mysql wp:pw@shelf:3307/wp → shelf',
+    ],
+    [
+      'DB_* by the role of the target',
+      { DB_HOST: 'shelf', DB_USER: 'u', DB_PASSWORD: 'pw', DB_NAME: 'd' },
+      'mysql u:pw@shelf:3306/d → shelf',
+    ],
+    ['DB_* by the port', { DB_HOST: 'elsewhere.example', DB_PORT: '3306' }, 'mysql -:-@elsewhere.example:3306/- → nobody'],
+    ['MARIADB_*', { MARIADB_HOST: 'shelf', MARIADB_USER: 'u', MARIADB_PASSWORD: 'pw' }, 'mysql u:pw@shelf:3306/- → shelf'],
+    ['RMQ_*', { RMQ_HOST: 'parcels', RMQ_USER: 'u', RMQ_PASS: 'pw', RMQ_VHOST: 'orders' }, 'amqp u:pw@parcels:5672/orders → parcels'],
+    [
+      'the variables of the image, handed to a client',
+      { RABBITMQ_HOST: 'parcels', RABBITMQ_DEFAULT_USER: 'u', RABBITMQ_DEFAULT_PASS: 'pw' },
+      'amqp u:pw@parcels:5672/- → parcels',
+    ],
+    ['BROKER_HOST by the role of the target', { BROKER_HOST: 'parcels' }, 'amqp -:-@parcels:5672/- → parcels'],
     ['RABBITMQ_*', { RABBITMQ_HOST: 'rabbit', RABBITMQ_USER: 'guest' }, 'amqp guest:-@rabbit:5672/- → nobody'],
     ['another server of the stack', { SMTP_HOST: 'web', SMTP_PORT: '1025' }, 'tcp -:-@web:1025/- → web'],
     ['localhost', { POSTGRES_HOST: 'localhost' }, 'postgres -:-@localhost:5432/- → nobody'],
@@ -144,6 +188,7 @@ describe('families of variables', () => {
     ['a port that is none', { POSTGRES_HOST: 'db', POSTGRES_PORT: 'tcp://10.0.0.1:5432' }],
     ['a pattern', { MYSQL_ROOT_HOST: '%' }],
     ['a number', { SOME_SERVER: '1' }],
+    ['the web interface of RabbitMQ', { RABBITMQ_MANAGEMENT_HOST: 'parcels' }],
   ] as [string, Record<string, string>][])('%s is no connection', (_, env) =>
     expect(from(env).filter((each) => each.source !== 'env POSTGRES_PORT')).toEqual([]),
   );
@@ -171,6 +216,86 @@ describe('who speaks', () => {
   });
   test('a proxy speaks HTTP alone', () => {
     expect(from(shared, { name: 'edge', role: 'nginx' }).map((each) => each.kind)).toEqual(['http']);
+  });
+});
+
+describe('lists of hosts: the client goes to each', () => {
+  test.each([
+    ['mongodb://u:pw@m1:27017,m2:27018/shop?replicaSet=rs', ['mongodb u:pw@m1:27017/shop → nobody', 'mongodb u:pw@m2:27018/shop → nobody']],
+    [
+      'postgresql://shop:p%2Cw@db,standby:5433/shop',
+      ['postgres shop:p,w@db:5432/shop → db', 'postgres shop:p,w@standby:5433/shop → nobody'],
+    ],
+    ['redis:6379,web:9092', ['redis -:-@redis:6379/- → redis', 'tcp -:-@web:9092/- → web']],
+    ['redis:6379, web:9092', ['redis -:-@redis:6379/- → redis', 'tcp -:-@web:9092/- → web']],
+    // Words, no addresses.
+    ['db,redis', []],
+    ['a, b:1c', []],
+  ])('%s', (value, expected) => expect(from({ BROKERS: value }).map(brief)).toEqual(expected));
+});
+
+describe('whatever stands in a value', () => {
+  const CHARS = fc.constantFrom(...`$\`'"@:/?#[]%&=+;, {}()|<>~^!*\\\n\t`, 'é', '‹', '›', '\0', 'a', '1');
+  const password = fc.string({ unit: CHARS, minLength: 1, maxLength: 12 });
+
+  test('an encoded password is read as it is, whatever is in it', () => {
+    fc.assert(
+      fc.property(password, (secret) => {
+        fc.pre(secret.trim() === secret);
+        const [found, ...more] = from({ CACHE_URL: `redis://:${encodeURIComponent(secret)}@redis:6379/0` });
+        expect(more).toEqual([]);
+        expect(found).toMatchObject({ to: 'redis', port: 6379, database: '0', malformed: null, password: secret });
+      }),
+    );
+  });
+
+  test('one that is not encoded is never shown, and never makes a host of its own', () => {
+    fc.assert(
+      fc.property(password, (tail) => {
+        const secret = `S3cr3t${tail}`;
+        for (const each of from({ DATABASE_URL: `postgresql://shop:${secret}@db:5432/shop` })) {
+          expect(each.url).not.toContain('S3cr3t');
+          expect(each.host).not.toContain('S3cr3t');
+        }
+      }),
+    );
+  });
+
+  test('no value throws, and what comes of it is whole', () => {
+    const value = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 80 }),
+      fc.string({
+        unit: fc.constantFrom('redis://', 'db', ':', '@', ',', '/', '[', ']', '::1', '5432', '?', '=', '%', 'host=', ' ', ';'),
+        maxLength: 20,
+      }),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom('X_URL', 'DB_HOST', 'HOST', 'PGHOST', 'BROKERS'),
+        value,
+        fc.constantFrom('app', 'db', 'redis'),
+        (key, text, name) => {
+          for (const each of from({ [key]: text, DB_PORT: text }, { name })) {
+            expect(each.from).toBe(name);
+            expect(each.host).not.toBe('');
+            if (each.malformed === null) expect(each.port).toBeGreaterThanOrEqual(0);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a megabyte is no address', () => {
+    for (const text of ['redis://redis,'.repeat(80_000), `a${' '.repeat(1_000_000)}b`, "a='".repeat(300_000)])
+      expect(from({ CERTIFICATE: text })).toEqual([]);
+  });
+
+  test('services that wait for each other, and for themselves', () => {
+    const services = ['a', 'b', 'c'].map((name, index, all) =>
+      makeService({ name, spec: { dependsOn: { [all[(index + 1) % 3]!]: 'service_started', [name]: 'service_started' } } }),
+    );
+    expect(connectionsOf(services).map((each) => `${each.from}>${each.to}`)).toEqual(['a>a', 'a>b', 'b>b', 'b>c', 'c>a', 'c>c']);
   });
 });
 

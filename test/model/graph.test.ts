@@ -41,6 +41,21 @@ test('each connection ends where its host is', () => {
   ]);
 });
 
+test('who lives in the network of another finds it on localhost', () => {
+  const services = [
+    makeService({ name: 'vpn' }),
+    makeService({ name: 'app', containers: [{ networkMode: 'container:id-p-vpn-1' }] }),
+    makeService({ name: 'declared', containers: [], spec: { networkMode: 'service:vpn' } }),
+    makeService({ name: 'lost', containers: [{ networkMode: 'container:gone' }] }),
+  ];
+  const connections = ['app', 'declared', 'lost'].map((from) => makeConnection({ from, to: null, host: 'localhost' }));
+  expect(graphOf(makeStack({ services, connections })).connections.map(({ to, place }) => `${to} ${place}`)).toEqual([
+    'vpn service',
+    'vpn service',
+    'null itself',
+  ]);
+});
+
 test('hosts that are not of the stack stand there once, with those who reach for them', () => {
   expect(graph.outside).toEqual([
     { host: 'mail.example.org', from: ['app', 'metal'] },

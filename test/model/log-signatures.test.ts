@@ -29,6 +29,30 @@ describe('known errors', () => {
     ["MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", 'redis', null, null],
     ['asyncpg.exceptions.UndefinedTableError: relation "users" does not exist', 'self', null, null],
     ['sh: 1: uvicorn: not found', 'command', null, null],
+    [`pymysql.err.OperationalError: (1045, "Access denied for user 'shop'@'172.18.0.5' (using password: YES)")`, 'mysql', null, null],
+    ["Error: Access denied for user 'shop'@'%' to database 'orders'", 'mysql', null, null],
+    [`(1049, "Unknown database 'orders'")`, 'mysql', null, null],
+    ['Error: ER_CON_COUNT_ERROR: Too many connections', 'mysql', null, null],
+    ['ER_NOT_SUPPORTED_AUTH_MODE: Client does not support authentication protocol requested by server', 'self', null, null],
+    [`(1146, "Table 'shop.orders' doesn't exist")`, 'self', null, null],
+    [
+      'amqp.exceptions.AccessRefused: (0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN',
+      'rabbitmq',
+      null,
+      null,
+    ],
+    [
+      "Error: Operation failed: QueueDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'jobs' in vhost '/'\"",
+      'rabbitmq',
+      null,
+      null,
+    ],
+    [
+      'Error: Handshake terminated by server: 530 (NOT-ALLOWED) with message "NOT_ALLOWED - vhost orders not found"',
+      'rabbitmq',
+      null,
+      null,
+    ],
     ['exec /entrypoint.sh: exec format error', 'format', null, null],
   ])('%s', (line, blame, host, port) => {
     expect(known(line)).toMatchObject({ blame, host, port, line });
@@ -40,6 +64,8 @@ describe('known errors', () => {
     'LOG:  invalid length of startup packet',
     'WARNING:  database "shop" has a collation version mismatch',
     'GET /not-found 404 Not Found',
+    "Version: '11.8.3-MariaDB'  socket: '/run/mysqld/mysqld.sock'  port: 3306",
+    '[info] <0.1.0> Server startup complete; 5 plugins started.',
     '',
   ])('says nothing of: %s', (line) => {
     expect(known(line)).toBeNull();

@@ -19,7 +19,7 @@ const servicesOf = (ids: string[]) => [...new Set(ids.map((id) => id.split('/')[
 
 test('every check, of every service that it applies to; in the order of the registry, then by service', () => {
   const ids = all.map((each) => each.id);
-  expect(ids.slice(0, 3)).toEqual(['engine', 'compose', 'backend/compose']);
+  expect(ids.slice(0, 4)).toEqual(['engine', 'host', 'compose', 'backend/compose']);
   expect(ids).toContain('store/postgres');
   expect(ids).not.toContain('backend/postgres');
   expect(new Set(ids).size).toBe(ids.length);
@@ -62,7 +62,7 @@ describe('an unknown selector is one line with the nearest words', () => {
     ['postgers', 'did you mean postgres'],
     ['stor', 'did you mean store'],
     ['bakend', 'did you mean backend'],
-    ['store/postgre', 'did you mean store or store/postgres?'],
+    ['store/postgre', 'did you mean store, store/postgres or store/start?'],
     ['chache', 'did you mean cache'],
     ['zzzzzz', 'see `doctor list`'],
     ['', 'see `doctor list`'],

@@ -34,6 +34,7 @@ export const writeExpectation = async (name: string): Promise<void> => {
 /** Nothing of the machine that recorded: its folders, its socket. */
 const neutral = (text: string, stack: LabStack): string =>
   text
+    .replaceAll(/"dataRoot": "([^"]+)"/.exec(text)?.[1] ?? '/var/lib/docker', '/var/lib/docker')
     .replaceAll(stack.dir, `/src/${basename(stack.dir)}`)
     .replaceAll(stack.engine.dockerHost, 'unix:///var/run/docker.sock')
     .replaceAll(/(?<=")\/[^"]*(?=\/volumes\/[^"/]+\/_data")/g, '/var/lib/docker');

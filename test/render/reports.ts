@@ -318,6 +318,7 @@ export const large = report([
 /** Loops for the fake: what `-v` adds. */
 export const stats = {
   engineCalls: 23,
+  connections: 9,
   factCount: 41,
   slowest: [
     { fact: 'postgres:store', ms: 88 },

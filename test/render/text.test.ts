@@ -27,6 +27,30 @@ test.each(goldens)('%s', async (name, report, options) => {
   await expect(renderText(report, { ...plainly, ...options })).toMatchFileSnapshot(`goldens/${name}.txt`);
 });
 
+test('what the evidence leaves open: the others that it may be, and the look that would decide, ready to paste', () => {
+  const [cause] = reports.oneCause.rootCauses;
+  const text = renderText(
+    {
+      ...reports.oneCause,
+      rootCauses: [
+        {
+          ...cause!,
+          candidates: [
+            { id: cause!.id, service: cause!.service, code: cause!.code, summary: cause!.summary },
+            { id: 'api/http-health', service: 'api', code: 'http-health/hung', summary: 'api takes the connection and does not answer' },
+          ],
+          decide: { command: 'docker compose logs --tail 50 api' },
+        },
+      ],
+    },
+    plainly,
+  );
+  expect(text).toContain(
+    '\n  Or: api/http-health: api takes the connection and does not answer\n  Decide: docker compose logs --tail 50 api\n',
+  );
+  expect(text.match(/^ {2}Or:/gm)).toHaveLength(1);
+});
+
 const all = Object.values(reports).filter((each): each is Report => typeof each === 'object' && 'schemaVersion' in each);
 const commandsOf = (report: Report): string[] =>
   report.rootCauses.flatMap(({ remedy }) => remedy?.steps.flatMap(({ command }) => command ?? []) ?? []);

@@ -57,6 +57,7 @@ export const saysInLog = (stack: LabStack, service: string, text: string): Promi
 
 /** The code and the schema as they were. */
 export async function healAlembic(stack: LabStack): Promise<void> {
+  await compose(stack, 'stop', '-t', '1', 'backend', 'worker');
   restore(stack, 'backend', 'docker-compose.yml');
   await psql(stack, 'drop table if exists alembic_version, takes');
   await compose(stack, 'up', '-d', '--no-deps', '--force-recreate', 'backend', 'worker');

@@ -100,10 +100,10 @@ export const containerFaults: Fault[] = [
       await up(stack);
     },
     expect: {
-      root: 'worker/container',
-      code: 'container/restarting',
+      root: 'worker/startup',
+      code: 'startup/module-missing',
       innocents: ['backend', 'db', 'nginx', 'redis'],
-      remedy: /docker compose logs/,
+      remedy: /docker compose up -d --build worker/,
     },
   },
   {
@@ -131,10 +131,10 @@ export const containerFaults: Fault[] = [
       await up(stack);
     },
     expect: {
-      root: 'backend/container',
-      code: 'container/restarting',
+      root: 'backend/migrations',
+      code: 'migrations/failed',
       innocents: ['db', 'nginx', 'redis', 'worker'],
-      remedy: /docker compose logs/,
+      remedy: /Correct the migration/,
     },
   },
   {

@@ -1,7 +1,22 @@
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import { answers, becomes, changed, compose, docker, edit, foreign, get, logs, removeForeign, restore, send, up } from './tools.ts';
+import {
+  answers,
+  becomes,
+  changed,
+  compose,
+  docker,
+  edit,
+  foreign,
+  get,
+  logs,
+  removeForeign,
+  restore,
+  send,
+  settled,
+  up,
+} from './tools.ts';
 
 const change = changed('harbor');
 const FILE = 'docker-compose.yml';
@@ -219,7 +234,7 @@ export const harborConnectionFaults: Fault[] = [
     title: 'nginx listens on 8081 since an edit; 8080 is published',
     edits: [['edge/nginx.conf', /8080 default_server/g, '8081 default_server']],
     restart: ['edge'],
-    until: (stack) => answers(stack, '/', 0),
+    until: (stack) => settled(stack, 'edge'),
     expect: { root: 'edge/ports', code: 'ports/wrong-container-port', innocents: rest('edge'), remedy: /8080|ports/ },
   }),
   change({

@@ -142,8 +142,9 @@ export const imageFaults: Fault[] = [
       const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('backend'))).trim();
       await docker(stack, 'tag', image, `${stack.project}-kept`);
       await buildUpon(stack, image, image, ['RUN rm -f $(command -v uvicorn)']);
+      edit(stack, 'docker-compose.yml', '    restart: unless-stopped', '    restart: "no"');
       await recreate(stack, 'backend');
-      await becomes(stack, 'backend', 'restarting', (now) => now.restarts >= 2);
+      await becomes(stack, 'backend', 'exited', (now) => now.Status === 'exited');
     },
     heal: async (stack) => {
       const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('backend'))).trim();

@@ -8,7 +8,7 @@ import { answers, becomes, compose, edit, get, psql, recreate, restore, up } fro
 const others = ['db', 'nginx', 'redis', 'worker'];
 
 const failed = (stack: LabStack, service = 'backend'): Promise<void> =>
-  becomes(stack, service, 'ending', ({ Status, restarts }) => Status === 'restarting' || Status === 'exited' || restarts > 1);
+  becomes(stack, service, 'ending', ({ Status, restarts }) => Status === 'restarting' || Status === 'exited' || restarts > 3);
 
 /** Postgres lets the app in, and the schema is not the one that the app expects. */
 export const migrationFaults: Fault[] = [
@@ -28,7 +28,10 @@ export const migrationFaults: Fault[] = [
     id: 'alembic-unknown-revision',
     title: 'the volume was migrated by another branch; this checkout does not know its revision',
     inject: async (stack) => {
-      await psql(stack, "create table alembic_version (version_num text); insert into alembic_version values ('f00d4c0ffee5')");
+      await psql(
+        stack,
+        "drop table if exists alembic_version; create table alembic_version (version_num text); insert into alembic_version values ('f00d4c0ffee5')",
+      );
       withAlembic(stack, [{ id: 'a1' }]);
       await recreate(stack, 'backend');
       await saysInLog(stack, 'backend', "Can't locate revision");

@@ -11,13 +11,13 @@ const notWorker = ['backend', 'db', 'nginx', 'redis'];
 
 const mountsForNginx = (stack: LabStack, line: string): void => edit(stack, FILE, NGINX_MOUNT, `${NGINX_MOUNT}      - ${line}\n`);
 
-/** The worker's program is one line that writes a file; the mount is added to its own. */
-function workerWrites(stack: LabStack, path: string, more: string): void {
+/** The worker opens a file before it works; the mount is added to its own. */
+function workerOpens(stack: LabStack, path: string, mode: 'rb' | 'w', more: string): void {
   edit(
     stack,
     FILE,
     '    entrypoint: ["python", "-m", "app.worker"]\n    command: []\n    volumes:\n',
-    `    entrypoint: ["python", "-c", "open('${path}', 'w').close(); import runpy; runpy.run_module('app.worker', run_name='__main__')"]\n    command: []\n${more}`,
+    `    entrypoint: ["python", "-c", "open('${path}', '${mode}').close(); import runpy; runpy.run_module('app.worker', run_name='__main__')"]\n    command: []\n${more}`,
   );
 }
 
@@ -45,23 +45,18 @@ export const mountFaults: Fault[] = [
   },
   {
     id: 'source-made-by-docker',
-    title: 'the path of the pipeline folder is misspelt; Docker makes an empty one, and the worker misses its module',
+    title: 'the path of a folder is misspelt; Docker makes an empty one, and the worker misses its file',
     inject: async (stack) => {
-      edit(stack, FILE, /( {6})- type: bind\n {8}source: \.\/pipeline\n {8}target: \/pipeline\n.*\n.*\n/, '$1- ./pipelin:/pipeline:ro\n');
+      workerOpens(stack, '/models/voice.bin', 'rb', '    volumes:\n      - ./modells:/models:ro\n');
       await recreate(stack, 'worker');
       await becomes(stack, 'worker', 'restarting', (now) => now.restarts >= 2);
     },
     heal: async (stack) => {
       await compose(stack, 'rm', '-sf', 'worker');
-      rmSync(join(stack.dir, 'pipelin'), { recursive: true });
+      rmSync(join(stack.dir, 'modells'), { recursive: true });
       await healed(stack);
     },
-    expect: {
-      root: 'worker/mounts',
-      code: 'mounts/source-made-by-docker',
-      innocents: notWorker,
-      remedy: /path/,
-    },
+    expect: { root: 'worker/mounts', code: 'mounts/source-made-by-docker', innocents: notWorker, remedy: /path/ },
   },
   {
     id: 'mounted-file-replaced',
@@ -100,7 +95,7 @@ export const mountFaults: Fault[] = [
     id: 'mount-read-only',
     title: 'the worker writes to a folder that is mounted read-only',
     inject: async (stack) => {
-      workerWrites(stack, '/pipeline/state.json', '    volumes:\n');
+      workerOpens(stack, '/pipeline/state.json', 'w', '    volumes:\n');
       await recreate(stack, 'worker');
       await becomes(stack, 'worker', 'restarting', (now) => now.restarts >= 2);
     },
@@ -112,7 +107,7 @@ export const mountFaults: Fault[] = [
     title: 'the worker runs as a user that may not write to the folder, which is of root',
     inject: async (stack) => {
       mkdirSync(join(stack.dir, 'exports'), { mode: 0o755 });
-      workerWrites(stack, '/exports/state.json', '    user: "12345:12345"\n    volumes:\n      - ./exports:/exports\n');
+      workerOpens(stack, '/exports/state.json', 'w', '    user: "12345:12345"\n    volumes:\n      - ./exports:/exports\n');
       await recreate(stack, 'worker');
       await becomes(stack, 'worker', 'restarting', (now) => now.restarts >= 2);
     },

@@ -192,6 +192,30 @@ export const postgresFaults: Fault[] = [
     },
   },
   {
+    id: 'db-shared-memory',
+    title: '/dev/shm is too small for a parallel query',
+    inject: async (stack) => {
+      edit(stack, 'docker-compose.yml', '    image: postgres:18-alpine\n', '    image: postgres:18-alpine\n    shm_size: 2mb\n');
+      await compose(stack, 'up', '-d', '--no-deps', '--wait', '--force-recreate', 'db');
+      await up(stack);
+      const query = [
+        'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0;',
+        "set work_mem = '64MB'; set enable_mergejoin = off; set enable_nestloop = off;",
+        'create table big as select n, repeat(md5(n::text), 4) as t from generate_series(1, 100000) n; analyze big;',
+        'select count(*) from big a join big b using (n, t)',
+      ].join(' ');
+      await stack.exec('db', ['psql', '-U', 'shootout', '-d', 'shootout', '-c', query], { timeoutMs: 120_000 });
+      await until('the query to fail', async () => (await logs(stack, 'db')).includes('could not resize shared memory segment'));
+    },
+    heal: async (stack) => {
+      await psql(stack, 'drop table if exists big');
+      restore(stack, 'docker-compose.yml');
+      await compose(stack, 'up', '-d', '--no-deps', '--wait', '--force-recreate', 'db');
+      await up(stack);
+    },
+    expect: { root: 'db/postgres', code: 'postgres/shared-memory-full', innocents: others, remedy: /shm_size/ },
+  },
+  {
     id: 'db-locked',
     title: 'an idle transaction holds a lock, and every request that needs the table waits',
     inject: async (stack) => {

@@ -11,6 +11,21 @@ async function addressOf(stack: LabStack, service: string): Promise<string> {
   return (await docker(stack, 'inspect', '--format', network, await stack.containerId(service))).trim();
 }
 
+const PREVIEW = `  preview:
+    image: IMAGE
+    pull_policy: never
+    entrypoint: ["python", "-m", "http.server", "8000"]
+    command: []
+    working_dir: /srv
+    stop_grace_period: 1s
+`;
+
+async function previews(stack: LabStack): Promise<string[]> {
+  const ids = (await compose(stack, 'ps', '-q', 'preview')).split('\n').filter(Boolean);
+  const address = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+  return Promise.all(ids.map(async (id) => (await docker(stack, 'inspect', '--format', address, id)).trim()));
+}
+
 async function healConf(stack: LabStack): Promise<void> {
   restore(stack, 'nginx');
   await up(stack);
@@ -54,6 +69,92 @@ export const proxyFaults: Fault[] = [
       code: 'proxy/stale-upstream',
       innocents: ['backend', 'db', 'redis', 'worker'],
       remedy: /nginx -s reload|docker compose restart nginx/,
+    },
+  },
+  {
+    id: 'proxy-wrong-app',
+    title: 'the backend has a new address, and another service of the stack answers at the old one: 404 for everything',
+    inject: async (stack) => {
+      const before = await addressOf(stack, 'backend');
+      edit(stack, 'docker-compose.yml', '  # Build-only:', `${PREVIEW.replace('IMAGE', `${stack.project}-worker`)}\n  # Build-only:`);
+      await compose(stack, 'rm', '-sf', 'backend');
+      // The lowest free address is given first; it may not be the backend's.
+      for (let number = 1; number <= 12; number++) {
+        await compose(stack, 'up', '-d', '--no-deps', '--no-recreate', '--scale', `preview=${number}`, 'preview');
+        if ((await previews(stack)).includes(before)) break;
+      }
+      await compose(stack, 'up', '-d', '--no-deps', '--wait', 'backend');
+      if ((await addressOf(stack, 'backend')) === before) throw new Error('the backend got its old address again');
+      await answers(stack, '/health', 404);
+      await answers(stack, '/health', 200, '', 'backend');
+    },
+    heal: async (stack) => {
+      await compose(stack, 'rm', '-sf', 'preview');
+      restore(stack, 'docker-compose.yml');
+      await compose(stack, 'restart', 'nginx');
+      await up(stack);
+    },
+    expect: {
+      root: 'nginx/proxy',
+      code: 'proxy/stale-upstream',
+      innocents: ['backend', 'db', 'redis', 'worker', 'preview'],
+      remedy: /nginx -s reload|docker compose restart nginx/,
+    },
+  },
+  {
+    id: 'backend-rejects-host',
+    title: 'the app answers to names on its list alone, and nginx passes on the name of its upstream',
+    inject: async (stack) => {
+      edit(
+        stack,
+        'backend/app/main.py',
+        'app = FastAPI(title="Shootout")\n',
+        [
+          'app = FastAPI(title="Shootout")',
+          'from starlette.middleware.trustedhost import TrustedHostMiddleware',
+          '',
+          'app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1"])',
+          '',
+        ].join('\n'),
+      );
+      edit(stack, 'nginx/conf.d/proxy.inc', 'proxy_set_header Host $host;', 'proxy_set_header Host $proxy_host;');
+      await answers(stack, '/health', 200, '', 'backend');
+      await reloadNginx(stack);
+      await answers(stack, '/health', 400, 'Invalid host header');
+    },
+    heal: async (stack) => {
+      restore(stack, 'backend', 'nginx');
+      await up(stack);
+    },
+    expect: {
+      root: 'nginx/proxy',
+      code: 'proxy/host-rejected',
+      innocents: ['backend', 'db', 'redis', 'worker'],
+      remedy: /proxy_set_header Host/,
+    },
+  },
+  {
+    id: 'nginx-body-too-large',
+    title: 'an upload is larger than nginx allows',
+    inject: async (stack) => {
+      const init = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ title: 'x'.repeat(2_000_000) }),
+      };
+      await until('nginx to answer 413', async () => (await get(stack, '/api/shootouts', 'nginx', init)).status === 413);
+    },
+    // The log says it as long as nginx runs.
+    heal: async (stack) => {
+      await compose(stack, 'restart', '-t', '1', 'nginx');
+      await up(stack);
+    },
+    expect: {
+      root: 'nginx/proxy',
+      code: 'proxy/body-too-large',
+      innocents: ['backend', 'db', 'redis', 'worker'],
+      remedy: /client_max_body_size/,
+      status: 'warn',
     },
   },
   {

@@ -1,7 +1,7 @@
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import { answers, enqueue, redisCli, up } from './tools.ts';
+import { answers, compose, docker, edit, enqueue, logs, recreate, redisCli, restore, up } from './tools.ts';
 
 const others = ['backend', 'db', 'nginx', 'worker'];
 
@@ -54,6 +54,69 @@ export const redisFaults: Fault[] = [
       await up(stack);
     },
     expect: { root: 'redis/redis', code: 'redis/out-of-memory', innocents: others, remedy: /maxmemory/ },
+  },
+  {
+    id: 'redis-tls-url',
+    title: 'REDIS_URL demands TLS of a Redis that has none',
+    inject: async (stack) => {
+      edit(stack, 'docker-compose.yml', '  REDIS_URL: redis://', '  REDIS_URL: rediss://');
+      await recreate(stack, 'backend');
+      await recreate(stack, 'worker');
+      await answers(stack, '/health', 503);
+    },
+    heal: async (stack) => {
+      restore(stack, 'docker-compose.yml');
+      await up(stack);
+    },
+    expect: { root: 'redis/redis', code: 'redis/tls-mismatch', innocents: ['db', 'nginx'], remedy: /redis:\/\// },
+  },
+  {
+    id: 'worker-other-redis',
+    title: 'the worker waits at a second Redis, where nobody puts anything',
+    inject: async (stack) => {
+      const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('redis'))).trim();
+      edit(
+        stack,
+        'docker-compose.yml',
+        '  # Build-only:',
+        `  jobs:\n    image: ${image}\n    pull_policy: never\n    stop_grace_period: 1s\n\n  # Build-only:`,
+      );
+      edit(stack, 'docker-compose.yml', '      PYTHONPATH:', '      REDIS_URL: redis://jobs:6379/0\n      PYTHONPATH:');
+      await compose(stack, 'up', '-d', '--no-deps', 'jobs');
+      await recreate(stack, 'worker');
+      await enqueue(stack);
+      await until('the worker to wait', async () => (await logs(stack, 'worker')).includes('listening'));
+    },
+    heal: async (stack) => {
+      await compose(stack, 'rm', '-sf', 'jobs');
+      restore(stack, 'docker-compose.yml');
+      await recreate(stack, 'worker');
+      await up(stack);
+    },
+    expect: {
+      root: 'worker/worker',
+      code: 'worker/other-queue',
+      innocents: ['backend', 'db', 'jobs', 'nginx', 'redis'],
+      remedy: /docker compose up -d backend worker/,
+    },
+  },
+  {
+    id: 'worker-unknown-task',
+    title: 'a job names a task that the worker does not have; it is dropped',
+    inject: async (stack) => {
+      await redisCli(stack, 'lpush', 'taskiq', '{"task_name": "normalise", "args": []}');
+      await until('the worker to drop it', async () => (await logs(stack, 'worker')).includes('is not found'));
+    },
+    heal: async (stack) => {
+      await recreate(stack, 'worker');
+      await up(stack);
+    },
+    expect: {
+      root: 'worker/worker',
+      code: 'worker/task-unknown',
+      innocents: ['backend', 'db', 'nginx', 'redis'],
+      remedy: /Name the module/,
+    },
   },
   {
     id: 'redis-replica',

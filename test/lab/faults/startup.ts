@@ -6,7 +6,7 @@ import type { Fault } from './fault.ts';
 import { becomes, compose, docker, edit, recreate, removeVolume, restore, up } from './tools.ts';
 
 const down = (stack: LabStack, service: string): Promise<void> =>
-  becomes(stack, service, 'ending', ({ Status, restarts }) => Status === 'restarting' || Status === 'exited' || restarts > 1);
+  becomes(stack, service, 'ending', ({ Status, restarts }) => Status === 'restarting' || Status === 'exited' || restarts > 3);
 
 /** A shell command on the files of a service's volume, while the service is stopped. */
 async function inVolume(stack: LabStack, service: string, command: string): Promise<void> {
@@ -134,14 +134,6 @@ export const startupFaults: Fault[] = [
     },
   },
   codeFault(
-    'worker-module-missing',
-    'the worker imports a package that the image does not have',
-    'worker',
-    (stack) => edit(stack, 'backend/app/worker.py', 'import asyncio', 'import asyncio\nimport resampler'),
-    'ModuleNotFoundError',
-    { code: 'startup/module-missing', remedy: /docker compose up -d --build worker/ },
-  ),
-  codeFault(
     'worker-code-error',
     'the worker raises while its code is loaded',
     'worker',
@@ -153,7 +145,13 @@ export const startupFaults: Fault[] = [
     'worker-setting-missing',
     'REDIS_URL is not passed on to the worker',
     'worker',
-    (stack) => edit(stack, 'docker-compose.yml', '      PYTHONPATH:', '      REDIS_URL: !reset null\n      PYTHONPATH:'),
+    (stack) =>
+      edit(
+        stack,
+        'docker-compose.yml',
+        '      <<: *app-environment\n      PYTHONPATH:',
+        '      DATABASE_URL: postgresql+asyncpg://shootout:${DB_PASSWORD}@db:5432/shootout\n      PYTHONPATH:',
+      ),
     "KeyError: 'REDIS_URL'",
     { code: 'startup/setting-missing', remedy: /environment:/ },
   ),

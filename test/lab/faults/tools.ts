@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { editFile } from '../edit-file.ts';
 import { type RunResult, run, until } from '../run.ts';
 import { shapes, type StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
@@ -7,13 +8,8 @@ import { EXTRA } from '../sweep.ts';
 import type { Fault } from './fault.ts';
 
 /** Changes a file of the working copy in place: its inode, and so a bind mount of it, stays. */
-export function edit(stack: LabStack, file: string, find: string | RegExp, replacement: string): void {
-  const path = join(stack.dir, file);
-  const before = readFileSync(path, 'utf8');
-  const after = before.replace(find, replacement);
-  if (after === before) throw new Error(`${file} has nothing like ${String(find)}`);
-  writeFileSync(path, after);
-}
+export const edit = (stack: LabStack, file: string, find: string | RegExp, replacement: string): void =>
+  editFile(stack.dir, file, [find, replacement]);
 
 /** Brings files or folders back as they were, again in place. */
 export function restore(stack: LabStack, ...paths: string[]): void {
@@ -145,6 +141,7 @@ export const enqueue = (stack: LabStack, title = 'Take one'): Promise<Answer> =>
 export interface ContainerState {
   Status: string;
   ExitCode: number;
+  StartedAt: string;
   OOMKilled: boolean;
   Error: string;
   Health?: { Status: string; Log: { ExitCode: number; Output: string }[] };
@@ -165,6 +162,10 @@ export async function becomes(
 ): Promise<void> {
   await until(`${service} to be ${what}`, async () => is(await state(stack, service)), 60_000);
 }
+
+/** Who has only just started is given time: the doctor waits for that to be over, and so do we. */
+export const settled = (stack: LabStack, service: string, seconds = 12): Promise<void> =>
+  becomes(stack, service, 'past its first seconds', (now) => Date.now() - Date.parse(now.StartedAt) > seconds * 1_000);
 
 export const logs = async (stack: LabStack, service: string): Promise<string> => {
   const { stdout, stderr } = await run(stack.engine.docker, ['logs', '--tail', '80', await stack.containerId(service)], { env: stack.env });

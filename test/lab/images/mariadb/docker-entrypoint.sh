@@ -56,6 +56,7 @@ if [ ! -d "$data/mysql" ]; then
   [ -n "$root" ] || root=$([ -n "$(value RANDOM_ROOT_PASSWORD)" ] && head -c 24 /dev/urandom | base64 || true)
   check=$(head -c 24 /dev/urandom | base64)
   {
+    echo "delete from mysql.global_priv where user <> 'mariadb.sys' and (user <> 'root' or host <> 'localhost'); flush privileges;"
     echo "create user 'root'@'%' identified by $(quoted "$root"); grant all on *.* to 'root'@'%' with grant option;"
     for host in 127.0.0.1 ::1 localhost; do
       echo "create user 'healthcheck'@'$host' identified by $(quoted "$check");"

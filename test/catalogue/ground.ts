@@ -1,0 +1,268 @@
+/** The first half of the catalogue: engine and host, compose files, values, images, starts, healthchecks, networks, ports, mounts. */
+import type { CatalogueRow } from './row.ts';
+
+export const groundRows: CatalogueRow[] = [
+  // Engine and host
+  { id: 'engine-down', title: 'The engine does not run', codes: ['engine/not-running', 'engine/socket-missing'], seen: 'unit' },
+  { id: 'engine-socket-permission', title: 'The user may not open the socket', codes: ['engine/permission-denied'], seen: 'unit' },
+  { id: 'engine-wrong-context', title: 'The stack is on another engine', codes: ['engine/wrong-context'], seen: 'unit' },
+  { id: 'engine-disk-full', title: "The disk of Docker's data is full", codes: ['host/disk-full'], seen: 'unit' },
+  { id: 'engine-address-pools-exhausted', title: 'No subnet is free for a network', codes: ['host/no-free-subnet'], seen: 'unit' },
+  { id: 'engine-subnet-overlaps-lan', title: 'A network crosses the route of a VPN', codes: ['host/subnet-crosses-route'], seen: 'unit' },
+  {
+    id: 'engine-forward-drop',
+    title: 'The firewall drops what passes between containers',
+    codes: ['network/traffic-dropped'],
+    seen: 'lab',
+  },
+  {
+    id: 'engine-proxy-leaks-into-containers',
+    title: 'Calls inside the stack go to a proxy',
+    codes: ['address/through-proxy'],
+    seen: 'lab',
+  },
+  {
+    id: 'engine-api-version',
+    title: "A program is too old for the engine's API",
+    codes: ['container/docker-client-too-old'],
+    seen: 'unit',
+  },
+  { id: 'engine-compose-v1', title: 'Compose 1 broke off in the middle', codes: ['compose/half-recreated'], seen: 'unit' },
+  { id: 'host-inotify-instances', title: 'The host has no file watchers left', codes: ['hot-reload/watchers-exhausted'], seen: 'unit' },
+  { id: 'host-clock-skew', title: "The engine's clock stood still", codes: ['host/clock-differs'], seen: 'unit' },
+
+  // Compose files and project
+  { id: 'compose-invalid', title: 'The files do not load', codes: ['compose/invalid'], seen: 'lab' },
+  { id: 'compose-profile-inactive', title: 'A service is behind a profile', codes: ['compose/profile-inactive'], seen: 'lab' },
+  { id: 'compose-project-collision', title: 'Two folders share a project name', codes: ['compose/name-collision'], seen: 'unit' },
+  { id: 'compose-orphans', title: 'A container of a service that is no more', codes: ['compose/orphans'], seen: 'lab' },
+  { id: 'compose-container-name-conflict', title: 'The fixed name of a container is taken', codes: ['compose/name-taken'], seen: 'lab' },
+  {
+    id: 'env-stale-container',
+    title: 'The container runs with old values',
+    codes: ['compose/env-drift', 'compose/config-drift'],
+    seen: 'lab',
+  },
+  { id: 'image-rebuilt-not-recreated', title: 'The container runs an old image', codes: ['compose/image-drift'], seen: 'lab' },
+  { id: 'image-deps-outdated', title: 'The image was built before the packages changed', codes: ['image/packages-outdated'], seen: 'unit' },
+  { id: 'compose-oneoff-leftover', title: 'A forgotten `compose run` still runs', codes: ['compose/one-off-left'], seen: 'unit' },
+  {
+    id: 'compose-doc-service-missing',
+    title: 'A document names a service that the files call otherwise',
+    codes: [],
+    why: 'No fault of the stack. A service that is asked for by a wrong name is a usage error, which names the nearest one.',
+  },
+
+  // Values of the environment
+  { id: 'env-file-missing', title: 'An env file is missing', codes: ['compose/env-file-missing'], seen: 'unit' },
+  { id: 'env-required-missing', title: 'A required variable has no value', codes: ['compose/required-variable'], seen: 'lab' },
+  { id: 'env-var-unset', title: 'A variable is not set', codes: ['compose/variable-unset'], seen: 'lab' },
+  { id: 'env-dollar-interpolation', title: 'A dollar sign was eaten', codes: ['compose/dollar-in-value'], seen: 'lab' },
+  { id: 'env-inline-comment', title: 'A comment was cut off a secret', codes: ['compose/comment-in-value'], seen: 'unit' },
+  { id: 'env-shell-overrides', title: 'The shell comes before .env', codes: ['compose/shell-overrides'], seen: 'unit' },
+  { id: 'env-url-unescaped', title: 'A password is not percent-encoded', codes: ['network/malformed-url'], seen: 'unit' },
+  { id: 'env-url-scheme', title: 'The URL names another driver', codes: ['address/wrong-scheme'], seen: 'lab' },
+  { id: 'env-localhost-in-container', title: 'localhost is the container itself', codes: ['network/localhost-in-container'], seen: 'lab' },
+  { id: 'env-host-port-inside', title: 'The port of the host is used inside', codes: ['network/host-port-inside'], seen: 'unit' },
+  {
+    id: 'env-credential-mismatch',
+    title: 'Client and server were given other credentials',
+    codes: ['compose/credentials-conflict', 'postgres/auth-rejected'],
+    seen: 'lab',
+  },
+  {
+    id: 'env-baked-at-build',
+    title: 'An address is frozen in the built pages',
+    codes: [],
+    why: 'Not looked for yet: the scripts of the pages would have to be read for addresses that only containers can resolve.',
+  },
+
+  // Image and entry point
+  { id: 'image-entrypoint-crlf', title: 'The script has Windows line ends', codes: ['image/windows-line-ends'], seen: 'lab' },
+  { id: 'image-entrypoint-noexec', title: 'The script is not executable', codes: ['container/not-executable'], seen: 'lab' },
+  { id: 'image-entrypoint-hidden', title: 'A mount hides the script', codes: ['image/hidden-by-mount'], seen: 'lab' },
+  { id: 'image-no-shebang', title: 'The script has no #! line', codes: ['image/no-shebang'], seen: 'lab' },
+  { id: 'image-wrong-arch', title: 'The image is for another processor', codes: ['image/wrong-architecture'], seen: 'lab' },
+  {
+    id: 'image-multistage-missing-bin',
+    title: 'The command was left behind in a build stage',
+    codes: ['image/launcher-missing'],
+    seen: 'lab',
+  },
+  {
+    id: 'image-venv-broken-interpreter',
+    title: 'The interpreter of the script is not in the image',
+    codes: ['image/interpreter-missing'],
+    seen: 'lab',
+  },
+  { id: 'image-copy-path', title: 'A COPY is not relative to the context', codes: ['image/build-input-missing'], seen: 'unit' },
+  { id: 'image-pull-failed', title: 'The image is not here', codes: ['image/not-here'], seen: 'lab' },
+
+  // Life of a container
+  { id: 'lc-crash-loop', title: 'It ends again and again', codes: ['container/restarting'], seen: 'lab' },
+  {
+    id: 'lc-created-never-started',
+    title: 'It was created and never started',
+    codes: ['container/dependency-failed', 'container/start-failed'],
+    seen: 'lab',
+  },
+  { id: 'lc-startup-race', title: 'It was started before what it needs was ready', codes: ['start-order/too-early'], seen: 'lab' },
+  { id: 'lc-oom-main', title: 'It ran out of memory', codes: ['container/oom-killed'], seen: 'lab' },
+  { id: 'lc-oom-child', title: 'A child of it ran out of memory', codes: ['container/child-oom-killed'], seen: 'unit' },
+  { id: 'lc-paused', title: 'It is paused', codes: ['container/paused'], seen: 'lab' },
+  { id: 'lc-network-gone', title: 'Its network was deleted', codes: ['container/network-gone'], seen: 'unit' },
+  { id: 'lc-migrate-failed', title: 'A job that others wait for failed', codes: ['container/job-failed'], seen: 'lab' },
+  { id: 'lc-wait-loop', title: 'Its script waits in vain', codes: ['start-order/waits-in-vain'], seen: 'unit' },
+  { id: 'lc-after-reboot', title: 'Everything stopped with the machine', codes: ['compose/not-up'], seen: 'unit' },
+  { id: 'lc-stale-pidfile', title: 'A pid file is in the way', codes: ['startup/stale-pid-file'], seen: 'unit' },
+
+  // Healthchecks
+  { id: 'hc-missing-binary', title: 'The probe calls what the image does not have', codes: ['container/healthcheck-broken'], seen: 'lab' },
+  {
+    id: 'hc-wrong-form',
+    title: 'The probe is malformed',
+    codes: ['container/healthcheck-broken', 'healthcheck/arguments-dropped'],
+    seen: 'lab',
+  },
+  { id: 'hc-localhost-ipv6', title: 'The probe asks ::1, where nothing listens', codes: ['container/healthcheck-broken'], seen: 'unit' },
+  {
+    id: 'hc-start-period-short',
+    title: 'The healthcheck gave up before the service was ready',
+    codes: ['start-order/gave-up-waiting'],
+    seen: 'unit',
+  },
+  { id: 'hc-timeout', title: 'The probe takes too long', codes: ['healthcheck/timed-out'], seen: 'lab' },
+  {
+    id: 'hc-redis-false-healthy',
+    title: 'The probe of Redis passes on a refusal',
+    codes: ['healthcheck/passes-on-error', 'redis/auth-required'],
+    seen: 'lab',
+  },
+  {
+    id: 'hc-pg-false-healthy-init',
+    title: 'Postgres is called healthy while it is initialised',
+    codes: ['start-order/healthy-too-early'],
+    seen: 'unit',
+  },
+  {
+    id: 'hc-mysqladmin-false-healthy',
+    title: 'The probe of MySQL passes on a refusal',
+    codes: ['healthcheck/passes-on-error', 'start-order/healthy-too-early'],
+    seen: 'unit',
+  },
+  {
+    id: 'hc-shallow-health',
+    title: 'The health page does not ask what the app needs',
+    codes: [],
+    why: 'No fault while all is well. What the app needs is asked by the doctor itself, so that a page that says "ok" hides nothing.',
+  },
+
+  // Network and DNS
+  {
+    id: 'net-dep-down-looks-like-dns',
+    title: 'A stopped service looks like a fault of DNS',
+    codes: ['network/dependency-stopped', 'container/exited'],
+    seen: 'lab',
+  },
+  { id: 'net-service-name-typo', title: 'No service has that name', codes: ['network/unknown-host'], seen: 'lab' },
+  { id: 'net-different-networks', title: 'The two share no network', codes: ['network/no-common-network'], seen: 'lab' },
+  { id: 'net-mode-host', title: "It is on the host's network", codes: ['network/host-mode'], seen: 'unit' },
+  { id: 'net-default-bridge', title: "It is on Docker's default bridge", codes: ['network/host-mode'], seen: 'unit' },
+  {
+    id: 'net-off-network-after-failed-up',
+    title: 'It runs without its network',
+    codes: ['network/no-common-network', 'network/dns-fault'],
+    seen: 'unit',
+  },
+  { id: 'net-duplicate-alias', title: 'Two containers answer to one name', codes: ['network/duplicate-alias'], seen: 'unit' },
+  { id: 'net-search-domain-hijack', title: 'A search domain answers for a service', codes: ['address/resolves-outside'], seen: 'unit' },
+  {
+    id: 'net-host-docker-internal',
+    title: 'host.docker.internal is not declared',
+    codes: ['address/host-gateway-missing', 'address/host-refuses'],
+    seen: 'lab',
+  },
+  {
+    id: 'net-egress-broken',
+    title: 'Containers cannot reach the internet',
+    codes: [],
+    why: 'The doctor asks nothing outside of the stack, and a stack that needs the internet does not say so.',
+  },
+
+  // Ports
+  { id: 'port-taken-host', title: 'A program of the host has the port', codes: ['ports/taken'], seen: 'lab' },
+  { id: 'port-taken-container', title: 'Another container has the port', codes: ['ports/taken'], seen: 'lab' },
+  { id: 'port-wrong-server-answers', title: 'Another server answers on the port', codes: ['ports/other-server'], seen: 'unit' },
+  { id: 'port-app-on-loopback', title: 'It listens on its own loopback only', codes: ['ports/loopback-only'], seen: 'lab' },
+  { id: 'port-app-localhost-is-ipv6', title: 'It listens on ::1 only', codes: ['ports/loopback-only'], seen: 'unit' },
+  {
+    id: 'port-mapping-wrong',
+    title: 'The mapping leads to a port where nobody listens',
+    codes: ['ports/wrong-container-port'],
+    seen: 'lab',
+  },
+  {
+    id: 'port-not-published',
+    title: 'It publishes no port, or on loopback alone',
+    codes: [],
+    why: 'Meant, mostly: a database without a port is well protected. The check of ports says what is published, and to whom.',
+  },
+
+  // Volumes and bind mounts
+  {
+    id: 'bind-stale-dir-deleted',
+    title: 'The mounted folder was deleted',
+    codes: ['static-files/stale-mount', 'hot-reload/stale-mount', 'mounts/stale-folder'],
+    seen: 'lab',
+  },
+  {
+    id: 'bind-stale-dir-renamed',
+    title: 'The mounted folder was renamed',
+    codes: ['static-files/stale-mount', 'hot-reload/stale-mount'],
+    seen: 'lab',
+  },
+  { id: 'bind-stale-file', title: 'The mounted file was replaced', codes: ['mounts/stale-file'], seen: 'lab' },
+  { id: 'bind-file-became-dir', title: 'Docker made a folder where a file should be', codes: ['mounts/file-became-folder'], seen: 'lab' },
+  {
+    id: 'bind-source-missing',
+    title: 'Docker made the folder that is mounted',
+    codes: ['mounts/source-made-by-docker', 'hot-reload/source-missing', 'container/mount-failed'],
+    seen: 'lab',
+  },
+  {
+    id: 'bind-hides-image-content',
+    title: 'The mount hides what the image holds',
+    codes: ['image/packages-hidden', 'image/hidden-by-mount'],
+    seen: 'lab',
+  },
+  { id: 'vol-anon-stale', title: 'An old anonymous volume hides the packages', codes: ['image/stale-anonymous-volume'], seen: 'unit' },
+  { id: 'vol-named-stale-deps', title: 'An old named volume hides the packages', codes: ['image/stale-volume'], seen: 'lab' },
+  {
+    id: 'vol-named-stale-static',
+    title: 'A named volume serves the pages of an older image',
+    codes: [],
+    why: 'The pages of the image lie under the volume, where only root of the same machine could compare them.',
+  },
+  { id: 'vol-wrong-project-empty', title: "The data is in another project's volume", codes: ['mounts/other-project-volume'], seen: 'lab' },
+  {
+    id: 'vol-data-in-anon',
+    title: 'The data is not in the named volume',
+    codes: ['mounts/data-in-anonymous-volume', 'compose/postgres-data-path'],
+    seen: 'lab',
+  },
+  {
+    id: 'vol-permission',
+    title: 'It may not use its mount',
+    codes: ['mounts/not-permitted', 'hot-reload/unreadable', 'static-files/unreadable'],
+    seen: 'lab',
+  },
+  { id: 'vol-selinux', title: 'SELinux closes the mount', codes: ['mounts/selinux'], seen: 'unit' },
+  { id: 'vol-readonly', title: 'It writes to a read-only mount', codes: ['mounts/read-only'], seen: 'lab' },
+  { id: 'vol-shared-by-two-dbs', title: 'Two servers share one data volume', codes: ['mounts/shared-by-databases'], seen: 'unit' },
+  {
+    id: 'vol-no-inotify-events',
+    title: 'The mount delivers no file events',
+    codes: ['hot-reload/no-events'],
+    seen: 'unit',
+  },
+];

@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import type { LabStack } from '../stack.ts';
+import type { Fault } from './fault.ts';
+import { answers, becomes, compose, docker, edit, recreate, restore, up } from './tools.ts';
+
+const FILE = 'docker-compose.yml';
+
+const forBackend = (stack: LabStack, ...lines: string[]): void =>
+  edit(stack, FILE, '      ASTRO_DIST:', `${lines.map((line) => `      ${line}\n`).join('')}      ASTRO_DIST:`);
+
+async function healed(stack: LabStack): Promise<void> {
+  restore(stack, FILE);
+  await up(stack);
+}
+
+/** The rule that drops what passes over the bridge of this one stack. */
+async function dropRule(stack: LabStack): Promise<string[]> {
+  const id = (await docker(stack, 'network', 'inspect', '--format', '{{.Id}}', `${stack.project}_default`)).trim();
+  const bridge = `br-${id.slice(0, 12)}`;
+  return ['DOCKER-USER', '-i', bridge, '-o', bridge, '-j', 'DROP'];
+}
+
+/** The way from one container to another, and to the host. */
+export const networkFaults: Fault[] = [
+  {
+    id: 'traffic-dropped',
+    title: 'the firewall drops what passes between containers; published ports still answer',
+    inject: async (stack) => {
+      execFileSync('iptables', ['-I', ...(await dropRule(stack))]);
+      await compose(stack, 'restart', '-t', '1', 'worker');
+    },
+    heal: async (stack) => {
+      execFileSync('iptables', ['-D', ...(await dropRule(stack))]);
+      await compose(stack, 'restart', '-t', '1', 'backend', 'worker');
+      await up(stack);
+    },
+    expect: {
+      root: 'backend/network',
+      code: 'network/traffic-dropped',
+      innocents: ['db', 'nginx', 'redis', 'worker'],
+      remedy: /systemctl restart docker/,
+    },
+  },
+  {
+    id: 'database-on-host-undeclared',
+    title: 'the backend looks for its database on host.docker.internal, which nobody declared',
+    inject: async (stack) => {
+      forBackend(stack, 'DATABASE_URL: postgresql+asyncpg://shootout:x@host.docker.internal:5432/shootout');
+      edit(stack, FILE, '    restart: unless-stopped', '    restart: "no"');
+      await compose(stack, 'up', '-d', '--no-deps', 'backend');
+      await becomes(stack, 'backend', 'exited', (now) => now.Status === 'exited');
+    },
+    heal: healed,
+    expect: {
+      root: 'backend/address',
+      code: 'address/host-gateway-missing',
+      innocents: ['db', 'nginx', 'redis', 'worker'],
+      remedy: /extra_hosts/,
+    },
+  },
+  {
+    id: 'driver-in-scheme',
+    title: 'the URL names a driver that the library does not know',
+    inject: async (stack) => {
+      edit(stack, 'backend/app/config.py', '.replace("postgresql+asyncpg://", "postgresql://", 1)', '');
+      await recreate(stack, 'backend');
+      await becomes(stack, 'backend', 'restarting', (now) => now.restarts >= 2);
+    },
+    heal: async (stack) => {
+      restore(stack, 'backend');
+      await recreate(stack, 'backend');
+      await up(stack);
+    },
+    expect: {
+      root: 'backend/address',
+      code: 'address/wrong-scheme',
+      innocents: ['db', 'nginx', 'redis', 'worker'],
+      remedy: /scheme/,
+    },
+  },
+  {
+    id: 'calls-through-proxy',
+    title: 'the proxy of the office is in the environment, and nothing excepts the services of the stack',
+    inject: async (stack) => {
+      forBackend(stack, 'HTTP_PROXY: http://proxy.corp.example:3128', 'RENDER_URL: http://nginx:80/');
+      await compose(stack, 'up', '-d', '--no-deps', 'backend');
+      await answers(stack, '/health', 200);
+    },
+    heal: healed,
+    expect: {
+      root: 'backend/address',
+      code: 'address/through-proxy',
+      status: 'warn',
+      innocents: ['db', 'nginx', 'redis', 'worker'],
+      remedy: /NO_PROXY|noProxy/,
+    },
+  },
+];
