@@ -48,6 +48,8 @@ export const mounts = defineCheck({
         'mountinfo says `//deleted` for the mounted folder.',
       ),
       kind: 'symptom',
+      // Who mounts the same folder tells of the same fault.
+      shows: 'error',
     },
     'not-permitted': cause(
       "The container's user may not use what is mounted.",

@@ -67,11 +67,11 @@ export const pairs: Pair[] = [
     second: 'harbor-store-stopped',
     hides: { id: 'harbor-secret-changed', why: 'nobody logs in to a database that does not run' },
   },
-  { first: 'orchard-press-no-module', second: 'orchard-web-origin-typo' },
+  { first: 'orchard-press-no-module', second: 'orchard-web-loopback' },
   { first: 'orchard-press-stopped', second: 'orchard-server-wrong-password' },
   { first: 'orchard-press-script-not-executable', second: 'orchard-database-stopped' },
   { first: 'orchard-web-loopback', second: 'orchard-broker-vhost-missing' },
-  { first: 'orchard-web-origin-typo', second: 'orchard-server-throws' },
+  { first: 'orchard-folder-replaced', second: 'orchard-server-throws' },
   { first: 'orchard-folder-replaced', second: 'orchard-database-host-typo' },
   {
     first: 'orchard-database-unknown',
