@@ -288,6 +288,8 @@ const denied = (scene: Scene, fact: MountsFact | null): Finding[] => {
         : `${service.name}${user === null ? '' : ` runs as user id ${user} and`} may not use ${mount.destination}${source ? `, which belongs to ${source.uid} (mode ${source.mode})` : ''}`,
       evidence: [said, ...owner],
       values,
+      // A server that says itself what it cannot do about it knows more of it.
+      ...(service.role === 'redis' && { suspects: [{ service: service.name, code: 'redis/cannot-persist' }] }),
     },
   ];
 };
