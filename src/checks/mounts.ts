@@ -50,6 +50,7 @@ export const mounts = defineCheck({
       kind: 'symptom',
       // Who mounts the same folder tells of the same fault.
       shows: 'error',
+      ofFolder: true,
     },
     'not-permitted': cause(
       "The container's user may not use what is mounted.",

@@ -19,7 +19,17 @@ const HIDDEN: { root: string; by: string[]; because: string }[] = [
   },
   {
     root: 'backend http-health/hung',
-    by: ['db-stopped', 'redis-stopped', 'postgres-18-old-data-path', 'backend-disconnected', 'db-loopback'],
+    by: [
+      'db-stopped',
+      'redis-stopped',
+      'postgres-18-old-data-path',
+      'backend-disconnected',
+      'db-loopback',
+      'db-data-version',
+      'db-init-script-fails',
+      'db-wal-lost',
+      'redis-dump-too-new',
+    ],
     because: 'many clients try again and again for a server that is away, and their callers wait',
   },
   {
@@ -31,6 +41,16 @@ const HIDDEN: { root: string; by: string[]; because: string }[] = [
     root: 'worker startup/module-missing',
     by: ['backend-folder-replaced'],
     because: 'a module that is missing may well be missing from the folder that the container should no longer hold',
+  },
+  {
+    root: 'backend container/restarting',
+    by: ['dist-deleted-and-rebuilt'],
+    because: 'a program may end for want of its files',
+  },
+  {
+    root: 'redis container/exited',
+    by: ['redis-cannot-save'],
+    because: 'a server that may not write its data may end for that',
   },
 ];
 
