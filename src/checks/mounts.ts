@@ -194,7 +194,8 @@ const MADE_WITHIN_SECONDS = 30;
 /** A folder for data or logs begins empty, and that is well; one that may only be read, or whose files are missed, does not. */
 const madeByDocker = (source: Source, scene: Scene): Finding[] => {
   const { container, service, log } = scene;
-  if (source.kind !== 'folder' || source.empty !== true || source.bornAt === null) return [];
+  // One that was emptied was full once: its time of modification is later than its birth.
+  if (source.kind !== 'folder' || source.empty !== true || source.untouched !== true || source.bornAt === null) return [];
   const together = [container.createdAt, container.state.startedAt].some(
     (time) => time !== null && Math.abs(secondsSince(source.bornAt, time)) < MADE_WITHIN_SECONDS,
   );

@@ -100,17 +100,21 @@ const throughCommand = async (container: Container, path: string, given: Gatheri
   return result?.exitCode === 0 ? Buffer.from(result.stdout) : null;
 };
 
+/** File systems keep the two times with different grain. */
+const SAME_MOMENT_MS = 20;
+
 type Look = Omit<MountsFact['sources'][number], 'destination' | 'source' | 'sameBytes'>;
 
 const look = async (path: string): Promise<Look> => {
   const stat = await statOf(path);
-  if (!stat) return { kind: 'missing', empty: null, uid: null, mode: null, bornAt: null };
+  if (!stat) return { kind: 'missing', empty: null, uid: null, mode: null, bornAt: null, untouched: null };
   return {
     kind: kindOf(stat),
     empty: stat.isDirectory() ? isEmpty(path) : null,
     uid: stat.uid,
     mode: (stat.mode & 0o7777).toString(8),
     bornAt: stat.birthtimeMs > 0 ? stat.birthtime.toISOString() : null,
+    untouched: stat.birthtimeMs > 0 ? stat.mtimeMs - stat.birthtimeMs < SAME_MOMENT_MS : null,
   };
 };
 

@@ -568,6 +568,8 @@ export interface MountsFact {
     mode: string | null;
     /** ISO 8601: when it was made, where the file system tells. */
     bornAt: string | null;
+    /** Nothing was ever put into it or taken out: its modification time is its birth. `null`: not known. */
+    untouched: boolean | null;
     /** Of a file that the container no longer holds under its name: has it the same bytes inside? `null`: it holds this one, or nobody could look. */
     sameBytes: boolean | null;
   }[];

@@ -220,6 +220,7 @@ export const SOURCES: Record<string, string> = {
   postgres: 'https://www.postgresql.org/docs/current/errcodes-appendix.html',
   prisma: 'https://www.prisma.io/docs/orm/reference/error-reference',
   python: 'https://docs.python.org/3/library/exceptions.html',
+  rabbitmq: 'https://www.rabbitmq.com/docs/troubleshooting',
   redis: 'https://github.com/redis/redis/blob/unstable/src/server.c',
   schema: 'https://www.postgresql.org/docs/current/errcodes-appendix.html',
   urllib3: 'https://urllib3.readthedocs.io/en/stable/reference/urllib3.exceptions.html',

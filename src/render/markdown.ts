@@ -14,7 +14,11 @@ export const renderMarkdown = (report: Report): string => {
     `## ${SIGNS[status]} ${said(stack.project)}: ${verdictOf(report)}`,
     ...report.rootCauses.map(rootCause),
     ...(rest.length > 0 ? [table(rest)] : []),
-    `${[count(stack.services.length, 'service'), `${report.counts.pass} of ${count(report.checks.length, 'check')} pass`, duration(report.durationMs)].join(' · ')}`,
+    [
+      count(stack.services.length, 'service'),
+      `${report.counts.pass} of ${count(report.checks.length, 'check')} pass`,
+      duration(report.durationMs),
+    ].join(' · '),
     ...report.notes.map((note) => `> ${said(note)}`),
   ];
   return `${sections.join('\n\n')}\n`;

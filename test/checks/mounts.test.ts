@@ -14,6 +14,7 @@ const source = (parts: Partial<Source> = {}): Source => ({
   uid: 1000,
   mode: '644',
   bornAt: '2026-01-01T00:00:00.000Z',
+  untouched: true,
   sameBytes: null,
   ...parts,
 });
@@ -85,6 +86,10 @@ describe('mounts: what is well, or meant', () => {
     ['a replaced file that nobody could compare', { sources: [source()], view: { deleted: true } }],
     ['the same file by another path of its file system', { sources: [source()], view: { root: '/p/app.conf' } }],
     ['a folder that is there', { sources: [folder({ empty: false })], mount: data }],
+    [
+      'a folder that was emptied since',
+      { sources: [folder({ bornAt: atStart, uid: 0, untouched: false })], mount: { ...data, readOnly: true } },
+    ],
     ['an empty folder for data, made by Docker', { sources: [folder({ bornAt: atStart, uid: 0 })], mount: data }],
     ['an empty folder of old, mounted read-only', { sources: [folder()], mount: { ...data, readOnly: true } }],
     ['a folder with a name like a file, that has something in it', { sources: [source({ kind: 'folder', empty: false })] }],

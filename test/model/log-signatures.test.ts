@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { knownErrorIn, lineAbout } from '../../src/model/log-signatures.ts';
+import { describe, expect, it, test } from 'vitest';
+import { knownErrorIn, lineAbout, signatureIds, SOURCES } from '../../src/model/log-signatures.ts';
 
 const known = (...texts: string[]) => knownErrorIn(texts.map((text) => ({ text })));
 
@@ -95,4 +95,10 @@ describe('known errors', () => {
     expect(lineAbout(lines, 'connection', ['127.0.0.1'], 9999)).toBeNull();
     expect(lineAbout(lines, 'name', ['127.0.0.1'], 5432)).toBeNull();
   });
+});
+
+test('each signature is of a program whose words can be looked up', () => {
+  const programs = signatureIds().map((id) => id.split('-')[0]!);
+  expect(programs.filter((program) => !SOURCES[program])).toEqual([]);
+  expect(Object.keys(SOURCES).filter((program) => !programs.includes(program))).toEqual([]);
 });

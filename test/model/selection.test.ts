@@ -62,7 +62,7 @@ describe('an unknown selector is one line with the nearest words', () => {
     ['postgers', 'did you mean postgres'],
     ['stor', 'did you mean store'],
     ['bakend', 'did you mean backend'],
-    ['store/postgre', 'did you mean store, store/postgres or store/start?'],
+    ['store/postgre', 'did you mean store or store/postgres?'],
     ['chache', 'did you mean cache'],
     ['zzzzzz', 'see `doctor list`'],
     ['', 'see `doctor list`'],
