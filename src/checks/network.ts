@@ -174,11 +174,11 @@ const judge: Judge = (connection, scene) => {
   return null;
 };
 
-/** A client that is off a network misses everybody there: one fault. */
+/** A client that is off a network, or behind a firewall, misses everybody there: one fault. */
+const OF_ALL = new Set(['host-mode', 'no-common-network', 'traffic-dropped']);
+
 const joined = (findings: Finding[]): Finding[] =>
-  grouped(findings, (finding) =>
-    finding.reason === 'host-mode' || finding.reason === 'no-common-network' ? finding.reason : finding.message,
-  ).map((alike) => {
+  grouped(findings, ({ reason, message }) => (OF_ALL.has(reason) ? reason : message)).map((alike) => {
     const [first, ...others] = alike as [Finding, ...Finding[]];
     if (others.length === 0) return first;
     const suspects = alike.flatMap((each) => each.suspects ?? []);

@@ -30,6 +30,8 @@ interface Scene {
   fromHost?: Trial;
   /** Of the first connection's host and port. `null`: no try was made. */
   seen?: Trial | null;
+  /** Of all of them. */
+  everywhere?: boolean;
   view?: ReachFact['targets'][number]['view'];
   addresses?: string[];
   listeners?: Listener[];
@@ -43,6 +45,7 @@ const look = ({
   others = [db],
   connections = [{}],
   seen = null,
+  everywhere = false,
   fromHost,
   view = { kind: 'inside', service: 'app', network: null },
   addresses,
@@ -52,7 +55,6 @@ const look = ({
   networks = [],
 }: Scene) => {
   const all = connections.map((each) => makeConnection(each));
-  const { host, port } = all[0]!;
   const facts: Record<string, Fact<unknown>> = {
     logs: fact({ container: 'p-app-1', since: null, lines: log.map((text) => ({ time: null, stream: 'stderr', text })) }),
     networks: fact(networks),
@@ -60,7 +62,14 @@ const look = ({
   if (seen)
     facts['reach'] = fact({
       container: 'p-app-1',
-      targets: [{ host, port, addresses: addresses ?? null, trial: seen, view, ...(fromHost ? { fromHost } : {}) }],
+      targets: (everywhere ? all : all.slice(0, 1)).map(({ host, port }) => ({
+        host,
+        port,
+        addresses: addresses ?? null,
+        trial: seen,
+        view,
+        ...(fromHost ? { fromHost } : {}),
+      })),
     });
   if (listeners) facts['inside'] = fact({ container: 'p-app-1', listeners });
   return ask(network, {
@@ -463,6 +472,16 @@ describe('network: the port', () => {
     ['with no route', { seen: { ...silent, outcome: 'unreachable', code: 'EHOSTUNREACH' } }, 'fail timeout'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);
+  });
+
+  it('takes traffic that is dropped to everybody for one fault', () => {
+    const connections = [{}, { to: 'cache', host: 'cache', port: 6379, kind: 'redis' as const }];
+    const [finding, ...more] = findingsOf(
+      look({ others: [db, service('cache')], connections, seen: silent, fromHost: ok, everywhere: true }),
+    );
+    expect(more).toEqual([]);
+    expect(finding.reason).toBe('traffic-dropped');
+    expect(finding.message).toContain('the same goes for cache');
   });
 
   it('shows what the target listens on, and suspects it', () => {

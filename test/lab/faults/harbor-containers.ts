@@ -135,7 +135,7 @@ export const harborContainerFaults: Fault[] = [
     },
     expect: {
       root: 'schema/container',
-      code: 'container/exited',
+      code: 'container/job-failed',
       innocents: ['api', 'edge', 'jobs', 'pantry', 'primary'],
       remedy: /docker compose logs/,
     },
@@ -200,8 +200,8 @@ export const harborContainerFaults: Fault[] = [
       await up(stack, '--force-recreate', 'edge');
     },
     expect: {
-      root: 'edge/container',
-      code: ['container/mount-failed', 'container/start-failed'],
+      root: 'edge/mounts',
+      code: 'mounts/file-became-folder',
       innocents: ['api', 'jobs', 'pantry', 'primary', 'schema'],
       remedy: /docker compose up -d|nginx\.conf|path/,
     },
