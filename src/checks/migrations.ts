@@ -95,8 +95,10 @@ const SERVES = /Uvicorn running on|Application startup complete|Listening at: |S
 
 const toolError = (scene: Scene, isSchemaMissing: boolean): Finding[] => {
   const { service, lines } = scene;
-  const serves = lines.findIndex(({ text }) => SERVES.test(text));
-  const before = serves < 0 ? lines : lines.slice(0, serves);
+  const isServing = ({ text }: LogLine): boolean => SERVES.test(text);
+  // Of a container that keeps ending, an earlier run may have served: what matters came after it.
+  const serves = scene.ends ? -1 : lines.findIndex(isServing);
+  const before = scene.ends ? lines.slice(lines.findLastIndex(isServing) + 1) : serves < 0 ? lines : lines.slice(0, serves);
   const known = knownErrorIn(before, service.role);
   const reason = known && migrationReason(known);
   const line = known && reason && reason !== 'schema-missing' ? known : null;

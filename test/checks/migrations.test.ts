@@ -84,6 +84,11 @@ describe('migrations: what went wrong', () => {
     ['two heads', { ended: true, log: [HEADS] }, 'fail multiple-heads', 'two heads'],
     ['a revision of another branch', { ended: true, log: [REVISION] }, 'fail unknown-revision', 'ab12'],
     ['a race that was lost', { ended: true, log: [RACE] }, 'fail concurrent-run', 'as another service'],
+    [
+      'a run that served before, and one that did not come so far',
+      { ended: true, log: [SERVES, 'INFO:     Shutting down', 'migration failed: relation "orders" does not exist'], schemas: [schema()] },
+      'fail failed',
+    ],
     ['a migration that fails', { ended: true, log: FAILED }, 'fail failed', '/app/revisions/versions/2_orders.py:9'],
     [
       'a script of the project itself, over a table that is not there',
