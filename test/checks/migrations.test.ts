@@ -88,6 +88,7 @@ describe('migrations: what went wrong', () => {
       'a run that served before, and one that did not come so far',
       { ended: true, log: [SERVES, 'INFO:     Shutting down', 'migration failed: relation "orders" does not exist'], schemas: [schema()] },
       'fail failed',
+      'relation "orders"',
     ],
     ['a migration that fails', { ended: true, log: FAILED }, 'fail failed', '/app/revisions/versions/2_orders.py:9'],
     [
