@@ -526,8 +526,9 @@ const foreignAnswers = (connection: Connection, target: Service, scene: Scene): 
 const dnsFault: Judge = (connection, scene) => {
   const target = targetOf(connection, scene);
   const found = trialOf(connection, scene);
-  if (!target || !isNameless(found) || running(target).length === 0) return null;
-  const ends = running(target).flatMap((each) => sharedEnds(scene.client, each, scene.stack));
+  // The name of what keeps ending comes and goes with it.
+  if (!target || !isNameless(found) || steady(target).length === 0) return null;
+  const ends = steady(target).flatMap((each) => sharedEnds(scene.client, each, scene.stack));
   if (ends.length === 0) return null;
   const detached = ends.every((end) => end.ip === '');
   return {

@@ -220,6 +220,11 @@ describe('network: the name', () => {
     ['of a service that ended, asked for by one that ended too: its own matter', { client: down, others: [state('exited')] }, 'skip'],
     ['of a service that runs', { seen: noName }, 'fail dns-fault'],
     [
+      'of a service that keeps ending, of a client that does too',
+      { client: again('app', true), others: [again('db', true)], seen: noName },
+      'skip',
+    ],
+    [
       'of a service that keeps ending',
       {
         others: [again('db', true)],
