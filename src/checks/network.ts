@@ -582,6 +582,8 @@ const trafficDropped: Judge = (connection, scene) => {
   const target = targetOf(connection, scene);
   if (!target || found?.trial.layer !== 'tcp' || found.fromHost?.outcome !== 'ok') return null;
   if (found.trial.outcome !== 'timeout' && found.trial.outcome !== 'unreachable') return null;
+  // The kernel turns new connections away, now this one and now that, from a program that leaves them waiting.
+  if (listenersOf(target, scene)?.some(({ port, waiting = 0 }) => port === connection.port && waiting > 0)) return null;
   const clients = [
     ...new Set(scene.stack.connections.flatMap((each) => (each.to !== null && isTried(each) ? [each.from] : []))),
   ].toSorted();

@@ -7,6 +7,7 @@ import type { LogLine } from '../model/facts.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
 import { startupReason } from '../model/startup-reason.ts';
 import { commandLine, shouldRun, connectionsFrom, type Container, type Service, type Stack } from '../model/stack.ts';
+import { groundOf } from '../model/suspects.ts';
 
 /** The log says what the program met; that it ended over it, the state of its container. */
 const SAID_SO = 'The container ends by itself, and the last known error in the log of that run';
@@ -132,7 +133,7 @@ const suspects = (reason: string, { service, stack }: Scene): Pick<Finding, 'sus
     case 'code-error':
       return {
         suspects: [
-          ...GROUND.map((code) => ({ service: service.name, code })),
+          ...groundOf(service.name),
           ...unique(connectionsFrom(stack, service.name).flatMap(({ to }) => to ?? [])).map((to) => ({ service: to })),
         ],
       };
@@ -142,9 +143,6 @@ const suspects = (reason: string, { service, stack }: Scene): Pick<Finding, 'sus
       return {};
   }
 };
-
-/** What they found they have seen on the file, the mount or the address itself. */
-const GROUND = ['mounts/*', 'image/*', 'address/*', 'start-order/*'];
 
 const FILES = ['compose/mount-drift', 'compose/image-drift', 'image/*', 'mounts/*', 'hot-reload/*'];
 

@@ -122,6 +122,6 @@ const toClosed = ({ local, remote, closedSeconds }: TcpSocket) =>
     ? [{ localPort: local.port, ...remote, secondsAgo: Math.round(closedSeconds) }]
     : [];
 
-const toListener = ({ family, local }: TcpSocket): Listener => ({ family, ...local });
+const toListener = ({ family, local, waiting }: TcpSocket): Listener => ({ family, ...local, ...(waiting > 0 && { waiting }) });
 
 const distinct = <T extends Endpoint>(ends: T[]): T[] => [...new Map(ends.map((end) => [`${end.address} ${end.port}`, end])).values()];

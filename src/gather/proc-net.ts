@@ -11,13 +11,15 @@ export interface TcpSocket {
   state: 'listening' | 'connecting' | 'established' | 'closed' | 'other';
   local: Endpoint;
   remote: Endpoint;
+  /** For `listening`: connections that the program has not accepted yet. */
+  waiting: number;
   /** For `closed`: how long it has been so. */
   closedSeconds: number | null;
 }
 
 const END = '([0-9a-f]{8}|[0-9a-f]{32}):([0-9a-f]{4})';
 /** `0: 0100007F:1F40 0200D50A:18EB 06 00000000:00000000 03:000010D2`: both ends, state, queues, timer and what is left of it. */
-const ROW = new RegExp(`^\\s*\\d+:\\s+${END}\\s+${END}\\s+([0-9a-f]{2})(?:\\s+\\S+\\s+([0-9a-f]{2}):([0-9a-f]{8}))?`, 'i');
+const ROW = new RegExp(`^\\s*\\d+:\\s+${END}\\s+${END}\\s+([0-9a-f]{2})(?:\\s+[0-9a-f]+:([0-9a-f]+)\\s+([0-9a-f]{2}):([0-9a-f]{8}))?`, 'i');
 const STATES: Record<string, TcpSocket['state']> = { '01': 'established', '02': 'connecting', '06': 'closed', '0A': 'listening' };
 /** An ended connection is remembered for so long (TIME_WAIT); the timer counts down in hundredths. */
 const REMEMBERED_SECONDS = 60;
@@ -28,7 +30,7 @@ export const parseTcpTable = (table: string): TcpSocket[] => {
   // Ended connections may be thousands, of few addresses.
   const read = remembered(readAddress);
   for (const line of table.split('\n')) {
-    const [, local, localPort, remote, remotePort, code, timer, left] = ROW.exec(line) ?? [];
+    const [, local, localPort, remote, remotePort, code, queue, timer, left] = ROW.exec(line) ?? [];
     if (!local || !localPort || !remote || !remotePort || !code) continue;
     const from = read(local);
     const state = STATES[code.toUpperCase()] ?? 'other';
@@ -37,6 +39,7 @@ export const parseTcpTable = (table: string): TcpSocket[] => {
       state,
       local: { address: from, port: Number.parseInt(localPort, 16) },
       remote: { address: read(remote), port: Number.parseInt(remotePort, 16) },
+      waiting: state === 'listening' && queue ? Number.parseInt(queue, 16) : 0,
       closedSeconds:
         state === 'closed' && timer === '03' && left ? Math.max(0, REMEMBERED_SECONDS - Number.parseInt(left, 16) / 100) : null,
     });

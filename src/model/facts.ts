@@ -207,6 +207,8 @@ export interface Listener {
   /** `0.0.0.0`, `::`, `127.0.0.1`, `::1`, or another address of the container. */
   address: string;
   port: number;
+  /** Connections that the program has not accepted yet, where it has left any: it is busy, or hangs. */
+  waiting?: number;
 }
 
 export interface MountView {

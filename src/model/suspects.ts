@@ -72,3 +72,7 @@ const servers = (role: Role, service: Service, stack: Stack): string[] => [
     ),
   ),
 ];
+
+/** What stands under a program, seen on the file, the mount or the address itself. */
+export const groundOf = (service: string): Suspect[] =>
+  ['mounts/*', 'image/*', 'address/*', 'start-order/*'].map((code) => ({ service, code }));

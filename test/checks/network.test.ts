@@ -474,6 +474,11 @@ describe('network: the port', () => {
     ['silent', { seen: silent }, 'fail timeout'],
     ['silent to the host as well', { seen: silent, fromHost: silent }, 'fail timeout'],
     ['silent, while it answers the host', { seen: silent, fromHost: ok }, 'fail traffic-dropped'],
+    [
+      'silent, while it answers the host, and leaves connections waiting',
+      { seen: silent, fromHost: ok, peers: { db: [{ ...listener(5432, '0.0.0.0'), waiting: 3 }] } },
+      'fail timeout',
+    ],
     ['with no route', { seen: { ...silent, outcome: 'unreachable', code: 'EHOSTUNREACH' } }, 'fail timeout'],
   ])('%s', (_, scene, expected) => {
     expect(short(scene)).toBe(expected);

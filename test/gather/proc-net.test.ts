@@ -35,6 +35,12 @@ describe('the rows of /proc/net/tcp', () => {
     expect(`${socket?.remote.address}:${socket?.remote.port}`).toBe(remote);
   });
 
+  it('counts the connections that wait to be accepted', () => {
+    const busy = row('00000000:1F40', '00000000:0000', '0A').replace('00000000:00000000', '00000000:00000801');
+    expect(parseTcpTable(HEAD + busy)[0]?.waiting).toBe(2049);
+    expect(parseTcpTable(HEAD + row('00000000:1F40', '00000000:0000', '0A'))[0]?.waiting).toBe(0);
+  });
+
   it.each([
     ['just now', '03:00001770', 0],
     ['17 seconds ago', '03:000010CC', 17],
