@@ -62,8 +62,9 @@ describe('the rows of /proc/net/tcp', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
+    const accepted = new Promise((resolve) => server.once('connection', resolve));
     const client = connect(port, '127.0.0.1');
-    await new Promise((resolve) => client.once('connect', resolve));
+    await Promise.all([accepted, new Promise((resolve) => client.once('connect', resolve))]);
     const sockets = parseTcpTable(readFileSync('/proc/self/net/tcp', 'utf8'));
     expect(sockets).toContainEqual({
       family: 4,
@@ -71,6 +72,7 @@ describe('the rows of /proc/net/tcp', () => {
       local: { address: '127.0.0.1', port },
       remote: { address: '0.0.0.0', port: 0 },
       closedSeconds: null,
+      waiting: 0,
     });
     expect(sockets.some(({ state, remote }) => state === 'established' && remote.address === '127.0.0.1' && remote.port === port)).toBe(
       true,
