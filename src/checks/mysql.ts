@@ -1,9 +1,10 @@
 /** MySQL and its kin (MariaDB, Percona), asked with the credentials that each client service really has. */
 import { serviceAt } from '../model/addresses.ts';
 import { isStarting, secondsUp } from '../model/age.ts';
-import { couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
+import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
+import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
 import {
   findingOf,
@@ -277,7 +278,7 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
     case 'database-denied':
       return `${db} gives user "${user}" no rights on database "${database}", which ${uses}`;
     case 'too-many-clients':
-      return `${db} has no connection left for ${listed(names)}${holders(known)}`;
+      return `${db} has no connection left for ${listed(names)}${mostHeld(known.fact.server, known.stack)}`;
     case 'disk-full':
       return `${db} cannot write: ${trial.text}`;
     case 'read-only':
@@ -323,7 +324,7 @@ const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known):
   const { service, fact, declared } = known;
   const db = service.name;
   const line = settingUp(fact.serverLog);
-  if (reason === 'too-many-clients') return sessionEvidence(known);
+  if (reason === 'too-many-clients') return holderEvidence(known.fact.server, known.stack, `processlist of ${known.service.name}`);
   if (reason === 'starting-up') return line ? [{ source: `${db} log`, text: line.text }] : [];
   if (reason === 'password-volume-mismatch')
     return declared
@@ -342,28 +343,10 @@ const detailsOf = ({ reason, attempts }: Rejection<MysqlAttempt>, known: Known):
   return /^(auth-rejected|database-|host-not-allowed)/.test(reason) ? named : [];
 };
 
-/** Sessions by service, most first. Those of no service go by their address: a shell on the host, another project. */
-const sessionsByHolder = ({ stack, fact }: Known): { holder: string; count: number }[] => {
-  const nameOf = (address: string | null): string => (address === null ? 'its own socket' : (serviceAt(stack, address)?.name ?? address));
-  return grouped(fact.server?.sessions ?? [], (session) => nameOf(session.address))
-    .map((sessions) => ({ holder: nameOf(sessions[0]!.address), count: sessions.reduce((sum, each) => sum + each.count, 0) }))
-    .toSorted((a, b) => b.count - a.count);
-};
-
-const holders = (known: Known): string => {
-  const [most] = sessionsByHolder(known);
-  return most && known.fact.server ? `: ${most.holder} holds ${most.count} of ${known.fact.server.maxConnections}` : '';
-};
-
-const holderValues = (reason: string, known: Known): Record<string, string> => {
-  const most = reason === 'too-many-clients' ? sessionsByHolder(known)[0] : undefined;
+const holderValues = (reason: string, { fact, stack }: Known): Record<string, string> => {
+  const most = reason === 'too-many-clients' ? holdersOf(fact.server, stack)[0] : undefined;
   return most ? { owner: most.holder } : {};
 };
-
-const sessionEvidence = (known: Known): Evidence[] =>
-  sessionsByHolder(known)
-    .slice(0, 3)
-    .map(({ holder, count }) => ({ source: `processlist of ${known.service.name}`, text: `${count} sessions of ${holder}` }));
 
 const stateOfServer = (known: Known): Finding[] => {
   const { service, stack, fact } = known;

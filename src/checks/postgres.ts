@@ -1,9 +1,10 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
 import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
-import { alteredSuspects, couldNotAsk, deciding, grouped, guests, listed } from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
@@ -255,7 +256,7 @@ const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string 
     case 'database-missing':
       return `${db} has no database "${database}", which ${uses}`;
     case 'too-many-clients':
-      return `${db} has no connection left for ${listed(names)}${holders(known)}`;
+      return `${db} has no connection left for ${listed(names)}${mostHeld(known.fact.server, known.stack)}`;
     case 'disk-full':
       return `${db} cannot write: ${trial.text}`;
     case 'shared-memory-full':
@@ -285,7 +286,7 @@ const ownUser = (user: string, { declared, service }: Known): string =>
 
 const detailsOf = ({ reason, attempts }: Rejection<PostgresAttempt>, known: Known): Evidence[] => {
   const db = known.service.name;
-  if (reason === 'too-many-clients') return sessionEvidence(known);
+  if (reason === 'too-many-clients') return holderEvidence(known.fact.server, known.stack, `pg_stat_activity of ${known.service.name}`);
   if (reason === 'password-volume-mismatch')
     return [
       {
@@ -302,28 +303,10 @@ const detailsOf = ({ reason, attempts }: Rejection<PostgresAttempt>, known: Know
   return [...[...new Set(details.map((line) => line.text))].map((text) => ({ source: `${db} log`, text })), ...named];
 };
 
-/** Sessions by service, most first. Those of no service go by their address: a shell on the host, another project. */
-const sessionsByHolder = ({ stack, fact }: Known): { holder: string; count: number }[] => {
-  const nameOf = (address: string | null): string => (address === null ? 'its own socket' : (serviceAt(stack, address)?.name ?? address));
-  return grouped(fact.server?.sessions ?? [], (session) => nameOf(session.address))
-    .map((sessions) => ({ holder: nameOf(sessions[0]!.address), count: sessions.reduce((sum, each) => sum + each.count, 0) }))
-    .toSorted((a, b) => b.count - a.count);
-};
-
-const holders = (known: Known): string => {
-  const [most] = sessionsByHolder(known);
-  return most && known.fact.server ? `: ${most.holder} holds ${most.count} of ${known.fact.server.maxConnections}` : '';
-};
-
-const holderValues = (reason: string, known: Known): Record<string, string> => {
-  const most = reason === 'too-many-clients' ? sessionsByHolder(known)[0] : undefined;
+const holderValues = (reason: string, { fact, stack }: Known): Record<string, string> => {
+  const most = reason === 'too-many-clients' ? holdersOf(fact.server, stack)[0] : undefined;
   return most ? { owner: most.holder } : {};
 };
-
-const sessionEvidence = (known: Known): Evidence[] =>
-  sessionsByHolder(known)
-    .slice(0, 3)
-    .map(({ holder, count }) => ({ source: `pg_stat_activity of ${known.service.name}`, text: `${count} sessions of ${holder}` }));
 
 const stateOfServer = ({ service, stack, fact }: Known): Finding[] => {
   const { server } = fact;
