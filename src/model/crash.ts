@@ -20,13 +20,16 @@ const NODE_PLACE = /(?:^|\(|file:\/\/| at )(\/[^\s():]+\.[cm]?[jt]sx?):(\d+)/;
 /** Frames of libraries do not say where the mistake is. */
 const LIBRARY = /site-packages|dist-packages|node_modules|\/lib\/python|<frozen|<string>|node:internal/;
 
+/** `Failed running 'index.js'. Waiting for file changes before restarting...` is an end. */
+const isReload = ({ text }: LogLine): boolean => RESTART.test(text) && !LAST_WORDS.test(text);
+
 /** Of the code that runs now. */
 export const sinceLastReload = (lines: readonly LogLine[]): LogLine[] => {
-  const last = lines.findLastIndex(({ text }) => RESTART.test(text));
+  const last = lines.findLastIndex(isReload);
   return lines.slice(last + 1);
 };
 
-export const lastReloadAt = (lines: readonly LogLine[]): string | null => lines.findLast(({ text }) => RESTART.test(text))?.time ?? null;
+export const lastReloadAt = (lines: readonly LogLine[]): string | null => lines.findLast(isReload)?.time ?? null;
 
 /** Of the newest load of the code; `null` when it says of no failure. */
 export const crashIn = (lines: readonly LogLine[]): Crash | null => {

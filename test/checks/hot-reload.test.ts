@@ -231,6 +231,22 @@ describe('the reloader', () => {
     ],
     ['an error of a request, the child lives', { log: CRASH }, []],
     [
+      'node --watch whose app does not parse, an edit ago',
+      {
+        command: ['node', '--watch', 'server.js'],
+        processes: tree('node --watch server.js'),
+        startedAt: NOW,
+        log: [
+          "Change detected in '/code/server.js'",
+          "Restarting 'server.js'",
+          'file:///code/server.js:38',
+          "SyntaxError: Unexpected token '{'",
+          "Failed running 'server.js'. Waiting for file changes before restarting...",
+        ],
+      },
+      ['child-dead'],
+    ],
+    [
       'nodemon whose app crashed',
       {
         command: ['nodemon', 'server.js'],

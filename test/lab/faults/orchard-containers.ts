@@ -103,7 +103,7 @@ export const orchardContainerFaults: Fault[] = [
     edits: [['server/src/press.js', /^/, "import './sieve.js'\n"]],
     restart: ['press'],
     until: (stack) => becomes(stack, 'press', 'restarting', (now) => now.restarts >= 2),
-    expect: { root: 'press/container', code: 'container/restarting', innocents: rest('press'), remedy: /docker compose logs/ },
+    expect: { root: 'press/startup', code: 'startup/module-missing', innocents: rest('press'), remedy: /docker compose logs/ },
   }),
   change({
     id: 'orchard-server-syntax-error',
