@@ -148,8 +148,8 @@ export const orchardContainerFaults: Fault[] = [
     },
     heal: healScript,
     expect: {
-      root: 'press/container',
-      code: ['container/command-not-found', 'container/restarting'],
+      root: 'press/image',
+      code: 'image/windows-line-ends',
       innocents: rest('press'),
       remedy: /CRLF|line end|docker compose logs/i,
     },
