@@ -48,7 +48,7 @@ const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]):
   return { name, role, roleReason: reason, spec, containers: own };
 };
 
-/** Published by a service that is made of the same image or folder and starts something else of it. */
+/** Offered by a service that is made of the same image or folder and starts something else of it: the image cannot tell which one listens. */
 const portsOfOthers = (spec: ServiceSpec | null, own: Container | undefined, specs: ServiceSpec[], containers: Container[]): number[] => {
   if (!own) return [];
   const isSameBuild = (name: string): boolean => {
@@ -58,7 +58,7 @@ const portsOfOthers = (spec: ServiceSpec | null, own: Container | undefined, spe
   return containers
     .filter((other) => other.service !== own.service && (other.imageId === own.imageId || isSameBuild(other.service)))
     .filter((other) => commandLine(other) !== commandLine(own))
-    .flatMap((other) => other.portBindings.map((port) => port.containerPort));
+    .flatMap((other) => [...other.portBindings.map((port) => port.containerPort), ...other.exposedPorts]);
 };
 
 /** What nothing else tells, its clients do: one that is asked over HTTP answers HTTP. */

@@ -138,7 +138,7 @@ test('what a shared image exposes is the port of the service that publishes it',
     'press unknown',
     'server http',
   ]);
-  // Twice the same program is twice a server; and a port that nobody publishes is nobody's in particular.
+  // Twice the same program is twice a server; and a port that nobody publishes is nobody's until somebody asks there.
   expect(roles(made('blue', ['node', 'index.js']), made('green', ['node', 'index.js'], published))).toEqual(['blue http', 'green http']);
-  expect(roles(made('api', ['node', 'index.js']), made('other', ['node', 'other.js']))).toEqual(['api http', 'other http']);
+  expect(roles(made('api', ['node', 'index.js']), made('other', ['node', 'other.js']))).toEqual(['api unknown', 'other unknown']);
 });
