@@ -7,7 +7,6 @@ import type { LogLine, PostgresFact } from '../model/facts.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
 import { migrationReason } from '../model/startup-reason.ts';
 import { connectionsFrom, type Service, type Stack } from '../model/stack.ts';
-import { groundOf } from '../model/suspects.ts';
 
 const cause = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'migration', kind: 'cause', means, proof });
 
@@ -181,7 +180,8 @@ const failedRun = (before: LogLine[], scene: Scene, harmless: boolean): Finding[
       ...(harmless ? { severity: 'warn' as const } : {}),
       message: `a migration of ${service.name} failed: ${crash.error}${crash.at ? ` (${crash.at})` : ''}${scene.ends ? '' : '; the app started all the same'}`,
       evidence: [{ source: `${service.name} log`, text: crash.error }],
-      suspects: groundOf(service.name),
+      // It may fail for the address that it was given; a mount that matters would have ended it with other words.
+      suspects: [{ service: service.name, code: 'address/*' }],
       values: { ...databaseOf(scene), ...(crash.at ? { file: crash.at } : {}) },
     },
   ];

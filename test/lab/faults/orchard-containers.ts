@@ -216,7 +216,7 @@ export const orchardContainerFaults: Fault[] = [
       restore(stack, FILE);
       await up(stack);
     },
-    expect: { root: 'database/startup', code: 'startup/password-missing', innocents: rest('database'), remedy: /docker compose logs/ },
+    expect: { root: 'database/startup', code: 'startup/password-missing', innocents: rest('database'), remedy: /password/i },
   },
   {
     id: 'orchard-folder-replaced',
