@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { sleep } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
 import { answers, becomes, compose, docker, edit, recreate, restore, up } from './tools.ts';
@@ -28,6 +29,9 @@ export const networkFaults: Fault[] = [
     inject: async (stack) => {
       execFileSync('iptables', ['-I', ...(await dropRule(stack))]);
       await compose(stack, 'restart', '-t', '1', 'worker');
+      // A connection from before the rule, open or ended within a minute, would still tell that the way is clear.
+      await stack.exec('backend', ['touch', '/app/app/main.py']);
+      await sleep(61_000);
     },
     heal: async (stack) => {
       execFileSync('iptables', ['-D', ...(await dropRule(stack))]);
