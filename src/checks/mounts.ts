@@ -231,13 +231,21 @@ const isIll = ({ container }: Scene): boolean =>
 const DENIED = /permission denied|EACCES|operation not permitted|EPERM/i;
 const READ_ONLY = /read-only file system|EROFS/i;
 
+/** "can not modify /etc/nginx/conf.d/default.conf (read-only file system?)": an entrypoint that looked first, and lets it be. */
+const GUESS = /\?\)?\s*$|: info: /;
+
+/** A command of an entrypoint could not, and the service is well all the same. */
+const TOOL = /^\s*(?:\/\S*\/)?(?:chown|chmod|chgrp|sed|touch|cp|mv|ln|mkdir|install|rm|find|tar|rsync)(?:\[\d+\])?: /;
+
 /** Of what a service that is well complains, only the latest is worth a word. */
 const LATELY_SECONDS = 120;
 
 const denied = (scene: Scene, fact: MountsFact | null): Finding[] => {
   const { service, container, log } = scene;
   const severity = isIll(scene) ? 'fail' : 'warn';
-  const line = log.findLast(({ text }) => DENIED.test(text) || READ_ONLY.test(text));
+  const line = log.findLast(
+    ({ text }) => (DENIED.test(text) || READ_ONLY.test(text)) && !GUESS.test(text) && (isIll(scene) || !TOOL.test(text)),
+  );
   if (!line || (!isIll(scene) && secondsSince(line.time, scene.now) > LATELY_SECONDS)) return [];
   const mount = container.mounts
     .filter(({ destination }) => names(line.text, destination))

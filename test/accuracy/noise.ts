@@ -90,4 +90,5 @@ const beside = async (stack: LabStack, name: string, options: string[]): Promise
 };
 
 /** The healing of a fault may have done it already. */
-const remove = async (stack: LabStack, name: string): Promise<void> => void (await stack.docker('rm', '-f', `${stack.project}-${name}`));
+const remove = async (stack: LabStack, name: string): Promise<void> =>
+  void (await stack.docker('rm', '-f', '-v', `${stack.project}-${name}`));

@@ -109,6 +109,34 @@ describe('mounts: what is well, or meant', () => {
         logTime: atStart,
       },
     ],
+    [
+      'the entrypoint of nginx, which leaves alone a file that it may only read',
+      {
+        sources: [source()],
+        mount: { readOnly: true },
+        log: ['10-listen-on-ipv6-by-default.sh: info: can not modify /etc/app/app.conf (read-only file system?)'],
+        logTime: '2026-11-23T06:59:30.000Z',
+      },
+    ],
+    [
+      'the same guess, of a service that fails for another reason',
+      {
+        sources: [source()],
+        mount: { readOnly: true },
+        state: failing,
+        log: ['10-listen-on-ipv6-by-default.sh: info: can not modify /etc/app/app.conf (read-only file system?)'],
+      },
+    ],
+    [
+      'an entrypoint that could not hand over a folder, and went on',
+      {
+        sources: [folder({ empty: false, uid: 0, mode: '755' })],
+        mount: data,
+        fact: { uid: 999 },
+        log: ["chown: changing ownership of '/data/x': Operation not permitted", 'chmod: /data/x: Operation not permitted'],
+        logTime: '2026-11-23T06:59:30.000Z',
+      },
+    ],
     ['files on another machine', { sources: [] }],
   ])('%s', (_, given) => {
     expect(short(given)).toBe('pass');

@@ -65,7 +65,7 @@ export const harborVariants: HealthyVariant[] = [
     title: 'the container of the finished migration was removed',
     options: {},
     after: async (stack) => {
-      await compose(stack, 'rm', '-f', 'schema');
+      await compose(stack, 'rm', '-fv', 'schema');
     },
   },
   {

@@ -14,9 +14,14 @@ const stateFile = (): string => join(cacheDir(), 'current-stack.json');
 
 export function currentStack(engine: LabEngine): { stack: LabStack; faults: string[] } | undefined {
   if (!existsSync(stateFile())) return undefined;
-  const state = JSON.parse(readFileSync(stateFile(), 'utf8')) as State;
-  if (!existsSync(join(state.root, 'lab.json'))) return undefined;
-  return { stack: attachStack(engine, state.root), faults: state.faults };
+  const state = JSON.parse(readFileSync(stateFile(), 'utf8')) as Partial<State>;
+  // Written by an older lab, or of a stack that is gone.
+  if (!state.root || !state.faults || !existsSync(join(state.root, 'lab.json'))) return undefined;
+  try {
+    return { stack: attachStack(engine, state.root), faults: state.faults };
+  } catch {
+    return undefined;
+  }
 }
 
 export function remember(stack: LabStack, faults: string[]): void {

@@ -15,15 +15,13 @@ export async function removeProject(engine: LabEngine, project: string): Promise
     if (ids.length > 0) await run(engine.docker, [...command, ...ids], { env: engine.env, timeoutMs: 60_000 });
   };
   const ours = `label=com.docker.compose.project=${project}`;
-  const containers = [
-    ...(await list('ps', '-aq', '--filter', ours)),
-    ...(await list('ps', '-aq', '--filter', `label=${EXTRA}=${project}`)),
+  const labelled = async (...command: string[]): Promise<string[]> => [
+    ...(await list(...command, '--filter', ours)),
+    ...(await list(...command, '--filter', `label=${EXTRA}=${project}`)),
   ];
-  await remove(['rm', '-f', '-v'], containers);
-  await remove(['network', 'rm'], await list('network', 'ls', '-q', '--filter', ours));
-  for (const label of [ours, `label=${EXTRA}=${project}`]) {
-    await remove(['volume', 'rm', '-f'], await list('volume', 'ls', '-q', '--filter', label));
-  }
+  await remove(['rm', '-f', '-v'], await labelled('ps', '-aq'));
+  await remove(['network', 'rm'], await labelled('network', 'ls', '-q'));
+  await remove(['volume', 'rm', '-f'], await labelled('volume', 'ls', '-q'));
   await remove(
     ['image', 'rm', '-f'],
     await list('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${project}-*`),

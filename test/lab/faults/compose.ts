@@ -105,7 +105,7 @@ export const composeFaults: Fault[] = [
     inject: async (stack) => {
       edit(stack, '.env', /DB_PASSWORD=.*\n/, '');
       edit(stack, 'docker-compose.yml', /\$\{DB_PASSWORD:[^}]*\}/g, '${DB_PASSWORD}');
-      await compose(stack, 'rm', '-sf', 'db');
+      await compose(stack, 'rm', '-sfv', 'db');
       await removeVolume(stack, 'postgres-data');
       await compose(stack, 'up', '-d', '--no-deps', 'db');
       await becomes(stack, 'db', 'exited', (now) => now.Status === 'exited');
@@ -122,7 +122,7 @@ export const composeFaults: Fault[] = [
     inject: async (stack) => {
       edit(stack, 'docker-compose.yml', 'postgres-data:/var/lib/postgresql\n', 'postgres-data:/var/lib/postgresql/data\n');
       // Were it recreated, Compose would hand on what the old container had at the parent folder, and all would be well.
-      await compose(stack, 'rm', '-sf', 'db');
+      await compose(stack, 'rm', '-sfv', 'db');
       await compose(stack, 'up', '-d', '--no-deps', 'db');
       await becomes(stack, 'db', 'exited', (now) => now.Status === 'exited');
     },
@@ -144,7 +144,7 @@ export const composeFaults: Fault[] = [
     inject: async (stack) => {
       edit(stack, 'docker-compose.yml', 'postgres-data:/var/lib/postgresql\n', 'postgres-data:/var/lib/postgresql/data\n');
       edit(stack, 'docker-compose.yml', '      POSTGRES_DB:', '      LAB_MISSES_OLD_MOUNT: "1"\n      POSTGRES_DB:');
-      await compose(stack, 'rm', '-sf', 'db');
+      await compose(stack, 'rm', '-sfv', 'db');
       await recreate(stack, 'db');
       await becomes(stack, 'db', 'healthy', (now) => now.Health?.Status === 'healthy');
       await recreate(stack, 'backend');
@@ -245,7 +245,7 @@ export const composeFaults: Fault[] = [
       );
       const image = (await docker(stack, 'inspect', '--format', '{{.Config.Image}}', await stack.containerId('redis'))).trim();
       await foreign(stack, 'taken', '--label', 'com.docker.compose.project=elsewhere', image);
-      await compose(stack, 'rm', '-sf', 'worker');
+      await compose(stack, 'rm', '-sfv', 'worker');
     },
     heal: async (stack) => {
       await removeForeign(stack);

@@ -193,7 +193,7 @@ export const containerFaults: Fault[] = [
     id: 'worker-never-started',
     title: 'the worker was created and never started',
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'worker');
+      await compose(stack, 'rm', '-sfv', 'worker');
       await compose(stack, 'create', 'worker');
       await becomes(stack, 'worker', 'created', (now) => now.Status === 'created');
     },
@@ -209,7 +209,7 @@ export const containerFaults: Fault[] = [
     id: 'worker-missing',
     title: 'the worker has no container at all',
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'worker');
+      await compose(stack, 'rm', '-sfv', 'worker');
       await docker(stack, 'ps');
     },
     heal: (stack) => up(stack),

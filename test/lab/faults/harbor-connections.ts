@@ -177,7 +177,7 @@ export const harborConnectionFaults: Fault[] = [
     stack: 'harbor',
     inject: async (stack) => {
       const before = await addresses(stack);
-      await compose(stack, 'rm', '-sf', 'api');
+      await compose(stack, 'rm', '-sfv', 'api');
       const taken: string[] = [];
       for (let tenant = 1; tenant <= 14 && !before.every((each) => taken.includes(each)); tenant++) {
         const at = ['--network', `${stack.project}_inside`, '--entrypoint', 'sleep', `${stack.project}-jobs`, '1000000'];
@@ -256,7 +256,7 @@ export const harborConnectionFaults: Fault[] = [
     title: "another project's container holds the edge's host port",
     stack: 'harbor',
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'edge');
+      await compose(stack, 'rm', '-sfv', 'edge');
       const network = `${stack.project}-elsewhere`;
       await docker(stack, 'network', 'create', '--label', `stack-doctor.lab.project=${stack.project}`, network);
       const published = ['--network', network, '-p', `127.0.0.1:${stack.ports['edge']}:80`];

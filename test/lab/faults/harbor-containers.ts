@@ -125,7 +125,7 @@ export const harborContainerFaults: Fault[] = [
     stack: 'harbor',
     inject: async (stack) => {
       writeFileSync(join(stack.dir, 'app/schema/2_tides.sql'), 'alter table tides add column height int;\n');
-      await compose(stack, 'rm', '-sf', 'api', 'jobs', 'schema');
+      await compose(stack, 'rm', '-sfv', 'api', 'jobs', 'schema');
       await stack.compose('up', '-d', 'api', 'jobs');
       await becomes(stack, 'schema', 'ended', (now) => now.Status === 'exited' && now.ExitCode === 1);
     },

@@ -158,7 +158,7 @@ export const imageFaults: Fault[] = [
     id: 'image-not-here',
     title: 'the worker is to run an image that nobody has built or pulled',
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'worker');
+      await compose(stack, 'rm', '-sfv', 'worker');
       edit(stack, 'docker-compose.lab.yml', WORKER_IMAGE, '$1registry.invalid/worker:1');
     },
     heal: async (stack) => {
@@ -196,7 +196,7 @@ export const imageFaults: Fault[] = [
       await becomes(stack, 'worker', 'restarting', (now) => now.restarts >= 2);
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'worker');
+      await compose(stack, 'rm', '-sfv', 'worker');
       await removeVolume(stack, 'worker-packages');
       restore(stack, 'docker-compose.yml', 'docker-compose.lab.yml', 'backend');
       await up(stack);

@@ -37,7 +37,7 @@ export const mountFaults: Fault[] = [
       await becomes(stack, 'nginx', 'refused by runc', (now) => now.Error !== '');
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'nginx');
+      await compose(stack, 'rm', '-sfv', 'nginx');
       rmSync(join(stack.dir, 'nginx/mime.types'), { recursive: true });
       await healed(stack);
     },
@@ -52,7 +52,7 @@ export const mountFaults: Fault[] = [
       await becomes(stack, 'worker', 'restarting', (now) => now.restarts >= 2);
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'worker');
+      await compose(stack, 'rm', '-sfv', 'worker');
       rmSync(join(stack.dir, 'modells'), { recursive: true });
       await healed(stack);
     },
@@ -125,7 +125,7 @@ export const mountFaults: Fault[] = [
       const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `com.docker.compose.${key}=${value}`]);
       await docker(stack, 'volume', 'create', ...flags, `${stack.project}-before_redis-data`);
       await new Promise((resolve) => setTimeout(resolve, 1_100));
-      await compose(stack, 'rm', '-sf', 'redis');
+      await compose(stack, 'rm', '-sfv', 'redis');
       await removeVolume(stack, 'redis-data');
       await up(stack);
     },

@@ -248,7 +248,7 @@ export const orchardConnectionFaults: Fault[] = [
     title: "another project's container holds the host port of MariaDB",
     stack: 'orchard',
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'database');
+      await compose(stack, 'rm', '-sfv', 'database');
       const network = `${stack.project}-elsewhere`;
       await docker(stack, 'network', 'create', '--label', `stack-doctor.lab.project=${stack.project}`, network);
       const published = ['--network', network, '-p', `127.0.0.1:${stack.ports['database']}:3306`];

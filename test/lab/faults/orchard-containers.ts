@@ -206,13 +206,13 @@ export const orchardContainerFaults: Fault[] = [
     stack: 'orchard',
     inject: async (stack) => {
       edit(stack, FILE, /.*MARIADB_ROOT_PASSWORD.*\n/, '');
-      await compose(stack, 'rm', '-sf', 'database');
+      await compose(stack, 'rm', '-sfv', 'database');
       await removeVolume(stack, 'database');
       await compose(stack, 'up', '-d', '--no-deps', 'database');
       await becomes(stack, 'database', 'restarting', (now) => now.restarts >= 2);
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'database');
+      await compose(stack, 'rm', '-sfv', 'database');
       restore(stack, FILE);
       await up(stack);
     },

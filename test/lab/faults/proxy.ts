@@ -38,7 +38,7 @@ export const proxyFaults: Fault[] = [
     title: 'the backend has a new address and nginx still calls the old one, where somebody else lives now',
     inject: async (stack) => {
       const before = await addressOf(stack, 'backend');
-      await compose(stack, 'rm', '-sf', 'backend');
+      await compose(stack, 'rm', '-sfv', 'backend');
       // The lowest free address is given first; ours may not be the lowest.
       for (let tenant = 1; tenant <= 12; tenant++) {
         const id = await foreign(
@@ -77,7 +77,7 @@ export const proxyFaults: Fault[] = [
     inject: async (stack) => {
       const before = await addressOf(stack, 'backend');
       edit(stack, 'docker-compose.yml', '  # Build-only:', `${PREVIEW.replace('IMAGE', `${stack.project}-worker`)}\n  # Build-only:`);
-      await compose(stack, 'rm', '-sf', 'backend');
+      await compose(stack, 'rm', '-sfv', 'backend');
       // The lowest free address is given first; it may not be the backend's.
       for (let number = 1; number <= 12; number++) {
         await compose(stack, 'up', '-d', '--no-deps', '--no-recreate', '--scale', `preview=${number}`, 'preview');
@@ -89,7 +89,7 @@ export const proxyFaults: Fault[] = [
       await answers(stack, '/health', 200, '', 'backend');
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'preview');
+      await compose(stack, 'rm', '-sfv', 'preview');
       restore(stack, 'docker-compose.yml');
       await compose(stack, 'restart', 'nginx');
       await up(stack);
@@ -222,7 +222,7 @@ export const proxyFaults: Fault[] = [
     id: 'nginx-port-taken-by-container',
     title: "another project's container holds nginx's host port",
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'nginx');
+      await compose(stack, 'rm', '-sfv', 'nginx');
       const network = `${stack.project}-elsewhere`;
       await docker(stack, 'network', 'create', '--label', `stack-doctor.lab.project=${stack.project}`, network);
       await foreign(
@@ -255,7 +255,7 @@ export const proxyFaults: Fault[] = [
     id: 'nginx-port-taken-by-process',
     title: "a process on the host holds nginx's port",
     inject: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'nginx');
+      await compose(stack, 'rm', '-sfv', 'nginx');
       const serve = ['-m', 'http.server', '--bind', '127.0.0.1', String(stack.ports.nginx)];
       await foreign(stack, 'host-process', '--network', 'host', '--entrypoint', 'python', `${stack.project}-worker`, ...serve);
       await until('the port to be taken', async () => (await get(stack, '/')).status !== 0);

@@ -88,7 +88,7 @@ export const redisFaults: Fault[] = [
       await until('the worker to wait', async () => (await logs(stack, 'worker')).includes('listening'));
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'jobs');
+      await compose(stack, 'rm', '-sfv', 'jobs');
       restore(stack, 'docker-compose.yml');
       await recreate(stack, 'worker');
       await up(stack);

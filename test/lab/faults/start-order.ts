@@ -45,12 +45,12 @@ export const startOrderFaults: Fault[] = [
         '    depends_on:\n      backend: { condition: service_healthy }',
         '    depends_on:\n      seed: { condition: service_completed_successfully }\n      backend: { condition: service_healthy }',
       );
-      await compose(stack, 'rm', '-sf', 'nginx');
+      await compose(stack, 'rm', '-sfv', 'nginx');
       await stack.compose('up', '-d', 'nginx');
       await becomes(stack, 'nginx', 'created', (now) => now.Status === 'created');
     },
     heal: async (stack) => {
-      await compose(stack, 'rm', '-sf', 'seed');
+      await compose(stack, 'rm', '-sfv', 'seed');
       await healed(stack);
     },
     expect: { root: 'seed/container', code: 'container/job-failed', innocents: others(), remedy: /docker compose logs .*seed/ },

@@ -112,7 +112,7 @@ export const startupFaults: Fault[] = [
         '      - postgres-data:/var/lib/postgresql\n',
         '      - postgres-data:/var/lib/postgresql\n      - ./init:/docker-entrypoint-initdb.d:ro\n',
       );
-      await compose(stack, 'rm', '-sf', 'db');
+      await compose(stack, 'rm', '-sfv', 'db');
       await removeVolume(stack, 'postgres-data');
       await recreate(stack, 'db');
       await saysInLog(stack, 'db', '10-seed.sql:2: ERROR');
@@ -120,7 +120,7 @@ export const startupFaults: Fault[] = [
     },
     heal: async (stack) => {
       restore(stack, 'docker-compose.yml');
-      await compose(stack, 'rm', '-sf', 'db');
+      await compose(stack, 'rm', '-sfv', 'db');
       await removeVolume(stack, 'postgres-data');
       await compose(stack, 'up', '-d', '--wait', 'db');
       await compose(stack, 'restart', 'backend');

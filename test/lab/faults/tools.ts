@@ -98,7 +98,7 @@ export async function foreign(stack: LabStack, name: string, ...args: string[]):
 export async function removeForeign(stack: LabStack): Promise<void> {
   const filter = ['--filter', `label=${EXTRA}=${stack.project}`];
   const ids = (await docker(stack, 'ps', '-aq', ...filter)).split('\n').filter(Boolean);
-  if (ids.length > 0) await docker(stack, 'rm', '-f', ...ids);
+  if (ids.length > 0) await docker(stack, 'rm', '-f', '-v', ...ids);
   const networks = (await docker(stack, 'network', 'ls', '-q', ...filter)).split('\n').filter(Boolean);
   if (networks.length > 0) await docker(stack, 'network', 'rm', ...networks);
 }
