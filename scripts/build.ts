@@ -7,58 +7,11 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { build, transform } from 'esbuild';
-import type { BuildOptions, Metafile, Plugin } from 'esbuild';
+import type { BuildOptions, Metafile } from 'esbuild';
+import { leanPackages } from './lean-packages.ts';
 
 const root = join(import.meta.dirname, '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-
-/**
- * Loaded at their start by the packages, for what the doctor never does: by dockerode BuildKit sessions, ssh:// by its own client, tar uploads
- * (together a hundred milliseconds and half of the size); by undici HTTP/2; by ioredis clusters and sentinels; by mysql2 the certificates of a
- * cloud, pools, and alphabets in which nobody talks to us (it talks UTF-8).
- */
-const UNNEEDED = new Set([
-  '@grpc/grpc-js',
-  '@grpc/proto-loader',
-  'protobufjs',
-  'ssh2',
-  'tar-fs',
-  './client-h2.js',
-  './cluster',
-  './SentinelConnector',
-  './constants/ssl_profiles.js',
-  './lib/pool_cluster.js',
-  ...['shiftjis', 'eucjp', 'cp936', 'gbk-added', 'gb18030-ranges', 'cp949', 'cp950', 'big5-added'].map((name) => `./tables/${name}.json`),
-]);
-/** docker-modem's copy of Node's own streams, for Nodes of long ago. */
-const BUILT_IN: Record<string, string> = { 'readable-stream': 'node:stream' };
-
-/** A module whose every export is a function that throws. */
-const throwing = (name: string): string => `
-  const absent = function () { throw new Error('${name} is not part of this program'); };
-  module.exports = new Proxy({}, { get: (_, key) => (typeof key === 'symbol' ? undefined : absent) });`;
-
-const withoutUnneeded: Plugin = {
-  name: 'without-unneeded',
-  setup(pluginBuild) {
-    pluginBuild.onResolve(
-      { filter: /^[@a-z]|client-h2|cluster(\.js)?$|SentinelConnector$|ssl_profiles|^\.\/tables\// },
-      ({ path, importer }) => {
-        const builtIn = BUILT_IN[path];
-        if (builtIn) return { path: builtIn, external: true };
-        return UNNEEDED.has(path) && importer.includes('node_modules') ? { path, namespace: 'unneeded' } : undefined;
-      },
-    );
-    // For its debugging output docker-modem writes out the options of every request, agent and all, whether anybody debugs or not.
-    pluginBuild.onLoad({ filter: /docker-modem[\\/]lib[\\/]modem\.js$/ }, ({ path }) => {
-      const text = readFileSync(path, 'utf8');
-      const quiet = text.replace(/debug\('Sending: %s', util\.inspect\(options, \{[^}]*\}\)\);/, '');
-      if (quiet === text) throw new Error('docker-modem no longer inspects the options of its requests as it did: look at it again');
-      return { contents: quiet, loader: 'js' };
-    });
-    pluginBuild.onLoad({ filter: /.*/, namespace: 'unneeded' }, ({ path }) => ({ contents: throwing(path), loader: 'js' }));
-  },
-};
 
 const shared: BuildOptions = {
   bundle: true,
@@ -68,7 +21,7 @@ const shared: BuildOptions = {
   legalComments: 'none',
   metafile: true,
   absWorkingDir: root,
-  plugins: [withoutUnneeded],
+  plugins: [leanPackages],
   // Of pg: a native client and another runtime's sockets, both tried for and done without.
   external: ['pg-native', 'cloudflare:sockets'],
   logLevel: 'warning',

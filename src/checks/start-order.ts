@@ -88,8 +88,9 @@ const TOGETHER_SECONDS = 5;
 const tooEarly = (scene: Scene): Finding[] => {
   const { container, service, stack, log } = scene;
   const { status, finishedAt } = container.state;
+  if (status !== 'exited' || !keepsFailing(container) || !finishedAt) return [];
   const known = knownErrorIn(log, service.role);
-  if (status !== 'exited' || !keepsFailing(container) || !finishedAt || !known || !isUnready(known)) return [];
+  if (!known || !isUnready(known)) return [];
   const other = othersOf(known, scene).find((each) => {
     const youngest = running(each)[0];
     const began = youngest && !isFlapping(youngest) ? youngest.state.startedAt : null;

@@ -1,7 +1,6 @@
 /** `EngineClient` on dockerode, with one pool of kept connections. */
 import type Dockerode from 'dockerode';
 import { Agent as HttpAgent, type AgentOptions, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { posix } from 'node:path';
 import { Duplex, PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
@@ -23,7 +22,7 @@ interface Modem {
 
 /** Errors: every method rejects with `EngineError`. */
 export const openEngineClient = async (address: EngineAddress): Promise<EngineClient> => {
-  const agent = keepAliveAgent(address);
+  const agent = await keepAliveAgent(address);
   const open = new Set<{ destroy(): unknown }>();
   let calls = 0;
 
@@ -193,11 +192,11 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
  * docker-modem prints its request options for a debug line on every call, switched on or not, and would walk through every socket
  * of the agent: 30 to 100 times slower without this.
  */
-const keepAliveAgent = (address: EngineAddress): HttpAgent => {
+const keepAliveAgent = async (address: EngineAddress): Promise<HttpAgent> => {
   const options = { keepAlive: true, maxSockets: 16 };
   // The name of a TLS server: without one given, Node works it out for each request, of a plain connection too.
   const agent = address.tls
-    ? new HttpsAgent({ ...options, rejectUnauthorized: address.tls.verify })
+    ? new (await import('node:https')).Agent({ ...options, rejectUnauthorized: address.tls.verify })
     : new HttpAgent({ ...options, servername: '' } as AgentOptions);
   return Object.assign(agent, { [inspect.custom]: () => 'Agent' });
 };
