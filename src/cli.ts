@@ -223,7 +223,8 @@ const runChecks = async ({ stack, looks, format, selectors, strict, waitMs, repl
       return print((await import('./render/markdown.ts')).renderMarkdown(report), code);
     case 'text': {
       const { renderText } = await import('./render/text.ts');
-      return print(renderText(report, { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet, stats }), code);
+      const rows = process.stdout.isTTY ? process.stdout.rows : 0;
+      return print(renderText(report, { ...(await terminal(looks)), rows, verbose: looks.verbose, quiet: looks.quiet, stats }), code);
     }
   }
 };

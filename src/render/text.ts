@@ -1,9 +1,10 @@
 /** Report → text for people. The most important first: the verdict, each root cause with its proof and its fix, then the rest. */
 import type { Evidence } from '../model/check.ts';
-import type { CheckReport, Remedy, Report, RootCause } from '../model/report.ts';
-import { width } from './fit.ts';
+import type { Remedy, Report, RootCause } from '../model/report.ts';
+import { checkList, isRoot } from './check-list.ts';
 import { createPen } from './pen.ts';
-import type { Pen, Sign, Style, Terminal } from './pen.ts';
+import type { Pen, Terminal } from './pen.ts';
+import { labelled, proof } from './proof.ts';
 import { fix } from './remedy.ts';
 import { verdictOf } from './verdict.ts';
 import { count, duration } from './words.ts';
@@ -18,31 +19,32 @@ export interface RunStats {
 export interface TextOptions extends Terminal {
   verbose: boolean;
   quiet: boolean;
+  /** Of the terminal; 0: none, or not known. A report that is taller says of what passes only how much it is. */
+  rows: number;
   /** Shown with `verbose`. */
   stats: RunStats | null;
 }
 
 type Manner = Pick<TextOptions, 'verbose' | 'quiet' | 'stats'>;
 
-/** More services than these that are all green are one line. */
-const MOST_GREEN_SERVICES = 12;
-const MOST_EVIDENCE = 4;
-const MOST_EVIDENCE_LINES = 4;
 const MOST_EXPLAINED = 12;
-/** Columns that a sentence needs at least. */
-const LEAST_ROOM = 16;
-/** A shorter list leaves the root cause in sight. */
-const LONG_LIST = 12;
 /** Up to as many warnings come with their steps when nothing fails. */
 const MOST_WARNINGS_WITH_STEPS = 3;
 
 export const renderText = (report: Report, options: TextOptions): string => {
+  const whole = lay(report, options, false);
+  // The prompt takes a line too.
+  const isTooTall = options.rows > 0 && !options.verbose && whole.split('\n').length > options.rows;
+  return isTooTall ? lay(report, options, true) : whole;
+};
+
+const lay = (report: Report, options: TextOptions, brief: boolean): string => {
   const pen = createPen(options);
   const sections: string[][] = [verdict(report, pen)];
   for (const cause of report.rootCauses) sections.push(rootCause(cause, report, pen, options));
   sections.push(...notLookedAt(report, pen));
   if (!options.quiet) {
-    sections.push(...warnings(report, pen, options), ...checkList(report, pen, options));
+    sections.push(...warnings(report, pen, options), ...checkList(report, pen, { ...options, brief }));
   }
   sections.push(notes(report, pen), options.verbose ? statistics(report, pen, options.stats) : []);
   return `${sections
@@ -93,9 +95,6 @@ const doubt = ({ candidates = [], decide }: RootCause, pen: Pen): string[] => {
   ];
 };
 
-const labelled = (label: string, text: string, pen: Pen): string[] =>
-  pen.paragraph(text, { lead: `  ${pen.paint(`${label}:`, 'dim')} `, leadWidth: label.length + 4, hang: 4 });
-
 const headline = (sign: 'fail' | 'warn', id: string, message: string, pen: Pen): string[] => {
   const name = `${pen.say(id)}:`;
   const [first = '', ...others] = pen.paragraph(`${name} ${pen.say(message)}`, { lead: '  ' });
@@ -104,33 +103,6 @@ const headline = (sign: 'fail' | 'warn', id: string, message: string, pen: Pen):
     ? pen.paint(name, 'bold', sign === 'fail' ? 'red' : 'yellow') + pen.paint(body.slice(name.length), 'bold')
     : pen.paint(body, 'bold');
   return [`${pen.sign(sign)} ${painted}`, ...others.map((line) => `  ${pen.paint(line.slice(2), 'bold')}`)];
-};
-
-const proof = (evidence: Evidence[], pen: Pen, { verbose }: Manner): string[] => {
-  const most = verbose ? evidence.length : MOST_EVIDENCE;
-  const lines = evidence.slice(0, most).flatMap((each) => oneProof(each, pen, verbose));
-  const rest = evidence.length - most;
-  return rest > 0 ? [...lines, pen.paint(`  Proof: ${rest} more with -v`, 'dim')] : lines;
-};
-
-/** The source and the text on one line where they fit; a text of several lines under its source, its middle left out. */
-const oneProof = ({ source, text }: Evidence, pen: Pen, verbose: boolean): string[] => {
-  const texts = pen.sayLines(text).filter((line) => line.trim() !== '');
-  const head = pen.say(source);
-  const shorten = (lines: string[]): string[] =>
-    verbose || lines.length <= MOST_EVIDENCE_LINES
-      ? lines
-      : [...lines.slice(0, MOST_EVIDENCE_LINES - 1), `    ${pen.cut(lines[MOST_EVIDENCE_LINES - 1]!.trim() + pen.ellipsis, 6)}`];
-  if (texts.length <= 1) {
-    return shorten(labelled('Proof', texts.length === 0 ? head : `${head}: ${pen.say(texts[0]!)}`, pen));
-  }
-  // Of a log or a traceback the end says most, and the beginning says what it is.
-  const kept = verbose || texts.length <= MOST_EVIDENCE_LINES ? texts : [texts[0]!, pen.ellipsis, ...texts.slice(1 - MOST_EVIDENCE_LINES)];
-  const body = kept.flatMap((line) => {
-    const indent = Math.min(8, line.length - line.trimStart().length);
-    return shorten(pen.paragraph(line.trim(), { lead: ' '.repeat(4 + indent) }));
-  });
-  return [...labelled('Proof', `${head}:`, pen), ...body];
 };
 
 /** Checks that could not look, with one reason said once. */
@@ -189,167 +161,6 @@ const warnings = (report: Report, pen: Pen, manner: Manner): string[][] => {
       : [pen.paint(`  doctor explain ${pen.say(warning.code)}`, 'dim')]),
   ]);
   return withSteps ? lines : [lines.flat()];
-};
-
-const isRoot = (id: string, code: string | null, report: Report): boolean =>
-  report.rootCauses.some((cause) => cause.id === id && cause.code === code);
-
-/** One line per check, by service; what belongs to the whole stack first. */
-const checkList = (report: Report, pen: Pen, manner: Manner): string[][] => {
-  const groups = new Map<string | null, CheckReport[]>([[null, []]]);
-  for (const check of report.checks) groups.set(check.service, [...(groups.get(check.service) ?? []), check]);
-  const green = [...groups].filter(([, checks]) =>
-    checks.every(({ status, alsoFound }) => (status === 'pass' || status === 'skip') && alsoFound.length === 0),
-  );
-  const folded =
-    !manner.verbose && green.length > MOST_GREEN_SERVICES ? new Set(green.map(([service]) => service)) : new Set<string | null>();
-
-  // When one thing stands in the way of everything (no engine), a line for each that was not asked says nothing.
-  const blockers = new Set(report.checks.filter(({ status }) => status === 'blocked').map(({ blockedBy }) => blockedBy));
-  const stackBlocker =
-    !manner.verbose && blockers.size === 1 ? report.checks.find(({ id, service }) => service === null && blockers.has(id)) : undefined;
-
-  const nameWidth = pen.columns < 60 ? 0 : Math.max(0, ...report.checks.map(({ check }) => pen.say(check).length));
-  const sorted = [...groups].sort(([a], [b]) => (a === null ? -1 : b === null ? 1 : a < b ? -1 : a > b ? 1 : 0));
-  const lines: string[] = [];
-  for (const [service, checks] of sorted) {
-    if (folded.has(service)) continue;
-    const shown = checks.filter(
-      ({ status }) => manner.verbose || !(status === 'skip' || (status === 'blocked' && stackBlocker !== undefined)),
-    );
-    const body = list(shown, report, pen, manner, nameWidth);
-    if (body.length > 0)
-      lines.push(
-        pen.paint(service === null ? 'the stack' : pen.say(service), 'bold') + (manner.verbose ? about(service, report, pen) : ''),
-        ...body,
-      );
-  }
-  if (stackBlocker) {
-    const { blocked } = report.counts;
-    lines.push(
-      ...pen.paragraph(`${count(blocked, 'check')} not asked: blocked by ${pen.say(stackBlocker.id)}`, {
-        lead: `${pen.sign('blocked')} `,
-        leadWidth: 2,
-      }),
-    );
-  }
-  if (folded.size > 0) {
-    const passed = green.flatMap(([, checks]) => checks).filter(({ status }) => status === 'pass').length;
-    const services = green.filter(([service]) => service !== null).length;
-    lines.push(
-      ...pen.paragraph(`${count(passed, 'check')} of ${count(services, 'service')} pass`, { lead: `${pen.sign('pass')} `, leadWidth: 2 }),
-    );
-  }
-  return [lines, closing(report, pen, lines.length >= LONG_LIST)];
-};
-
-const about = (service: string | null, report: Report, pen: Pen): string => {
-  const found = report.stack.services.find(({ name }) => name === service);
-  if (!found) return '';
-  const parts = [found.role, found.state, found.health, found.image].filter((part) => part !== null && part !== '');
-  return pen.paint(`  ${parts.map((part) => pen.say(String(part))).join(', ')}`, 'dim');
-};
-
-const list = (checks: CheckReport[], report: Report, pen: Pen, manner: Manner, nameWidth: number): string[] => {
-  const lines: string[] = [];
-  const told = new Set<string>();
-  for (const check of checks) {
-    if (check.status === 'blocked' && !manner.verbose) {
-      const by = check.blockedBy ?? '';
-      if (told.has(by)) continue;
-      told.add(by);
-      const alike = checks.filter(({ status, blockedBy }) => status === 'blocked' && blockedBy === by).map((each) => each.check);
-      lines.push(...row({ sign: 'blocked', name: alike.join(', '), text: `blocked by ${by}` }, pen, manner, nameWidth));
-      continue;
-    }
-    lines.push(
-      ...row(
-        { sign: check.status, name: check.check, text: said(check, report), cause: check.causedBy, ms: check.durationMs },
-        pen,
-        manner,
-        nameWidth,
-      ),
-    );
-    if (manner.verbose && check.status === 'fail' && !isRoot(check.id, check.code, report)) {
-      lines.push(...proof(check.evidence, pen, manner).map((line) => `  ${line}`));
-    }
-    for (const also of check.alsoFound) {
-      // All of a check's root causes stand above; one line points there.
-      if (isRoot(check.id, also.code, report)) continue;
-      lines.push(...row({ sign: also.severity, name: check.check, text: also.message, cause: also.causedBy }, pen, manner, nameWidth));
-    }
-  }
-  return lines;
-};
-
-const ROOT = 'root cause, see above';
-
-const said = (check: CheckReport, report: Report): string => {
-  switch (check.status) {
-    case 'pass':
-      return check.message || check.title;
-    case 'skip':
-      return `does not apply: ${check.reason ?? ''}`;
-    case 'error':
-      return `could not look: ${check.reason ?? ''}`;
-    case 'blocked':
-      return `blocked by ${check.blockedBy ?? ''}`;
-    default:
-      return isRoot(check.id, check.code, report) ? ROOT : check.message;
-  }
-};
-
-interface Row {
-  sign: Sign;
-  name: string;
-  text: string;
-  /** The id of what explains it. */
-  cause?: string | null;
-  ms?: number;
-}
-
-const row = ({ sign, name, text, cause, ms }: Row, pen: Pen, { verbose }: Manner, nameWidth: number): string[] => {
-  const label = pen.say(name).padEnd(nameWidth);
-  const lead = `  ${pen.sign(sign)} ${label}  `;
-  const leadWidth = 6 + width(label);
-  const styles: Style[] = sign === 'pass' || sign === 'skip' || sign === 'blocked' ? ['dim'] : [];
-  const because = cause ? ` ${pen.say(`← ${cause}`)}` : '';
-  if (verbose) {
-    const timed = ms === undefined ? '' : ` (${duration(ms)})`;
-    return pen.paragraph(pen.say(text) + because + timed, { lead, leadWidth, hang: Math.min(leadWidth, 6 + nameWidth), styles });
-  }
-  // A line that has no room for words after its name, or for the cause after its words, says the one and then the other.
-  const room = pen.columns - leadWidth - width(because);
-  if (room < LEAST_ROOM)
-    return pen.paragraph(`${label.trim()}  ${because === '' ? pen.say(text) : because.trim()}`, {
-      lead: `  ${pen.sign(sign)} `,
-      leadWidth: 4,
-      hang: 6,
-      styles,
-    });
-  return [lead + pen.paint(pen.cut(pen.say(text), leadWidth + width(because)), ...styles) + pen.paint(because, 'dim')];
-};
-
-/** The last line, since that is what a terminal shows after a long list. */
-const closing = ({ counts, rootCauses }: Report, pen: Pen, long: boolean): string[] => {
-  const parts = [
-    `${counts.pass} pass`,
-    counts.warn > 0 ? count(counts.warn, 'warning') : '',
-    counts.fail > 0 ? `${counts.fail} fail` : '',
-    counts.blocked > 0 ? `${counts.blocked} blocked` : '',
-    counts.error > 0 ? `${counts.error} could not look` : '',
-    counts.skip > 0 ? `${counts.skip} ${counts.skip === 1 ? 'does' : 'do'} not apply` : '',
-  ].filter((part) => part !== '');
-  const numbers = pen.paragraph(parts.join(pen.dot), { styles: ['dim'] });
-  if (rootCauses.length === 0 || !long) return numbers;
-  const ids = [...new Set(rootCauses.map(({ id }) => pen.say(id)))];
-  const more = ids.length > 3 ? ` and ${ids.length - 3} more` : '';
-  const several = rootCauses.length > 1;
-  const first = pen.paragraph(
-    `Root cause${several ? 's' : ''}: ${ids.slice(0, 3).join(', ')}${more}; ${several ? 'their fixes are' : 'its fix is'} at the top`,
-    { lead: `${pen.sign('fail')} `, leadWidth: 2, styles: ['bold'] },
-  );
-  return [...numbers, ...first];
 };
 
 const notes = (report: Report, pen: Pen): string[] =>

@@ -5,7 +5,7 @@ import { width } from '../../src/render/fit.ts';
 import type { Report } from '../../src/model/report.ts';
 import * as reports from './reports.ts';
 
-const plainly: TextOptions = { columns: 80, colour: false, unicode: true, verbose: false, quiet: false, stats: null };
+const plainly: TextOptions = { columns: 80, colour: false, unicode: true, verbose: false, quiet: false, rows: 0, stats: null };
 
 const goldens: [name: string, report: Report, options: Partial<TextOptions>][] = [
   ['healthy', reports.healthy, {}],
@@ -20,6 +20,7 @@ const goldens: [name: string, report: Report, options: Partial<TextOptions>][] =
   ['could-not-look', reports.couldNotLook, {}],
   ['no-engine', reports.noEngine, {}],
   ['large', reports.large, {}],
+  ['one-screen', reports.oneCause, { rows: 24 }],
   ['hostile', reports.hostile, {}],
 ];
 
@@ -49,6 +50,27 @@ test('what the evidence leaves open: the others that it may be, and the look tha
     '\n  Or: api/http-health: api takes the connection and does not answer\n  Decide: docker compose logs --tail 50 api\n',
   );
   expect(text.match(/^ {2}Or:/gm)).toHaveLength(1);
+});
+
+describe('a terminal of few rows', () => {
+  test('a report that fits is whole', () => {
+    const whole = renderText(reports.healthy, plainly);
+    expect(renderText(reports.healthy, { ...plainly, rows: whole.split('\n').length })).toBe(whole);
+  });
+
+  test('one that does not fit counts what passes, and hides nothing else', () => {
+    for (const report of all) {
+      const [whole, brief] = [0, 1].map((rows) => renderText(report, { ...plainly, rows }));
+      const others = (text: string) => text.split('\n').filter((line) => /^ *[✖⚠⊘?] /.test(line));
+      expect(others(brief!)).toEqual(others(whole!));
+      expect(brief!.split('\n').length).toBeLessThanOrEqual(whole!.split('\n').length);
+    }
+    const brief = renderText(reports.healthy, { ...plainly, rows: 1 });
+    expect(brief.match(/^ *✔ .*\d+ checks?/gm)).not.toBeNull();
+    expect(renderText(reports.healthy, { ...plainly, rows: 1, verbose: true })).toBe(
+      renderText(reports.healthy, { ...plainly, verbose: true }),
+    );
+  });
 });
 
 const all = Object.values(reports).filter((each): each is Report => typeof each === 'object' && 'schemaVersion' in each);
