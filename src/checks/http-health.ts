@@ -235,8 +235,16 @@ const dependencyFailing = (asked: HttpTry, answer: HttpAnswer, ill: (Part & { se
     message: `${given.service.name} answers ${answer.status} on ${pathOf(asked.url)} and says that ${listed(ill.map((part) => part.name))} ${ill.length === 1 ? 'fails' : 'fail'}: ${ill[0]!.says}`,
     evidence: [answerEvidence(asked, answer)],
     ...(suspects.length > 0
-      ? // A part of a database may be missing, and not the database.
-        { suspects: [{ service: given.service.name, check: 'migrations' }, ...suspects.map((service) => ({ service }))] }
+      ? {
+          suspects: [
+            // A part of a database may be missing, and not the database.
+            { service: given.service.name, check: 'migrations' },
+            ...suspects.map((service) => ({ service })),
+            // A firewall stands in the way of all alike, and another client is enough to show it.
+            { service: given.service.name, code: 'network/traffic-dropped' },
+            { code: 'network/traffic-dropped' },
+          ],
+        }
       : {}),
     values: { ...valuesOf(asked, given), ...(suspects[0] ? { target: suspects[0] } : {}) },
   };

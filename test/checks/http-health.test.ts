@@ -93,8 +93,10 @@ describe('what a body says', () => {
   it.each(cases)('%s', (_, asked, expected, suspects) => {
     const verdict = judge([asked]);
     expect(reasonsOf(verdict)).toEqual(expected);
-    expect((findingsOf(verdict)[0]?.suspects ?? []).filter((each) => each.check !== 'migrations').map((each) => each.service)).toEqual(
-      suspects,
+    const own = { service: 'shop', check: 'migrations' };
+    const between = [{ service: 'shop', code: 'network/traffic-dropped' }, { code: 'network/traffic-dropped' }];
+    expect(findingsOf(verdict)[0]?.suspects ?? []).toEqual(
+      suspects.length === 0 ? [] : [own, ...suspects.map((service) => ({ service })), ...between],
     );
   });
 });
