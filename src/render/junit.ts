@@ -52,6 +52,9 @@ const details = (check: CheckReport, report: Report): string => {
     ...check.evidence.map((each) => `Proof: ${each.source}: ${each.text}`),
     ...check.alsoFound.map(({ message }) => `Also: ${message}`),
     ...(check.causedBy ? [`Caused by ${check.causedBy}`] : []),
+    // The first is this one.
+    ...(root?.candidates ?? []).slice(1).map(({ id, summary }) => `Or: ${id}: ${summary}`),
+    ...(root?.decide ? [`Decide: ${root.decide.command}`] : []),
     ...(root ? steps(root) : []),
   ].join('\n');
 };

@@ -27,11 +27,14 @@ export const renderMarkdown = (report: Report): string => {
 const isRoot = (check: CheckReport, report: Report): boolean =>
   report.rootCauses.some(({ id, code }) => id === check.id && code === check.code);
 
-const rootCause = ({ id, code, summary, evidence, explains, remedy }: RootCause): string =>
+const rootCause = ({ id, code, summary, evidence, explains, candidates, decide, remedy }: RootCause): string =>
   [
     `### ${word(id)} ${said(summary)}`,
     ...evidence.map(proof),
     ...(explains.length > 0 ? [`Explains ${explains.map(word).join(', ')}.`] : []),
+    // The first is this one.
+    ...(candidates ?? []).slice(1).map((other) => `Or ${word(other.id)}: ${said(other.summary)}`),
+    ...(decide ? [`Decide: ${word(decide.command)}`] : []),
     ...(remedy && remedy.steps.length > 0 ? steps(remedy) : [`What it means: ${word(`doctor explain ${code}`)}`]),
   ].join('\n\n');
 

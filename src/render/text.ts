@@ -86,13 +86,8 @@ const rootCause = (cause: RootCause, report: Report, pen: Pen, manner: Manner): 
 const doubt = ({ candidates = [], decide }: RootCause, pen: Pen): string[] => {
   const others = candidates.slice(1).flatMap(({ id, summary }) => labelled('Or', `${pen.say(id)}: ${pen.say(summary)}`, pen));
   if (others.length === 0 || !decide) return others;
-  return [
-    ...others,
-    `  ${pen.paint('Decide:', 'dim')} ${pen
-      .commandLines(decide.command)
-      .map((line) => pen.paint(line, 'cyan'))
-      .join('\n')}`,
-  ];
+  const command = pen.commandLines(decide.command).map((line) => `     ${pen.paint(line, 'cyan')}`);
+  return [...others, `  ${pen.paint('Decide:', 'dim')}`, ...command];
 };
 
 const headline = (sign: 'fail' | 'warn', id: string, message: string, pen: Pen): string[] => {

@@ -30,6 +30,12 @@ describe('JUnit', () => {
     expect(xml).not.toMatch(/[\x00-\x08\x0b-\x1f\ufffe\uffff]|‹secret/);
   });
 
+  test('the other candidates, and the look that would decide', () => {
+    expect(renderJUnit(reports.undecided, { strict: false })).toContain(
+      'Or: api/http-health: api takes the connection and does not answer\nDecide: docker compose logs --tail 50 api',
+    );
+  });
+
   test('the numbers are those of the report', () => {
     const { counts } = reports.twoCausesAndMore;
     const [head] = /<testsuites [^>]*>/.exec(renderJUnit(reports.twoCausesAndMore, { strict: false }))!;

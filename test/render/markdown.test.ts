@@ -37,6 +37,12 @@ describe('Markdown', () => {
       ]).toContain(tag);
   });
 
+  test('the other candidates, and the look that would decide', () => {
+    expect(renderMarkdown(reports.undecided)).toContain(
+      'Or `api/http-health`: api takes the connection and does not answer\n\nDecide: `docker compose logs --tail 50 api`',
+    );
+  });
+
   test('each command is one block of code, to be copied', () => {
     const commands = reports.oneCause.rootCauses[0]!.remedy!.steps.flatMap(({ command }) => command ?? []);
     expect(html(reports.oneCause).match(/<pre>/g)?.length).toBeGreaterThanOrEqual(commands.length);

@@ -158,6 +158,23 @@ export const oneCause = report(
   [passwordCause],
 );
 
+const [cause] = oneCause.rootCauses;
+
+/** The evidence leaves it open. */
+export const undecided: Report = {
+  ...oneCause,
+  rootCauses: [
+    {
+      ...cause!,
+      candidates: [
+        { id: cause!.id, service: cause!.service, code: cause!.code, summary: cause!.summary },
+        { id: 'api/http-health', service: 'api', code: 'http-health/hung', summary: 'api takes the connection and does not answer' },
+      ],
+      decide: { command: 'docker compose logs --tail 50 api' },
+    },
+  ],
+};
+
 export const twoCausesAndMore = report(
   [
     ...passing('engine'),
