@@ -163,11 +163,11 @@ const print = async (text: string, code: number): Promise<number> => {
 };
 
 const terminal = async ({ color }: Looks): Promise<Terminal> => {
-  const { columnsOf, showsUnicode, wantsColour } = await import('./render/terminal.ts');
+  const { extentOf, showsUnicode, wantsColour } = await import('./render/terminal.ts');
   const { env, platform, stdout } = process;
   const given = { env, isTTY: stdout.isTTY };
   return {
-    columns: columnsOf({ ...given, columns: stdout.columns }),
+    columns: extentOf(stdout.isTTY, stdout.columns, env['COLUMNS']),
     colour: wantsColour({ ...given, color }),
     unicode: showsUnicode({ env, platform }),
   };
@@ -223,7 +223,8 @@ const runChecks = async ({ stack, looks, format, selectors, strict, waitMs, repl
       return print((await import('./render/markdown.ts')).renderMarkdown(report), code);
     case 'text': {
       const { renderText } = await import('./render/text.ts');
-      const rows = process.stdout.isTTY ? process.stdout.rows : 0;
+      const { extentOf } = await import('./render/terminal.ts');
+      const rows = extentOf(process.stdout.isTTY, process.stdout.rows, process.env['LINES']);
       return print(renderText(report, { ...(await terminal(looks)), rows, verbose: looks.verbose, quiet: looks.quiet, stats }), code);
     }
   }

@@ -25,9 +25,9 @@ export const showsUnicode = ({ env, platform }: { env: Given['env']; platform: s
   return platform === 'darwin';
 };
 
-/** 0: not known. */
-export const columnsOf = ({ env, isTTY, columns }: Given & { columns: number | undefined }): number => {
-  if (isTTY) return columns ?? 0;
-  const set = Number(env['COLUMNS']);
-  return Number.isInteger(set) && set > 0 ? set : 0;
+/** Of one side of the screen: what the terminal says; without one, what COLUMNS or LINES says (`watch` sets both). 0: not known. */
+export const extentOf = (isTTY: boolean, size: number | undefined, set: string | undefined): number => {
+  if (isTTY) return size ?? 0;
+  const given = Number(set);
+  return Number.isInteger(given) && given > 0 ? given : 0;
 };

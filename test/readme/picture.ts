@@ -10,7 +10,7 @@ const PICTURE = /(<!-- picture:.*? -->\n)[\s\S]*?(<!-- \/picture -->)/;
 const picture = (): string => {
   const { stdout } = spawnSync(process.execPath, [CLI, '--replay', RECORDING], {
     encoding: 'utf8',
-    env: { ...process.env, COLUMNS: '80', NO_COLOR: '1', LANG: 'C.UTF-8' },
+    env: { ...process.env, COLUMNS: '80', LINES: '40', NO_COLOR: '1', LANG: 'C.UTF-8' },
   });
   return `\`\`\`console\n$ doctor\n${stdout
     .replace(/\nNote: replay of[\s\S]*$/, '')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { columnsOf, showsUnicode, wantsColour } from '../../src/render/terminal.ts';
+import { extentOf, showsUnicode, wantsColour } from '../../src/render/terminal.ts';
 
 describe('colour', () => {
   test.each<[string, Record<string, string>, boolean, boolean, boolean]>([
@@ -44,5 +44,5 @@ test.each<[boolean, number | undefined, string | undefined, number]>([
   [false, undefined, 'wide', 0],
   [false, undefined, undefined, 0],
 ])('columns: terminal %s, %s, COLUMNS=%s: %i', (isTTY, columns, set, expected) => {
-  expect(columnsOf({ env: { COLUMNS: set }, isTTY, columns })).toBe(expected);
+  expect(extentOf(isTTY, columns, set)).toBe(expected);
 });
