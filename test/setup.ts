@@ -2,3 +2,7 @@
 import fc from 'fast-check';
 
 fc.configureGlobal({ seed: Number(process.env['FC_SEED'] ?? 20_261_123) });
+
+// The size of the screen that the tests are started from is nothing to them.
+delete process.env['COLUMNS'];
+delete process.env['LINES'];
