@@ -5,6 +5,7 @@ import { effectOfStep } from './effect.ts';
 import { fillCommand, fillText } from './fill.ts';
 import type { Runbook, RunbookStep, Section } from './runbook.ts';
 import { withParts, sectionFor, type About } from './section-for.ts';
+import { isReset } from './vocabulary.ts';
 import { simpleCommands } from './shell.ts';
 
 /**
@@ -152,14 +153,48 @@ export const prescriptionFor = (
   const match = sectionFor(code, about, runbooks);
   if (match === null) return null;
   const remedy = remedyFrom(match.section, match.runbook, values);
+  const told = (steps: Step[], why: string): Prescription => ({ remedy: { ...remedy, why, steps: destructiveLast(steps) }, why });
+  if (match.how === 'shipped') {
+    const reset = remedy.steps.some(losesVolumes) ? resetOf(runbooks.slice(0, -1)) : null;
+    if (reset === null) return told(remedy.steps, match.why);
+    const { section, runbook, step } = reset;
+    const text = `Your team's way to do that, with all its data: ${step.text} (from ${runbook.file}:${step.line} "${section.heading}")`;
+    return told([...remedy.steps, filled({ ...step, text }, values)], match.why);
+  }
   const cure = match.how === 'meaning' ? CURES.find(([codes]) => codes.includes(code))?.[1] : undefined;
-  if (cure === undefined || remedy.steps.some(({ command }) => command !== null && cure.test(command))) return { remedy, why: match.why };
+  if (cure === undefined || remedy.steps.some(({ command }) => command !== null && cure.test(command)))
+    return told(remedy.steps, match.why);
   const shipped = sectionFor(code, about, runbooks.slice(-1));
   const step = shipped?.section.steps.find(({ command }) => command !== null && cure.test(command));
-  if (!shipped || !step) return { remedy, why: match.why };
+  if (!shipped || !step) return told(remedy.steps, match.why);
   const text = `${step.text} (from ${shipped.runbook.file}:${step.line})`;
-  return {
-    remedy: { ...remedy, steps: destructiveLast([filled({ ...step, text }, values), ...remedy.steps]) },
-    why: `${match.why}; it lacks the step that helps, which ${shipped.runbook.file} has`,
-  };
+  return told(
+    [filled({ ...step, text }, values), ...remedy.steps],
+    `${match.why}; it lacks the step that helps, which ${shipped.runbook.file} has`,
+  );
+};
+
+/** A last resort that begins anew with an empty volume. */
+const losesVolumes = ({ command, effect }: Step): boolean =>
+  effect === 'destructive' && command !== null && /\bvolume rm\b|\bdown\b.*\s(-v|--volumes)\b/.test(command);
+
+export interface Reset {
+  section: Section;
+  runbook: Runbook;
+  step: RunbookStep;
+}
+
+/**
+ * How a team begins anew: the one section that no finding leads to by itself, since it loses everything. It stands beside the last resort
+ * of those findings that have one. `null`: no runbook has it.
+ */
+export const resetOf = (runbooks: readonly Runbook[]): Reset | null => {
+  for (const runbook of runbooks) {
+    for (const section of runbook.sections) {
+      if (!isReset(section.heading)) continue;
+      const step = section.steps.find(({ command }) => command !== null && /\bdown\b.*\s(-v|--volumes)\b|\bvolume rm\b/.test(command));
+      if (step) return { section, runbook, step };
+    }
+  }
+  return null;
 };

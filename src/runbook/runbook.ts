@@ -3,6 +3,8 @@
 export interface Runbook {
   /** As it is to be shown. */
   file: string;
+  /** Where it is to be read again; absent where the text came from nowhere. */
+  path?: string;
   /** In the order of the file. */
   sections: Section[];
 }

@@ -1,6 +1,6 @@
 /**
- * Which section answers a finding. The team's runbooks come first, the shipped one is last. Within a team's: a section that names
- * the code in a comment, one whose heading names the code or the check, one whose heading means it. A section for something else
+ * Which section answers a finding. The team's runbooks come first, the shipped one is last. Of the team's: a section that names
+ * the code in a comment, else one whose heading names the code or the check, else one whose heading means it. A section for something else
  * costs an hour, so that in doubt there is no match, and the shipped section is taken.
  */
 import type { Role } from '../model/stack.ts';
@@ -27,13 +27,16 @@ export interface Match {
 }
 
 export const sectionFor = (code: string, about: About, runbooks: readonly Runbook[]): Match | null => {
-  for (const [i, runbook] of runbooks.entries()) {
-    const shipped = i === runbooks.length - 1;
-    const match = byAnchor(code, runbook) ?? (shipped ? null : (byHeading(code, runbook) ?? byMeaning(code, about, runbook)));
-    if (match)
-      return shipped ? { ...match, how: 'shipped', why: i > 0 ? `no section of ${runbooks[0]!.file} is about it` : match.why } : match;
+  const teams = runbooks.slice(0, -1);
+  for (const find of [byAnchor, byHeading, (of: string, runbook: Runbook) => byMeaning(of, about, runbook)]) {
+    for (const runbook of teams) {
+      const match = find(code, runbook);
+      if (match) return match;
+    }
   }
-  return null;
+  const match = runbooks.length > 0 ? byAnchor(code, runbooks.at(-1)!) : null;
+  const none = teams.length > 0 ? `no section of ${teams.map(({ file }) => file).join(' or ')} is about it` : match?.why;
+  return match && { ...match, how: 'shipped', why: none! };
 };
 
 /** Headings of the parts of one procedure. */
@@ -48,19 +51,24 @@ const DOING = /^(\d+[.)]|(restart|rebuild|recreate|stop|start|clear|remove|updat
 const isPart = (heading: string, level: number): boolean =>
   PART.test(heading) || LOOKING.test(heading) || (level === 7 && DOING.test(heading));
 
-/** A section with the parts of it that have headings of their own. */
-export const withParts = (section: Section, runbook: Runbook): { steps: RunbookStep[]; lines: [number, number] } => {
-  const steps = [...section.steps];
-  let end = section.lines[1];
-  const at = runbook.sections.indexOf(section);
-  for (const part of runbook.sections.slice(at + 1)) {
+/** The parts of a section that have headings of their own. */
+export const partsOf = (section: Section, runbook: Runbook): Section[] => {
+  const parts: Section[] = [];
+  for (const part of runbook.sections.slice(runbook.sections.indexOf(section) + 1)) {
     if (part.level <= section.level) break;
-    if (part.path.slice(section.path.length).every((heading, i, below) => isPart(heading, i === below.length - 1 ? part.level : 0))) {
-      steps.push(...part.steps);
-      end = Math.max(end, part.lines[1]);
-    }
+    if (part.path.slice(section.path.length).every((heading, i, below) => isPart(heading, i === below.length - 1 ? part.level : 0)))
+      parts.push(part);
   }
-  return { steps, lines: [section.lines[0], end] };
+  return parts;
+};
+
+/** A section with its parts. */
+export const withParts = (section: Section, runbook: Runbook): { steps: RunbookStep[]; lines: [number, number] } => {
+  const parts = partsOf(section, runbook);
+  return {
+    steps: [section, ...parts].flatMap(({ steps }) => steps),
+    lines: [section.lines[0], Math.max(section.lines[1], ...parts.map(({ lines }) => lines[1]))],
+  };
 };
 
 const checkOf = (code: string): string => code.slice(0, code.indexOf('/'));
@@ -77,7 +85,20 @@ const canBeFollowed = (section: Section, runbook: Runbook): boolean =>
   // Nobody's first aid is to delete everything: a section of nothing else is taken only where the team names the code.
   withParts(section, runbook).steps.some((step) => effectOfStep(step.text, step.command) !== 'destructive');
 
+/** Is it one problem of a chapter of problems, with something to do? Those are what findings should lead to. */
+export const isProblem = (section: Section): boolean =>
+  inTrouble(section) &&
+  !PART.test(section.heading) &&
+  !LOOKING.test(section.heading) &&
+  // A line in bold is mostly a part of what stands above it; in a list of questions it is one of them.
+  section.level < 7 &&
+  section.steps.some(({ command }) => command !== null);
+
 const inTrouble = (section: Section): boolean => section.path.slice(0, -1).some(isChapterOfTrouble);
+
+/** `<!-- doctor: ignore -->`: the team says that no finding leads here. */
+export const IGNORED = 'ignore';
+export const isIgnored = ({ anchors }: Section): boolean => anchors.some(({ code }) => code === IGNORED);
 
 const byHeading = (code: string, runbook: Runbook): Match | null => {
   const named = runbook.sections.find(
@@ -85,13 +106,16 @@ const byHeading = (code: string, runbook: Runbook): Match | null => {
       section.heading
         .toLowerCase()
         .split(/[^a-z0-9/-]+/)
-        .includes(code) && canBeFollowed(section, runbook),
+        .includes(code) &&
+      !isIgnored(section) &&
+      canBeFollowed(section, runbook),
   );
   if (named) return { section: named, runbook, how: 'heading', why: `its heading names ${code}` };
   const check = checkOf(code);
   // "Redis" may head anything; among problems it heads what is wrong with redis.
   const whole = runbook.sections.find(
-    (section) => section.heading.trim().toLowerCase() === check && inTrouble(section) && canBeFollowed(section, runbook),
+    (section) =>
+      section.heading.trim().toLowerCase() === check && inTrouble(section) && !isIgnored(section) && canBeFollowed(section, runbook),
   );
   return whole ? { section: whole, runbook, how: 'heading', why: `its heading names the check ${check}` } : null;
 };
@@ -99,7 +123,7 @@ const byHeading = (code: string, runbook: Runbook): Match | null => {
 const byMeaning = (code: string, about: About, runbook: Runbook): Match | null => {
   let best: { section: Section; score: number; concepts: readonly Concept[] } | null = null;
   for (const section of runbook.sections) {
-    if (PART.test(section.heading) || LOOKING.test(section.heading)) continue;
+    if (PART.test(section.heading) || LOOKING.test(section.heading) || isIgnored(section)) continue;
     const concepts = fits(code, about, section);
     if (concepts === null) continue;
     const score = concepts.length * 2 + (about.affected.some((name) => namesService(section.heading, name)) ? 1 : 0);

@@ -112,6 +112,17 @@ export const meaningOf = (heading: string, names: readonly string[]): Meaning =>
 
 export const isChapterOfTrouble = (heading: string): boolean => CHAPTER_OF_TROUBLE.test(normal(heading));
 
+const RESET =
+  / (reset(ting)?|wipe|wiping|nuke|clean ?up|clear|start(ing)? (over|again|fresh|from scratch)|begin again|from scratch|fresh start|clean (slate|start|install)|factory reset|blow(ing)? away) /;
+const WHOLE = / (everything|all|stack|environment|database|db|data|volumes?|local|containers?|docker|completely|setup|it) /;
+const WHOLE_ALONE = / (from scratch|fresh start|clean slate|starting over|start over|factory reset) /;
+
+/** "Reset everything", "Start from scratch". */
+export const isReset = (heading: string): boolean => {
+  const text = normal(heading);
+  return WHOLE_ALONE.test(text) || (RESET.test(text) && WHOLE.test(text));
+};
+
 /** Does the heading name this service, as a whole word? */
 export const namesService = (heading: string, service: string): boolean => normal(heading).includes(normal(service));
 
