@@ -308,10 +308,10 @@ const runbook = async ({ stack, looks, verify }: Asked<'runbook'>, session: Sess
   const { filesHere } = await import('./doctor.ts');
   const here = await filesHere(await doctorOptions(stack, [], null), session.signal);
   const { indexRunbooks } = await import('./reference.ts');
-  const index = await indexRunbooks({ runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK, project: here.folder }, here);
+  const index = await indexRunbooks({ runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK, project: here.folder }, here, verify);
   const { renderRunbook, renderVerification } = await import('./render/runbook.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet };
-  if (!verify) return print(renderRunbook(index, look), 0);
+  if (index.verification === null) return print(renderRunbook(index, look), 0);
   return print(renderVerification(index.verification, index, look), index.verification.problems.length === 0 ? 0 : 1);
 };
 

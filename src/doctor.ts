@@ -143,6 +143,8 @@ export const listChecks = async (options: DoctorOptions, hooks: Hooks): Promise<
 export interface FilesHere {
   /** The project's folder; without a project, the current one. */
   folder: string;
+  /** The project's name; `''` without a project. */
+  name: string;
   /** `null`: there are no compose files, or they do not load. */
   services: ServiceSpec[] | null;
   /** Relative to the folder. */
@@ -168,11 +170,11 @@ export const folderHere = async (options: PlaceOptions): Promise<string> => (awa
 /** What the compose files of this folder say. No engine is asked. Errors: `UsageError` for files or folders that the user named. */
 export const filesHere = async (options: PlaceOptions, signal: AbortSignal): Promise<FilesHere> => {
   const place = await placeHere(options);
-  if (place === null) return { folder: options.cwd, services: null, composeFiles: [], note: 'there is no compose file here' };
+  if (place === null) return { folder: options.cwd, name: '', services: null, composeFiles: [], note: 'there is no compose file here' };
   const [{ gatherProject }, { createVault }] = await Promise.all([import('./gather/project.ts'), import('./gather/vault.ts')]);
-  const { services, files, error } = await gatherProject(place, options.env, createVault(), signal);
+  const { name, services, files, error } = await gatherProject(place, options.env, createVault(), signal);
   const said = error ? `the compose files do not load: ${error.message}` : 'there is no compose file here';
-  return { folder: place.workingDir, services, composeFiles: files, note: services ? null : said };
+  return { folder: place.workingDir, name, services, composeFiles: files, note: services ? null : said };
 };
 
 export interface Drawing {

@@ -10,7 +10,8 @@ import { UsageError } from './model/usage-error.ts';
 import { openLibrary, type RunbookChoice } from './runbook/prescribe.ts';
 import { prescriptionFor } from './runbook/remedy.ts';
 import { aboutCode, reachOf, type Reach } from './runbook/reach.ts';
-import { verifyRunbook, type Verification } from './runbook/verify.ts';
+import type { Runbook } from './runbook/runbook.ts';
+import { inOrder, verifyRunbook, type Verification } from './runbook/verify.ts';
 
 /** A check, asked of the stack or of its services: one thing to people, though it may be two entries of the registry. */
 export interface Question {
@@ -66,21 +67,44 @@ export interface RunbookIndex {
   /** The runbooks in the order in which they are asked; the shipped one is last. */
   files: { file: string; sections: number; why: string }[];
   entries: Reach['entries'];
-  verification: Verification;
+  /** Where it was asked for. */
+  verification: Verification | null;
   /** What looked like a runbook and is not used. */
   notes: string[];
 }
 
+const verified = async (runbooks: readonly Runbook[], codes: readonly string[], reach: Reach, here: FilesHere): Promise<Verification> => {
+  const { problems, warnings, notes } = verifyRunbook(runbooks, codes, reach);
+  const { documentOf } = await import('./runbook/document.ts');
+  const { contradictionsIn } = await import('./runbook/contradictions.ts');
+  const { againstProject } = await import('./runbook/project-claims.ts');
+  const project = { folder: here.folder, name: here.name, services: here.services, composeFiles: here.composeFiles };
+  const teams = runbooks.slice(0, -1);
+  const said = teams.flatMap((runbook) => {
+    const document = documentOf(runbook);
+    const remarks = [...contradictionsIn(document), ...againstProject(document, runbook, project)];
+    return remarks.map(({ grade, line, text }) => ({ grade, remark: { file: runbook.file, line, text } }));
+  });
+  const of = (wanted: string) => said.filter(({ grade }) => grade === wanted).map(({ remark }) => remark);
+  const blind =
+    teams.length > 0 && here.note !== null ? [{ file: teams[0]!.file, line: null, text: `not compared with a project: ${here.note}` }] : [];
+  return {
+    problems: inOrder(runbooks, [...problems, ...of('problem')]),
+    warnings: inOrder(runbooks, [...warnings, ...of('warning')]),
+    notes: [...blind, ...of('note'), ...notes],
+  };
+};
+
 /** Which section serves which finding. `here`: what the compose files say. Errors: `RunbookError`, a `UsageError`. */
-export const indexRunbooks = async (choice: RunbookChoice, here: FilesHere | null): Promise<RunbookIndex> => {
+export const indexRunbooks = async (choice: RunbookChoice, here: FilesHere, verify: boolean): Promise<RunbookIndex> => {
   const { runbooks, why, notes } = await openLibrary(choice);
   const codes = codesOf(questionsOf(checks));
-  const stack = here?.services ? stackOf(here, here.services) : null;
+  const stack = here.services ? stackOf(here, here.services) : null;
   const reach = reachOf(codes, runbooks, stack);
   return {
     files: runbooks.map(({ file, sections }, i) => ({ file, sections: sections.length, why: why[i]! })),
     entries: reach.entries,
-    verification: verifyRunbook(runbooks, codes, reach),
+    verification: verify ? await verified(runbooks, codes, reach, here) : null,
     notes,
   };
 };

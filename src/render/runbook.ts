@@ -32,9 +32,9 @@ export const renderRunbook = ({ files, entries, notes }: RunbookTable, terminal:
   lines.push('');
   const codeWidth = Math.max(0, ...entries.map(({ code }) => width(code)));
   const narrow = pen.columns < codeWidth + 30;
-  for (const { code, place: source, why } of entries) {
+  for (const { code, place: source, why, how } of entries) {
     const where = source === null ? 'no section' : place(source, pen);
-    const text = terminal.verbose && why !== null ? `${where}: ${pen.say(why)}` : where;
+    const text = terminal.verbose && why !== null && how !== 'shipped' ? `${where}: ${pen.say(why)}` : where;
     const styles = source === null ? (['yellow'] as const) : [];
     if (narrow) lines.push(code, ...pen.paragraph(text, { lead: '  ', styles: [...styles] }));
     else lines.push(...pen.paragraph(text, { lead: code.padEnd(codeWidth + 2), styles: [...styles] }));
@@ -48,8 +48,9 @@ export const renderVerification = (
   terminal: Terminal & { verbose: boolean; quiet: boolean },
 ): string => {
   const pen = createPen(terminal);
-  const remark = (sign: 'fail' | 'warn' | 'skip', { file, line, text }: Remarks['notes'][number]): string[] =>
-    pen.paragraph(`${pen.say(file)}${line === null ? '' : `:${line}`}: ${pen.say(text)}`, { lead: `${pen.sign(sign)} `, leadWidth: 2 });
+  // One line each, however long: editors and CI read `file:line:`.
+  const remark = (sign: 'fail' | 'warn' | 'skip', { file, line, text }: Remarks['notes'][number]): string =>
+    `${pen.sign(sign)} ${pen.say(file)}${line === null ? '' : `:${line}`}: ${pen.say(text)}`;
   const names = files.map(({ file }) => pen.say(file)).join(' and ');
   const shipped = entries.filter(({ how }) => how === 'shipped').length;
   const covered =
@@ -63,8 +64,8 @@ export const renderVerification = (
     ...(problems.length > 0 && files.length === 1 ? [] : [covered]),
   ];
   const lines = pen.paragraph(`${names}: ${counted.join(', ')}`, { lead: `${pen.sign(worst)} `, leadWidth: 2, styles: ['bold'] });
-  lines.push(...problems.flatMap((each) => remark('fail', each)), ...warnings.flatMap((each) => remark('warn', each)));
-  if (terminal.verbose) lines.push(...notes.flatMap((each) => remark('skip', each)));
+  lines.push(...problems.map((each) => remark('fail', each)), ...warnings.map((each) => remark('warn', each)));
+  if (terminal.verbose) lines.push(...notes.map((each) => remark('skip', each)));
   else if (notes.length > 0 && !terminal.quiet) lines.push(...pen.paragraph(`${count(notes.length, 'note')} with -v`, { styles: ['dim'] }));
   return `${lines.join('\n')}\n`;
 };

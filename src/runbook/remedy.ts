@@ -100,21 +100,49 @@ const WITH_VALUE = new Set([
   '-p',
 ]);
 
+/** The services that one `docker compose` command names. */
+export const namedServices = (words: readonly string[]): string[] => {
+  let at = words[0] === 'docker' && words[1] === 'compose' ? 2 : words[0] === 'docker-compose' ? 1 : -1;
+  if (at < 0) return [];
+  // Options of Compose itself: `-f other.yml`, `--profile build`.
+  while (words[at]?.startsWith('-')) at += OF_COMPOSE_WITH_VALUE.has(words[at]!) ? 2 : 1;
+  const command = words[at] ?? '';
+  if (!OF_SERVICES.has(command)) return [];
+  const services: string[] = [];
+  for (let i = at + 1; i < words.length; i += 1) {
+    if (WITH_VALUE.has(words[i]!) && !isFlag(command, words[i]!)) i += 1;
+    else if (!words[i]!.startsWith('-')) {
+      services.push(words[i]!);
+      if (command === 'exec' || command === 'run') break;
+    }
+  }
+  return services;
+};
+
+const OF_COMPOSE_WITH_VALUE = new Set([
+  '-f',
+  '--file',
+  '-p',
+  '--project-name',
+  '--profile',
+  '--env-file',
+  '--project-directory',
+  '--ansi',
+  '--progress',
+  '--parallel',
+]);
+
+/** Letters that take a value after one command and none after another. */
+const isFlag = (command: string, word: string): boolean =>
+  (word === '-t' && (command === 'logs' || command === 'exec')) ||
+  (word === '-v' && command === 'rm') ||
+  (word === '-s' && command === 'rm');
+
 /** The service that a quoted command is for, when it is none that the finding is about. */
 const writtenFor = (command: string, values: Record<string, string>): string | null => {
   const here = new Set(SERVICES.flatMap((name) => values[name] ?? []));
   if (here.size === 0) return null;
-  const named: string[] = [];
-  for (const { words } of simpleCommands(command.slice(0, 4000))) {
-    const at = words[0] === 'docker' && words[1] === 'compose' ? 2 : words[0] === 'docker-compose' ? 1 : -1;
-    if (at < 0 || !OF_SERVICES.has(words[at] ?? '')) continue;
-    const services: string[] = [];
-    for (let i = at + 1; i < words.length; i += 1) {
-      if (WITH_VALUE.has(words[i]!)) i += 1;
-      else if (!words[i]!.startsWith('-')) services.push(words[i]!);
-    }
-    named.push(...(words[at] === 'exec' || words[at] === 'run' ? services.slice(0, 1) : services));
-  }
+  const named = simpleCommands(command.slice(0, 4000)).flatMap(({ words }) => namedServices(words));
   const known = named.filter((name) => /^[\w.-]+$/.test(name));
   return known.length === 0 || known.length < named.length || known.some((name) => here.has(name)) ? null : [...new Set(known)].join(', ');
 };

@@ -36,18 +36,18 @@ export const verifyRunbook = (runbooks: readonly Runbook[], codes: readonly stri
     ...codes.filter((code) => !names(shipped, code)).map((code) => ({ file: shipped.file, line: null, text: `${code} has no section` })),
   ];
   return {
-    problems: problems.toSorted(byPlace(runbooks)),
+    problems: inOrder(runbooks, problems),
     warnings: [],
     notes: teams.length > 0 ? coverage(teams, codes, shipped, reach) : [],
   };
 };
 
-const byPlace =
-  (runbooks: readonly Runbook[]) =>
-  (a: RunbookRemark, b: RunbookRemark): number =>
-    runbooks.findIndex(({ file }) => file === a.file) - runbooks.findIndex(({ file }) => file === b.file) ||
-    (a.line ?? Infinity) - (b.line ?? Infinity) ||
-    0;
+/** By file, then by line; what is of a whole file last. */
+export const inOrder = (runbooks: readonly Runbook[], remarks: readonly RunbookRemark[]): RunbookRemark[] => {
+  const at = (of: string): number => runbooks.findIndex(({ file }) => file === of);
+  const line = (remark: RunbookRemark): number => remark.line ?? Number.MAX_SAFE_INTEGER;
+  return remarks.toSorted((a, b) => at(a.file) - at(b.file) || line(a) - line(b));
+};
 
 const names = (runbook: Runbook, code: string): boolean =>
   anchorsOf(runbook).some((anchor) => anchor.code === code || anchor.code === `${code.slice(0, code.indexOf('/'))}/*`);
