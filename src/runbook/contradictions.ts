@@ -616,7 +616,9 @@ const readsWhatIsNotThere: Rule = ({ compose, sentences }) =>
       ) ?? [];
     const service = [...(compose?.services.values() ?? [])].find((each) => each.name === name?.toLowerCase());
     if (!service || folder === undefined) return [];
-    XX
+    const sources = [...new Set([...service.mounts.map(({ value: mount }) => mount.source), service.context?.value ?? ''])].filter(
+      (source) => source.startsWith('.'),
+    );
     const isCovered = sources.some(
       (source) =>
         plainFolder(source) === '.' ||

@@ -63,7 +63,10 @@ const shownServices: Claim = ({ compose }, { services: declared, composeFile }) 
 /** Where the document shows a compose file, its addresses are held against that. */
 const hosts: Claim = (document, { services: declared, composeFile }) => {
   if (document.compose !== null) return [];
-  const known = new Set([...declared.flatMap(({ name, containerName }) => [name, containerName]), ...document.services.map(({ name }) => name)]);
+  const known = new Set([
+    ...declared.flatMap(({ name, containerName }) => [name, containerName]),
+    ...document.services.map(({ name }) => name),
+  ]);
   return grouped(
     hostsOf(document).filter(({ value }) => !known.has(value)),
     (host) => host,
@@ -167,14 +170,12 @@ const ports: Claim = (document, { services: declared, composeFile }) => {
   const published = new Set(declared.flatMap((service) => service.ports.map(({ hostPort }) => hostPort)));
   const asked = document.commands.flatMap(({ words, line }) =>
     /^(curl|wget|open|xdg-open|http|nc|psql|redis-cli|pg_isready)$/.test(words[0] ?? '')
-      ? words
-          .slice(1)
-          .flatMap((word) =>
-            [...word.matchAll(/^(?:\w+:\/\/)?(?:[^@\s/]*@)?(?:localhost|127\.0\.0\.1):(\d{2,5})\b/g)].map((found) => ({
-              value: Number(found[1]),
-              line,
-            })),
-          )
+      ? words.slice(1).flatMap((word) =>
+          [...word.matchAll(/^(?:\w+:\/\/)?(?:[^@\s/]*@)?(?:localhost|127\.0\.0\.1):(\d{2,5})\b/g)].map((found) => ({
+            value: Number(found[1]),
+            line,
+          })),
+        )
       : [],
   );
   return grouped(

@@ -186,7 +186,7 @@ export const prescriptionFor = (
     const reset = remedy.steps.some(losesVolumes) ? resetOf(runbooks.slice(0, -1)) : null;
     if (reset === null) return told(remedy.steps, match.why);
     const { section, runbook, step } = reset;
-    const text = `Your team's way to do that, with all its data: ${step.text} (from ${runbook.file}:${step.line} "${section.heading}")`;
+    const text = `Or your team's way, which takes everything with it: ${step.text} (from ${runbook.file}:${step.line} "${section.heading}")`;
     return told([...remedy.steps, filled({ ...step, text }, values)], match.why);
   }
   const cure = match.how === 'meaning' ? CURES.find(([codes]) => codes.includes(code))?.[1] : undefined;

@@ -6,7 +6,17 @@
 import type { Role } from '../model/stack.ts';
 import { effectOfStep } from './effect.ts';
 import type { Runbook, RunbookStep, Section } from './runbook.ts';
-import { isChapterOfTrouble, isCoveredBy, meaningOf, namesService, ROLE_OF, TOPICS, type Concept, type Meaning } from './vocabulary.ts';
+import {
+  isChapterOfTrouble,
+  isCoveredBy,
+  meaningOf,
+  namesService,
+  ROLE_OF,
+  speaksOfAnother,
+  TOPICS,
+  type Concept,
+  type Meaning,
+} from './vocabulary.ts';
 
 export interface About {
   service: string | null;
@@ -85,14 +95,34 @@ const canBeFollowed = (section: Section, runbook: Runbook): boolean =>
   // Nobody's first aid is to delete everything: a section of nothing else is taken only where the team names the code.
   withParts(section, runbook).steps.some((step) => effectOfStep(step.text, step.command) !== 'destructive');
 
+/** What stands in every document, whatever its title. */
+const GENERAL =
+  /^\W*(\d+[.)]\s*)?(set(ting)?[ -]?up|install\w*|getting started|quick ?start|architecture|overview|introduction|prerequisites|requirements|usage|commands|(quick|useful|everyday|common|handy|basic) commands|cheat ?sheet|contacts?|escalation|on-?call|contents|table of contents|links|references|see also|logs?|logging|monitoring|deploy\w*|development|configuration|about|services|conventions|before you (start|begin)|first (aid|steps)|general|glossary|backups?|restor\w*|maintenance|upgrad\w*|release\w*)\b/i;
+/** A document's own title is mostly about more than trouble. */
+const TITLE_OF_TROUBLE = /trouble-?shoot|\bfaq\b|(common|known|frequent) (problems|issues|errors|failures)/i;
+
 /** Is it one problem of a chapter of problems, with something to do? Those are what findings should lead to. */
-export const isProblem = (section: Section): boolean =>
-  inTrouble(section) &&
-  !PART.test(section.heading) &&
-  !LOOKING.test(section.heading) &&
-  // A line in bold is mostly a part of what stands above it; in a list of questions it is one of them.
-  section.level < 7 &&
-  section.steps.some(({ command }) => command !== null);
+export const isProblem = (section: Section, runbook: Runbook): boolean => {
+  const chapters = section.path
+    .slice(0, -1)
+    .filter((heading, i) => isChapterOfTrouble(heading) && (i > 0 || TITLE_OF_TROUBLE.test(heading) || !isTitle(heading, runbook)));
+  const next = runbook.sections[runbook.sections.indexOf(section) + 1];
+  const isChapter = next !== undefined && next.level > section.level && next.level < 7 && isChapterOfTrouble(section.heading);
+  return (
+    chapters.length > 0 &&
+    !isChapter &&
+    !PART.test(section.heading) &&
+    !LOOKING.test(section.heading) &&
+    !GENERAL.test(section.heading) &&
+    // A line in bold is mostly a part of what stands above it.
+    section.level < 7 &&
+    section.steps.some(({ command }) => command !== null)
+  );
+};
+
+/** The one heading above all others. */
+const isTitle = (heading: string, { sections }: Runbook): boolean =>
+  sections[0]?.heading === heading && sections.filter(({ level }) => level === sections[0]!.level).length === 1;
 
 const inTrouble = (section: Section): boolean => section.path.slice(0, -1).some(isChapterOfTrouble);
 
@@ -148,7 +178,7 @@ const fits = (code: string, about: About, section: Section): readonly Concept[] 
       of.every((concept) => concepts.has(concept)) &&
       [...concepts].every((concept) => of.includes(concept) || beside.includes(concept)),
   );
-  if (topic === undefined) return null;
+  if (topic === undefined || speaksOfAnother(section.heading, code)) return null;
   if (topic.toward !== undefined && topic.toward !== about.targetRole) return null;
   if (topic.byRole && !isOfRole(concepts, about, section)) return null;
   return namesAnother(about, section, concepts) ? null : [...concepts];

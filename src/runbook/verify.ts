@@ -83,7 +83,7 @@ const unreached = (runbook: Runbook, reach: Reach | null): RunbookRemark[] =>
   reach === null
     ? []
     : runbook.sections
-        .filter((section) => isProblem(section) && section.anchors.length === 0 && !reach.reached.has(section))
+        .filter((section) => isProblem(section, runbook) && section.anchors.length === 0 && !reach.reached.has(section))
         .filter((section) => !partsOfReached(runbook, reach).has(section))
         .map(({ heading, lines }) => ({
           file: runbook.file,
