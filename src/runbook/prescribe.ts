@@ -79,6 +79,15 @@ export const prescriber = async (choice: RunbookChoice): Promise<Prescriber> => 
   };
 };
 
+const servicesKnown = new WeakMap<Stack, About['services']>();
+
+/** The same list for every finding of a stack, so that each heading is read once. */
+const servicesOf = (stack: Stack): About['services'] => {
+  const services = servicesKnown.get(stack) ?? stack.services.map(({ name, role }) => ({ name, role }));
+  servicesKnown.set(stack, services);
+  return services;
+};
+
 const aboutOf = (located: Located, stack: Stack): About => {
   const values = located.finding.values ?? {};
   const named = [located.service, values['client'], values['target']].flatMap((name) =>
@@ -90,7 +99,7 @@ const aboutOf = (located: Located, stack: Stack): About => {
     role: located.service === null ? null : (serviceNamed(stack, located.service)?.role ?? null),
     targetRole: target === undefined ? null : (serviceNamed(stack, target)?.role ?? null),
     affected: [...new Set(named)],
-    services: stack.services.map(({ name, role }) => ({ name, role })),
+    services: servicesOf(stack),
   };
 };
 

@@ -133,6 +133,7 @@ export const isIgnored = ({ anchors }: Section): boolean => anchors.some(({ code
 const byHeading = (code: string, runbook: Runbook): Match | null => {
   const named = runbook.sections.find(
     (section) =>
+      section.heading.includes('/') &&
       section.heading
         .toLowerCase()
         .split(/[^a-z0-9/-]+/)
@@ -150,15 +151,27 @@ const byHeading = (code: string, runbook: Runbook): Match | null => {
   return whole ? { section: whole, runbook, how: 'heading', why: `its heading names the check ${check}` } : null;
 };
 
+const answers = new WeakMap<Runbook, Section[]>();
+
+/** The sections that may answer by what their headings mean. */
+const answering = (runbook: Runbook): Section[] => {
+  const known =
+    answers.get(runbook) ??
+    runbook.sections.filter(
+      (section) => !PART.test(section.heading) && !LOOKING.test(section.heading) && !isIgnored(section) && canBeFollowed(section, runbook),
+    );
+  answers.set(runbook, known);
+  return known;
+};
+
 const byMeaning = (code: string, about: About, runbook: Runbook): Match | null => {
   let best: { section: Section; score: number; concepts: readonly Concept[] } | null = null;
-  for (const section of runbook.sections) {
-    if (PART.test(section.heading) || LOOKING.test(section.heading) || isIgnored(section)) continue;
+  for (const section of answering(runbook)) {
     const concepts = fits(code, about, section);
     if (concepts === null) continue;
     const score = concepts.length * 2 + (about.affected.some((name) => namesService(section.heading, name)) ? 1 : 0);
     // Of equals the first.
-    if ((best === null || score > best.score) && canBeFollowed(section, runbook)) best = { section, score, concepts };
+    if (best === null || score > best.score) best = { section, score, concepts };
   }
   return best && { section: best.section, runbook, how: 'meaning', why: `its heading is about ${best.concepts.map(inWords).join(', ')}` };
 };
@@ -167,11 +180,10 @@ const inWords = (concept: Concept): string => concept.replaceAll(/[A-Z]/g, (lett
 
 /** The concepts that make a heading fit, or `null`. */
 const fits = (code: string, about: About, section: Section): readonly Concept[] | null => {
-  const names = about.services.map(({ name }) => name);
-  const own = rememberedMeaning(section.heading, names);
+  const own = rememberedMeaning(section.heading, about.services);
   if (own.unknown.length > 0 || own.concepts.size === 0) return null;
   if (!own.isTrouble && !inTrouble(section)) return null;
-  const concepts = withChapter(own, section, names);
+  const concepts = withChapter(own, section, about.services);
   const topic = TOPICS.find(
     ({ of, beside = [], codes }) =>
       codes.some((pattern) => isCoveredBy(code, pattern)) &&
@@ -185,20 +197,26 @@ const fits = (code: string, about: About, section: Section): readonly Concept[] 
 };
 
 /** Every finding asks the same of every heading. */
-const remembered = new Map<string, Meaning>();
+const remembered = new WeakMap<About['services'], Map<string, Meaning>>();
 
-const rememberedMeaning = (heading: string, names: readonly string[]): Meaning => {
-  const key = JSON.stringify([heading, names]);
-  const meaning = remembered.get(key) ?? meaningOf(heading, names);
-  if (remembered.size < 10_000) remembered.set(key, meaning);
+const rememberedMeaning = (heading: string, services: About['services']): Meaning => {
+  const known = remembered.get(services) ?? new Map<string, Meaning>();
+  remembered.set(services, known);
+  const meaning =
+    known.get(heading) ??
+    meaningOf(
+      heading,
+      services.map(({ name }) => name),
+    );
+  known.set(heading, meaning);
   return meaning;
 };
 
 /** "Connection refused" below "Redis" is about redis. A chapter with words of its own ("Deployment") says nothing. */
-const withChapter = (own: Meaning, section: Section, names: readonly string[]): ReadonlySet<Concept> => {
+const withChapter = (own: Meaning, section: Section, services: About['services']): ReadonlySet<Concept> => {
   const chapter = section.path.at(-2);
   if (chapter === undefined) return own.concepts;
-  const { concepts, unknown } = rememberedMeaning(chapter, names);
+  const { concepts, unknown } = rememberedMeaning(chapter, services);
   const subjects = [...concepts].filter((concept) => concept in ROLE_OF || concept === 'static');
   return unknown.length > 0 ? own.concepts : new Set([...own.concepts, ...subjects]);
 };
