@@ -171,8 +171,8 @@ export const folderHere = async (options: PlaceOptions): Promise<string> => (awa
 export const filesHere = async (options: PlaceOptions, signal: AbortSignal): Promise<FilesHere> => {
   const place = await placeHere(options);
   if (place === null) return { folder: options.cwd, name: '', services: null, composeFiles: [], note: 'there is no compose file here' };
-  const [{ gatherProject }, { createVault }] = await Promise.all([import('./gather/project.ts'), import('./gather/vault.ts')]);
-  const { name, services, files, error } = await gatherProject(place, options.env, createVault(), signal);
+  const { gatherProjectAlone } = await import('./gather/project.ts');
+  const { name, services, files, error } = await gatherProjectAlone(place, options.env, signal);
   const said = error ? `the compose files do not load: ${error.message}` : 'there is no compose file here';
   return { folder: place.workingDir, name, services, composeFiles: files, note: services ? null : said };
 };

@@ -23,8 +23,8 @@ export interface Remarks {
 export const renderRunbook = ({ files, entries, notes }: RunbookTable, terminal: Terminal & { verbose: boolean }): string => {
   const pen = createPen(terminal);
   const lines = files.flatMap(({ file, sections, why }, i) =>
-    pen.paragraph(`${i === 0 ? 'Runbook:' : '   then:'} ${pen.say(file)} (${count(sections, 'section')}; ${pen.say(why)})`, {
-      hang: 9,
+    pen.paragraph(`${i === 0 ? 'Runbook:' : 'then:'} ${pen.say(file)} (${count(sections, 'section')}; ${pen.say(why)})`, {
+      hang: 2,
       styles: ['bold'],
     }),
   );

@@ -154,6 +154,8 @@ type Code = Extract<Block, { kind: 'code' }>;
 
 const isYaml = ({ language }: Code): boolean => ['yaml', 'yml', 'compose', 'docker-compose'].includes(language);
 
+const scalar = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 const SERVICE_KEYS = new Set(['image', 'build', 'healthcheck', 'environment', 'ports', 'command', 'depends_on', 'entrypoint']);
 
 const composeIn = ({ text, line }: Code): (SaidCompose & { isWhole: boolean }) | null => {
@@ -167,15 +169,15 @@ const composeIn = ({ text, line }: Code): (SaidCompose & { isWhole: boolean }) |
     const map = resolved(node);
     if (!isMap(map) || depth > 5) return [];
     return map.items.flatMap((item) => {
-      const key = isScalar(item.key) ? String(item.key.value) : null;
+      const key = isScalar(item.key) ? scalar(item.key.value) : null;
       if (key === null) return [];
       if (key === '<<') return entries(item.value, depth + 1);
       return [{ key, keyLine: at(item.key as Node), value: resolved(item.value) }];
     });
   };
   const said = (node: Node | null): Said | null => {
-    if (isScalar(node)) return node.value === null ? null : { value: String(node.value), line: at(node) };
-    if (isSeq(node)) return { value: node.items.map((item) => (isScalar(item) ? String(item.value) : '')).join(' '), line: at(node) };
+    if (isScalar(node)) return node.value === null ? null : { value: scalar(node.value), line: at(node) };
+    if (isSeq(node)) return { value: node.items.map((item) => (isScalar(item) ? scalar(item.value) : '')).join(' '), line: at(node) };
     return null;
   };
   const list = (node: Node | null): Node[] => (isSeq(node) ? node.items.map(resolved).filter((item) => item !== null) : []);
@@ -213,8 +215,8 @@ const composeIn = ({ text, line }: Code): (SaidCompose & { isWhole: boolean }) |
       mounts: list(get('volumes')).flatMap((item) => {
         const parts = isMap(item) ? new Map(entries(item).map(({ key, value }) => [key, said(value)?.value ?? ''])) : null;
         const words = parts ? [parts.get('source') ?? '', parts.get('target') ?? ''] : (said(item)?.value ?? '').split(':');
-        const [source, target] = words.length > 1 ? words : ['', words[0]];
-        return [{ value: { source: source!, target: target! }, line: at(item) }];
+        const [source = '', target = ''] = words.length > 1 ? words : ['', words[0]];
+        return [{ value: { source, target }, line: at(item) }];
       }),
       dependsOn: isSeq(depends)
         ? list(depends).map((item) => ({

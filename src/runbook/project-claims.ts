@@ -89,7 +89,7 @@ const logins: Claim = (document, { services: declared, composeFile }) => {
       where: ` in ${composeFile}`,
     }));
   // What the document shows of the server itself is told where it shows it.
-  const shown = new Set([...(document.compose?.services.keys() ?? [])]);
+  const shown = new Set(document.compose?.services.keys() ?? []);
   return wrongLogins(
     document,
     setups.filter(({ service }) => !shown.has(service)),

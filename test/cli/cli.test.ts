@@ -314,7 +314,7 @@ describe('explain, list, runbook, record', () => {
     expect(verbose).toMatch(/Why that section: its heading is about engine/);
     expect(verbose).toMatch(/Note: runbook TROUBLESHOOTING\.md:1: it is not UTF-8 text/);
     expect(doctor(['runbook']).stdout).toMatch(
-      /^Runbook: docs\/runbook\.md \(3 sections; its name is that of a runbook\)\n {3}then: stack-doctor\/RUNBOOK\.md/,
+      /^Runbook: docs\/runbook\.md \(3 sections; its name is that of a runbook\)\nthen: stack-doctor\/RUNBOOK\.md/,
     );
     rmSync(join(folder, 'docs'), { recursive: true });
     rmSync(join(folder, 'TROUBLESHOOTING.md'));

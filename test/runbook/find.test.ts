@@ -88,7 +88,7 @@ describe('what cannot be used is a note, never an error', () => {
     ['a link that leads nowhere', (root) => symlinkSync('gone.md', join(root, 'RUNBOOK.md')), []],
     [
       'a pipe',
-      (root) => execFileSync('mkfifo', [join(root, 'RUNBOOK.md')]),
+      (root) => execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(root, 'RUNBOOK.md')]),
       ['RUNBOOK.md is not used as a runbook: it is no regular file'],
     ],
     [
