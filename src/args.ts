@@ -66,11 +66,11 @@ const LOOKING: readonly Group[] = ['check', 'list', 'graph', 'record'];
 
 /** In the order of the help text. */
 const OPTIONS: Record<string, OptionSpec> = {
-  file: { short: 'f', value: 'file', repeatable: true, help: 'Compose file; may be given again', of: LOOKING },
-  'project-name': { short: 'p', value: 'name', help: 'Project name', of: LOOKING },
-  'project-directory': { value: 'dir', help: 'Project folder (default: that of the first file)', of: LOOKING },
-  profile: { value: 'name', repeatable: true, help: 'Profile to enable; may be given again', of: LOOKING },
-  'env-file': { value: 'file', repeatable: true, help: 'Environment file; may be given again', of: LOOKING },
+  file: { short: 'f', value: 'file', repeatable: true, help: 'Compose file; may be given again', of: EVERY },
+  'project-name': { short: 'p', value: 'name', help: 'Project name', of: EVERY },
+  'project-directory': { value: 'dir', help: 'Project folder (default: that of the first file)', of: EVERY },
+  profile: { value: 'name', repeatable: true, help: 'Profile to enable; may be given again', of: EVERY },
+  'env-file': { value: 'file', repeatable: true, help: 'Environment file; may be given again', of: EVERY },
   context: { short: 'c', value: 'name', help: 'Docker context', of: LOOKING },
   runbook: { value: 'file', help: "Your team's runbook, before the doctor's own", of: EVERY },
   config: { value: 'file', help: '', of: EVERY },

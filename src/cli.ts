@@ -9,6 +9,7 @@ import type { Command, Looks, StackOptions } from './args.ts';
 import type { Diagnosis, DoctorOptions, Hooks } from './doctor.ts';
 import { plain } from './model/plain.ts';
 import type { Report } from './model/report.ts';
+import type { RunbookChoice } from './runbook/prescribe.ts';
 import { UsageError } from './model/usage-error.ts';
 import type { Progress } from './progress.ts';
 import { exitCode, SIGNAL_CODES } from './render/exit-code.ts';
@@ -148,7 +149,7 @@ const answer = (command: Exclude<Command, { kind: 'help' | 'version' }>, session
     case 'explain':
       return explain(command);
     case 'runbook':
-      return runbook(command);
+      return runbook(command, session);
     case 'record':
       return record(command, session);
   }
@@ -288,7 +289,7 @@ const record = async ({ stack, looks, file }: Asked<'record'>, session: Session)
 
 const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number> => {
   const { explainCode } = await import('./reference.ts');
-  const explained = await explainCode(code, { runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK });
+  const explained = await explainCode(code, await runbookChoice(stack));
   const { renderExplanation, renderFindings } = await import('./render/explain.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose };
   return print(
@@ -299,12 +300,20 @@ const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number
   );
 };
 
-const runbook = async ({ stack, looks, verify }: Asked<'runbook'>): Promise<number> => {
+const runbookChoice = async (stack: StackOptions): Promise<RunbookChoice> => {
+  const { folderHere } = await import('./doctor.ts');
+  const project = await folderHere(await doctorOptions(stack, [], null));
+  return { runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK, project };
+};
+
+const runbook = async ({ stack, looks, verify }: Asked<'runbook'>, session: Session): Promise<number> => {
+  const { filesHere } = await import('./doctor.ts');
+  const here = await filesHere(await doctorOptions(stack, [], null), session.signal);
   const { indexRunbooks } = await import('./reference.ts');
-  const index = await indexRunbooks({ runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK });
+  const index = await indexRunbooks({ runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK, project: here.folder }, here, verify);
   const { renderRunbook, renderVerification } = await import('./render/runbook.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet };
-  if (!verify) return print(renderRunbook(index, look), 0);
+  if (index.verification === null) return print(renderRunbook(index, look), 0);
   return print(renderVerification(index.verification, index, look), index.verification.problems.length === 0 ? 0 : 1);
 };
 

@@ -7,9 +7,11 @@ import { isStackFact, type EngineFact, type Fact, type FactSource, type ProjectF
 import { graphOf, type Graph } from './model/graph.ts';
 import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
-import { running, type Stack } from './model/stack.ts';
+import { running, type ServiceSpec, type Stack } from './model/stack.ts';
 import { UsageError } from './model/usage-error.ts';
+import type { ProjectOptions, ProjectPlace } from './gather/compose-files.ts';
 import type { Recording } from './recording/recording.ts';
+import type { RunbookChoice } from './runbook/prescribe.ts';
 import { readText } from './runbook/read.ts';
 
 export interface DoctorOptions {
@@ -21,7 +23,7 @@ export interface DoctorOptions {
   context: string | null;
   /** `[]`: everything. */
   selectors: string[];
-  /** The team's own runbook; `null`: the shipped one alone. */
+  /** The team's own runbook; `null`: what is found in the project, before the shipped one. */
   runbook: string | null;
   /** For the whole run, in milliseconds. */
   timeoutMs: number;
@@ -43,7 +45,7 @@ export interface Hooks {
 export interface Diagnosis {
   report: Report;
   facts: Record<string, Fact<unknown>>;
-  stats: { engineCalls: number; connections: number; factCount: number; slowest: { fact: string; ms: number }[] };
+  stats: { engineCalls: number; connections: number; factCount: number; slowest: { fact: string; ms: number }[]; asides: string[] };
   /** The deadline or a signal cut the run short. */
   cut: boolean;
 }
@@ -73,7 +75,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     );
     const found = locate(outcomes, checks);
     const explanation = explain(found, outcomes, stack);
-    const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(options) : null;
+    const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(choiceOf(options, stack)) : null;
     const report = reportOf({
       tool: { name: 'stack-doctor', version: options.version },
       startedAt: source.startedAt,
@@ -87,11 +89,18 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       notes: signal.aborted ? [cutNote(hooks, options)] : [],
     });
     const facts = await source.recorded();
-    return { report, facts, stats: statsOf(facts, source), cut: signal.aborted };
+    return { report, facts, stats: { ...statsOf(facts, source), asides: prescriber?.notes ?? [] }, cut: signal.aborted };
   } finally {
     source.close();
   }
 };
+
+/** The folder of a recording is one of another machine, or of another day. */
+const choiceOf = ({ runbook, shippedRunbook, replay }: DoctorOptions, stack: Stack): RunbookChoice => ({
+  runbook,
+  shippedRunbook,
+  project: replay ? null : stack.workingDir,
+});
 
 /** Nothing declared and nothing running is no healthy stack: somebody is in the wrong folder, or has the wrong name. */
 const refuseEmpty = async (stack: Stack, source: FactSource): Promise<void> => {
@@ -129,6 +138,43 @@ export const listChecks = async (options: DoctorOptions, hooks: Hooks): Promise<
     services: stack?.services.map(({ name, role, roleReason }) => ({ name, role, reason: roleReason })) ?? [],
     note,
   };
+};
+
+export interface FilesHere {
+  /** The project's folder; without a project, the current one. */
+  folder: string;
+  /** The project's name; `''` without a project. */
+  name: string;
+  /** `null`: there are no compose files, or they do not load. */
+  services: ServiceSpec[] | null;
+  /** Relative to the folder. */
+  composeFiles: string[];
+  /** Why there are no services. */
+  note: string | null;
+}
+
+type PlaceOptions = Pick<DoctorOptions, keyof ProjectOptions>;
+
+/** `null`: there is no project here. Errors: `UsageError` for files or folders that the user named. */
+const placeHere = async (options: PlaceOptions): Promise<ProjectPlace | null> => {
+  const { findProject } = await import('./gather/compose-files.ts');
+  return findProject(options).catch((error: unknown) => {
+    if (options.files.length > 0 || options.projectDirectory !== null || !(error instanceof UsageError)) throw error;
+    return null;
+  });
+};
+
+/** The project's folder; without a project, the current one. Errors: as of `filesHere`. */
+export const folderHere = async (options: PlaceOptions): Promise<string> => (await placeHere(options))?.workingDir ?? options.cwd;
+
+/** What the compose files of this folder say. No engine is asked. Errors: `UsageError` for files or folders that the user named. */
+export const filesHere = async (options: PlaceOptions, signal: AbortSignal): Promise<FilesHere> => {
+  const place = await placeHere(options);
+  if (place === null) return { folder: options.cwd, name: '', services: null, composeFiles: [], note: 'there is no compose file here' };
+  const { gatherProjectAlone } = await import('./gather/project.ts');
+  const { name, services, files, error } = await gatherProjectAlone(place, options.env, signal);
+  const said = error ? `the compose files do not load: ${error.message}` : 'there is no compose file here';
+  return { folder: place.workingDir, name, services, composeFiles: files, note: services ? null : said };
 };
 
 export interface Drawing {
@@ -213,7 +259,7 @@ const cutNote = (hooks: Hooks, options: DoctorOptions): string =>
     ? 'stopped before everything was looked at'
     : `the time (${options.timeoutMs / 1000} s) was up before everything was looked at`;
 
-const statsOf = (facts: Record<string, Fact<unknown>>, source: FactSource): Diagnosis['stats'] => {
+const statsOf = (facts: Record<string, Fact<unknown>>, source: FactSource): Omit<Diagnosis['stats'], 'asides'> => {
   const slowest = Object.entries(facts)
     .map(([fact, { ms }]) => ({ fact, ms }))
     .toSorted((a, b) => b.ms - a.ms)

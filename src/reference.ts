@@ -1,21 +1,17 @@
 /** What can be told without looking at a stack: the findings, what they mean, and which runbook section answers them. */
+import type { FilesHere } from './doctor.ts';
+import { assembleStack } from './model/assemble.ts';
 import { checks } from './checks/index.ts';
 import type { Check, FindingSpec } from './model/check.ts';
 import { didYouMean } from './model/nearest.ts';
 import type { Remedy } from './model/report.ts';
-import type { Role } from './model/stack.ts';
+import type { ServiceSpec, Stack } from './model/stack.ts';
 import { UsageError } from './model/usage-error.ts';
-import { readRunbooks } from './runbook/prescribe.ts';
+import { openLibrary, type RunbookChoice } from './runbook/prescribe.ts';
 import { prescriptionFor } from './runbook/remedy.ts';
+import { aboutCode, reachOf, type Reach } from './runbook/reach.ts';
 import type { Runbook } from './runbook/runbook.ts';
-import type { About } from './runbook/section-for.ts';
-import { verifyRunbook, type Verification } from './runbook/verify.ts';
-
-export interface RunbookChoice {
-  /** The team's own; `null`: the shipped one alone. */
-  runbook: string | null;
-  shippedRunbook: string;
-}
+import { inOrder, verifyRunbook, type Verification } from './runbook/verify.ts';
 
 /** A check, asked of the stack or of its services: one thing to people, though it may be two entries of the registry. */
 export interface Question {
@@ -40,28 +36,6 @@ export const questionsOf = (all: readonly Check[]): Question[] =>
 const codesOf = (questions: readonly Question[]): string[] =>
   questions.flatMap(({ id, findings }) => Object.keys(findings).map((reason) => `${id}/${reason}`));
 
-/** The role of the services that a check is mostly about: a heading such as "Postgres rejects the password" is matched with it. */
-const TYPICAL_ROLE: Record<string, Role> = {
-  postgres: 'postgres',
-  redis: 'redis',
-  mysql: 'mysql',
-  rabbitmq: 'rabbitmq',
-  worker: 'worker',
-  proxy: 'nginx',
-  'static-files': 'nginx',
-  'http-health': 'http',
-  'hot-reload': 'http',
-};
-
-/** A finding as such, of no service in particular. */
-const aboutCode = (code: string): About => ({
-  service: null,
-  role: TYPICAL_ROLE[code.slice(0, code.indexOf('/'))] ?? null,
-  targetRole: null,
-  affected: [],
-  services: [],
-});
-
 export type Explained =
   | { kind: 'finding'; code: string; question: Question; spec: FindingSpec; remedy: Remedy | null; why: string | null }
   | { kind: 'check'; question: Question };
@@ -78,7 +52,7 @@ export const explainCode = async (code: string, choice: RunbookChoice): Promise<
     const words = slash < 0 ? questions.map(({ id }) => id) : codesOf(questions);
     throw new UsageError(`no finding has the code "${code}"${didYouMean(code, words) || '; "doctor list -v" shows all codes'}`);
   }
-  const prescription = prescriptionFor(code, aboutCode(code), await readRunbooks(choice), {});
+  const prescription = prescriptionFor(code, aboutCode(code), (await openLibrary(choice)).runbooks, {});
   return {
     kind: 'finding',
     code,
@@ -91,28 +65,49 @@ export const explainCode = async (code: string, choice: RunbookChoice): Promise<
 
 export interface RunbookIndex {
   /** The runbooks in the order in which they are asked; the shipped one is last. */
-  files: { file: string; sections: number }[];
-  /** `place: null`: no section in any of them. */
-  entries: { code: string; place: Remedy['source'] | null; why: string | null }[];
-  verification: Verification;
+  files: { file: string; sections: number; why: string }[];
+  entries: Reach['entries'];
+  /** Where it was asked for. */
+  verification: Verification | null;
+  /** What looked like a runbook and is not used. */
+  notes: string[];
 }
 
-/** Which section serves which finding. Errors: `RunbookError`, a `UsageError`. */
-export const indexRunbooks = async (choice: RunbookChoice): Promise<RunbookIndex> => {
-  const runbooks = await readRunbooks(choice);
-  const codes = codesOf(questionsOf(checks));
-  const entries = codes.map((code) => {
-    const prescription = prescriptionFor(code, aboutCode(code), runbooks, {});
-    return { code, place: prescription?.remedy.source ?? null, why: prescription?.why ?? null };
+const verified = async (runbooks: readonly Runbook[], codes: readonly string[], reach: Reach, here: FilesHere): Promise<Verification> => {
+  const { problems, warnings, notes } = verifyRunbook(runbooks, codes, reach);
+  const { documentOf } = await import('./runbook/document.ts');
+  const { contradictionsIn } = await import('./runbook/contradictions.ts');
+  const { againstProject } = await import('./runbook/project-claims.ts');
+  const project = { folder: here.folder, name: here.name, services: here.services, composeFiles: here.composeFiles };
+  const teams = runbooks.slice(0, -1);
+  const said = teams.flatMap((runbook) => {
+    const document = documentOf(runbook);
+    const remarks = [...contradictionsIn(document), ...againstProject(document, runbook, project)];
+    return remarks.map(({ grade, line, text }) => ({ grade, remark: { file: runbook.file, line, text } }));
   });
-  const team = runbooks.length > 1 ? runbooks[0]! : null;
-  const found = (code: string): string | null => placeIn(team, entries.find((entry) => entry.code === code)?.place ?? null);
+  const of = (wanted: string) => said.filter(({ grade }) => grade === wanted).map(({ remark }) => remark);
+  const blind =
+    teams.length > 0 && here.note !== null ? [{ file: teams[0]!.file, line: null, text: `not compared with a project: ${here.note}` }] : [];
   return {
-    files: runbooks.map(({ file, sections }) => ({ file, sections: sections.length })),
-    entries,
-    verification: verifyRunbook(runbooks, codes, found),
+    problems: inOrder(runbooks, [...problems, ...of('problem')]),
+    warnings: inOrder(runbooks, [...warnings, ...of('warning')]),
+    notes: [...blind, ...of('note'), ...notes],
   };
 };
 
-const placeIn = (runbook: Runbook | null, place: Remedy['source'] | null): string | null =>
-  runbook !== null && place !== null && place.file === runbook.file ? `${place.file}:${place.lines[0]}` : null;
+/** Which section serves which finding. `here`: what the compose files say. Errors: `RunbookError`, a `UsageError`. */
+export const indexRunbooks = async (choice: RunbookChoice, here: FilesHere, verify: boolean): Promise<RunbookIndex> => {
+  const { runbooks, why, notes } = await openLibrary(choice);
+  const codes = codesOf(questionsOf(checks));
+  const stack = here.services ? stackOf(here, here.services) : null;
+  const reach = reachOf(codes, runbooks, stack);
+  return {
+    files: runbooks.map(({ file, sections }, i) => ({ file, sections: sections.length, why: why[i]! })),
+    entries: reach.entries,
+    verification: verify ? await verified(runbooks, codes, reach, here) : null,
+    notes,
+  };
+};
+
+const stackOf = ({ folder, composeFiles }: FilesHere, services: ServiceSpec[]): Stack =>
+  assembleStack({ project: { name: '', workingDir: folder, files: composeFiles, services }, containers: [], proxies: {} });

@@ -64,7 +64,11 @@ const LAWS: Record<string, Law> = {
   checks: { rooms: ['model', 'checks'], ...PURE },
   explain: { rooms: ['model', 'explain'], ...PURE },
   render: { rooms: ['model', 'render'], node: (what) => what === 'node:util', packages: nothing },
-  runbook: { rooms: ['model', 'runbook'], node: (what) => /^node:(fs|path)/.test(what), packages: (what) => what === 'marked' },
+  runbook: {
+    rooms: ['model', 'runbook'],
+    node: (what) => /^node:(fs|path)/.test(what),
+    packages: (what) => what === 'marked' || what === 'yaml',
+  },
   recording: { rooms: ['model', 'recording'], node: (what) => /^node:(fs|path|crypto|zlib)/.test(what), packages: nothing },
   gather: { rooms: ['model', 'gather'], node: anything, packages: (what, how) => what === 'yaml' || (DRIVERS.test(what) && how !== 'now') },
   'evaluate.ts': { rooms: ['model'], ...PURE },

@@ -61,6 +61,12 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
   };
 };
 
+/** The same where nothing else is looked at: no value is compared with another fact's. */
+export const gatherProjectAlone = async (place: ProjectPlace, env: Environment, signal: AbortSignal): Promise<ProjectFact> => {
+  const { createVault } = await import('./vault.ts');
+  return gatherProject(place, env, createVault(), signal);
+};
+
 const newestChange = async (place: ProjectPlace): Promise<string | null> => {
   const beside = await readdir(place.workingDir).catch(() => []);
   const envFiles = beside.filter((name) => /(^|\.)env($|\.)/.test(name)).map((name) => join(place.workingDir, name));

@@ -15,7 +15,10 @@ export interface Step {
 }
 
 export interface Remedy {
+  /** A team's file is named relative to the project's folder. */
   source: { file: string; heading: string; lines: [number, number] };
+  /** Why this section. */
+  why?: string;
   steps: Step[];
 }
 

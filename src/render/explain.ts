@@ -3,7 +3,7 @@ import type { FindingSpec } from '../model/check.ts';
 import type { Remedy } from '../model/report.ts';
 import { createPen } from './pen.ts';
 import type { Pen, Terminal } from './pen.ts';
-import { fix } from './remedy.ts';
+import { fix, whyThatSection } from './remedy.ts';
 
 export interface Explanation {
   code: string;
@@ -40,12 +40,7 @@ export const renderExplanation = (
   const steps =
     remedy === null
       ? ['  No runbook has a section for it.']
-      : [
-          ...fix(remedy, code, pen, 'Steps, from'),
-          ...(terminal.verbose && why !== null
-            ? pen.paragraph(`Why that section: ${pen.say(why)}`, { lead: '  ', hang: 4, styles: ['dim'] })
-            : []),
-        ];
+      : [...fix(remedy, code, pen, 'Steps, from'), ...(terminal.verbose ? whyThatSection(why, pen) : [])];
   return `${[...lines, '', ...steps].join('\n')}\n`;
 };
 

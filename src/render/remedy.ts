@@ -32,6 +32,9 @@ export const fix = (remedy: Remedy | null, code: string, pen: Pen, lead = 'Fix, 
   return lines;
 };
 
+export const whyThatSection = (why: string | null | undefined, pen: Pen): string[] =>
+  why ? pen.paragraph(`Why that section: ${pen.say(why)}`, { lead: '  ', hang: 4, styles: ['dim'] }) : [];
+
 const markEffect = (line: string, effect: EffectMark, pen: Pen): string =>
   line.replace(effect.text.replaceAll(' ', '\u2007'), () => pen.paint(effect.text, ...effect.styles));
 

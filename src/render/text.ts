@@ -5,7 +5,7 @@ import { checkList, isRoot } from './check-list.ts';
 import { createPen } from './pen.ts';
 import type { Pen, Terminal } from './pen.ts';
 import { labelled, proof } from './proof.ts';
-import { fix } from './remedy.ts';
+import { fix, whyThatSection } from './remedy.ts';
 import { verdictOf } from './verdict.ts';
 import { count, duration } from './words.ts';
 
@@ -14,6 +14,8 @@ export interface RunStats {
   connections: number;
   factCount: number;
   slowest: { fact: string; ms: number }[];
+  /** What is worth knowing, and troubles nobody. */
+  asides: string[];
 }
 
 export interface TextOptions extends Terminal {
@@ -79,7 +81,7 @@ const rootCause = (cause: RootCause, report: Report, pen: Pen, manner: Manner): 
   for (const more of also.filter((each) => each.severity === 'fail' && each.code !== cause.code && !isRoot(cause.id, each.code, report))) {
     lines.push(...labelled('Also', pen.say(more.message), pen));
   }
-  return [...lines, ...fix(cause.remedy, cause.code, pen)];
+  return [...lines, ...fix(cause.remedy, cause.code, pen), ...(manner.verbose ? whyThatSection(cause.remedy?.why, pen) : [])];
 };
 
 /** The other ways in which it may be, and the look that would tell. */
@@ -171,6 +173,7 @@ const statistics = (report: Report, pen: Pen, stats: RunStats | null): string[] 
       `Looked: ${count(stats.factCount, 'fact')}, ${count(stats.engineCalls, 'call')} to the engine, ${count(stats.connections, 'connection')} to services`,
     );
     if (stats.slowest.length > 0) lines.push(`Slowest: ${stats.slowest.map(({ fact, ms }) => `${fact} ${duration(ms)}`).join(', ')}`);
+    lines.push(...stats.asides.map((aside) => `Note: ${aside}`));
   }
   return lines.flatMap((line) => pen.paragraph(pen.say(line), { hang: 2, styles: ['dim'] }));
 };

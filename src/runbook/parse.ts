@@ -1,8 +1,8 @@
 /** Markdown → sections → steps, with lines. Takes any text; what is no section or step is prose, and is left alone. */
 import { Lexer, type Token, type Tokens } from 'marked';
 import { plain } from './plain-text.ts';
-import type { Anchor, Runbook, Section } from './runbook.ts';
-import { stepsOfBlocks, type Block } from './steps.ts';
+import type { Anchor, Block, Runbook, Section } from './runbook.ts';
+import { stepsOfBlocks } from './steps.ts';
 
 export const parseRunbook = (text: string, file: string): Runbook => {
   const lines = withoutFrontMatter(text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/)).map(tame);
@@ -17,6 +17,7 @@ export const parseRunbook = (text: string, file: string): Runbook => {
       lines: [draft.line, Math.max(draft.line, ends[i]!)],
       anchors: draft.blocks.flatMap(anchorsOf),
       steps: stepsOfBlocks(draft.blocks, draft.heading),
+      blocks: draft.blocks,
       prose: draft.blocks.flatMap((block) => (block.kind === 'paragraph' ? [{ text: plain(block.markdown), line: block.line }] : [])),
     };
   });
@@ -104,7 +105,17 @@ const blocksOf = (tokens: Token[], firstLine: number): Block[] => {
       case 'html':
         blocks.push({ kind: 'html', text: token.raw, line: start });
         break;
-      default: // Spaces, rules, tables, link definitions: nothing that a step could come from.
+      case 'table': {
+        const { header, rows } = token as Tokens.Table;
+        blocks.push({
+          kind: 'table',
+          header: header.map(({ text }) => text),
+          rows: rows.map((row) => row.map(({ text }) => text)),
+          line: start,
+        });
+        break;
+      }
+      default: // Spaces, rules, link definitions: nothing that a step could come from.
         break;
     }
   }

@@ -12,9 +12,9 @@ export class RunbookError extends UsageError {
 }
 
 /** Far beyond any runbook. Above that, reading the Markdown takes many seconds. */
-const MOST_BYTES = 2_000_000;
+export const MOST_BYTES = 2_000_000;
 
-const SAID: Record<string, string> = {
+export const SAID: Record<string, string> = {
   ENOENT: 'there is no such file',
   EACCES: 'it may not be read (permission denied)',
   EISDIR: 'it is a folder, not a file',
@@ -27,7 +27,7 @@ export const readRunbook = async (file: string, shownAs = file): Promise<Runbook
   const text = await readText(file, shownAs);
   // A healthy stack needs no remedy, and no Markdown.
   const { parseRunbook } = await import('./parse.ts');
-  return parseRunbook(text, shownAs);
+  return { ...parseRunbook(text, shownAs), path: file };
 };
 
 /** The text alone, checked. Errors: `RunbookError`. */

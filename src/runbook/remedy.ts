@@ -5,6 +5,7 @@ import { effectOfStep } from './effect.ts';
 import { fillCommand, fillText } from './fill.ts';
 import type { Runbook, RunbookStep, Section } from './runbook.ts';
 import { withParts, sectionFor, type About } from './section-for.ts';
+import { isReset } from './vocabulary.ts';
 import { simpleCommands } from './shell.ts';
 
 /**
@@ -99,21 +100,49 @@ const WITH_VALUE = new Set([
   '-p',
 ]);
 
+/** The services that one `docker compose` command names. */
+export const namedServices = (words: readonly string[]): string[] => {
+  let at = words[0] === 'docker' && words[1] === 'compose' ? 2 : words[0] === 'docker-compose' ? 1 : -1;
+  if (at < 0) return [];
+  // Options of Compose itself: `-f other.yml`, `--profile build`.
+  while (words[at]?.startsWith('-')) at += OF_COMPOSE_WITH_VALUE.has(words[at]!) ? 2 : 1;
+  const command = words[at] ?? '';
+  if (!OF_SERVICES.has(command)) return [];
+  const services: string[] = [];
+  for (let i = at + 1; i < words.length; i += 1) {
+    if (WITH_VALUE.has(words[i]!) && !isFlag(command, words[i]!)) i += 1;
+    else if (!words[i]!.startsWith('-')) {
+      services.push(words[i]!);
+      if (command === 'exec' || command === 'run') break;
+    }
+  }
+  return services;
+};
+
+const OF_COMPOSE_WITH_VALUE = new Set([
+  '-f',
+  '--file',
+  '-p',
+  '--project-name',
+  '--profile',
+  '--env-file',
+  '--project-directory',
+  '--ansi',
+  '--progress',
+  '--parallel',
+]);
+
+/** Letters that take a value after one command and none after another. */
+const isFlag = (command: string, word: string): boolean =>
+  (word === '-t' && (command === 'logs' || command === 'exec')) ||
+  (word === '-v' && command === 'rm') ||
+  (word === '-s' && command === 'rm');
+
 /** The service that a quoted command is for, when it is none that the finding is about. */
 const writtenFor = (command: string, values: Record<string, string>): string | null => {
   const here = new Set(SERVICES.flatMap((name) => values[name] ?? []));
   if (here.size === 0) return null;
-  const named: string[] = [];
-  for (const { words } of simpleCommands(command.slice(0, 4000))) {
-    const at = words[0] === 'docker' && words[1] === 'compose' ? 2 : words[0] === 'docker-compose' ? 1 : -1;
-    if (at < 0 || !OF_SERVICES.has(words[at] ?? '')) continue;
-    const services: string[] = [];
-    for (let i = at + 1; i < words.length; i += 1) {
-      if (WITH_VALUE.has(words[i]!)) i += 1;
-      else if (!words[i]!.startsWith('-')) services.push(words[i]!);
-    }
-    named.push(...(words[at] === 'exec' || words[at] === 'run' ? services.slice(0, 1) : services));
-  }
+  const named = simpleCommands(command.slice(0, 4000)).flatMap(({ words }) => namedServices(words));
   const known = named.filter((name) => /^[\w.-]+$/.test(name));
   return known.length === 0 || known.length < named.length || known.some((name) => here.has(name)) ? null : [...new Set(known)].join(', ');
 };
@@ -152,14 +181,48 @@ export const prescriptionFor = (
   const match = sectionFor(code, about, runbooks);
   if (match === null) return null;
   const remedy = remedyFrom(match.section, match.runbook, values);
+  const told = (steps: Step[], why: string): Prescription => ({ remedy: { ...remedy, why, steps: destructiveLast(steps) }, why });
+  if (match.how === 'shipped') {
+    const reset = remedy.steps.some(losesVolumes) ? resetOf(runbooks.slice(0, -1)) : null;
+    if (reset === null) return told(remedy.steps, match.why);
+    const { section, runbook, step } = reset;
+    const text = `Or your team's way, which takes everything with it: ${step.text} (from ${runbook.file}:${step.line} "${section.heading}")`;
+    return told([...remedy.steps, filled({ ...step, text }, values)], match.why);
+  }
   const cure = match.how === 'meaning' ? CURES.find(([codes]) => codes.includes(code))?.[1] : undefined;
-  if (cure === undefined || remedy.steps.some(({ command }) => command !== null && cure.test(command))) return { remedy, why: match.why };
+  if (cure === undefined || remedy.steps.some(({ command }) => command !== null && cure.test(command)))
+    return told(remedy.steps, match.why);
   const shipped = sectionFor(code, about, runbooks.slice(-1));
   const step = shipped?.section.steps.find(({ command }) => command !== null && cure.test(command));
-  if (!shipped || !step) return { remedy, why: match.why };
+  if (!shipped || !step) return told(remedy.steps, match.why);
   const text = `${step.text} (from ${shipped.runbook.file}:${step.line})`;
-  return {
-    remedy: { ...remedy, steps: destructiveLast([filled({ ...step, text }, values), ...remedy.steps]) },
-    why: `${match.why}; it lacks the step that helps, which ${shipped.runbook.file} has`,
-  };
+  return told(
+    [filled({ ...step, text }, values), ...remedy.steps],
+    `${match.why}; it lacks the step that helps, which ${shipped.runbook.file} has`,
+  );
+};
+
+/** A last resort that begins anew with an empty volume. */
+const losesVolumes = ({ command, effect }: Step): boolean =>
+  effect === 'destructive' && command !== null && /\bvolume rm\b|\bdown\b.*\s(-v|--volumes)\b/.test(command);
+
+export interface Reset {
+  section: Section;
+  runbook: Runbook;
+  step: RunbookStep;
+}
+
+/**
+ * How a team begins anew: the one section that no finding leads to by itself, since it loses everything. It stands beside the last resort
+ * of those findings that have one. `null`: no runbook has it.
+ */
+export const resetOf = (runbooks: readonly Runbook[]): Reset | null => {
+  for (const runbook of runbooks) {
+    for (const section of runbook.sections) {
+      if (!isReset(section.heading)) continue;
+      const step = section.steps.find(({ command }) => command !== null && /\bdown\b.*\s(-v|--volumes)\b|\bvolume rm\b/.test(command));
+      if (step) return { section, runbook, step };
+    }
+  }
+  return null;
 };

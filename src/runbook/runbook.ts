@@ -3,6 +3,8 @@
 export interface Runbook {
   /** As it is to be shown. */
   file: string;
+  /** Where it is to be read again; absent where the text came from nowhere. */
+  path?: string;
   /** In the order of the file. */
   sections: Section[];
 }
@@ -18,9 +20,20 @@ export interface Section {
   /** Codes of findings named in a comment `<!-- doctor: check/reason, … -->`. */
   anchors: Anchor[];
   steps: RunbookStep[];
+  /** What it is made of, without the parts that have headings. */
+  blocks: Block[];
   /** Its paragraphs, as plain text. */
   prose: { text: string; line: number }[];
 }
+
+/** A piece of Markdown, with its first line. `code`: the first line of what is in the fence. */
+export type Block =
+  | { kind: 'heading'; level: number; markdown: string; line: number }
+  | { kind: 'paragraph'; markdown: string; line: number }
+  | { kind: 'code'; language: string; text: string; line: number }
+  | { kind: 'list'; ordered: boolean; items: { blocks: Block[]; line: number }[]; line: number }
+  | { kind: 'table'; header: string[]; rows: string[][]; line: number }
+  | { kind: 'html'; text: string; line: number };
 
 export interface Anchor {
   code: string;

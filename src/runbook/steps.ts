@@ -1,14 +1,7 @@
 /** Steps: the items of a list, and the commands of a code block under their `# captions`. */
 import { plain } from './plain-text.ts';
-import type { RunbookStep } from './runbook.ts';
+import type { Block, RunbookStep } from './runbook.ts';
 import { isComplete } from './shell.ts';
-
-export type Block =
-  | { kind: 'heading'; level: number; markdown: string; line: number }
-  | { kind: 'paragraph'; markdown: string; line: number }
-  | { kind: 'code'; language: string; text: string; line: number }
-  | { kind: 'list'; ordered: boolean; items: { blocks: Block[]; line: number }[]; line: number }
-  | { kind: 'html'; text: string; line: number };
 
 /** The steps of a section, in its order. */
 export const stepsOfBlocks = (blocks: Block[], heading: string): RunbookStep[] => {

@@ -6,6 +6,11 @@ import type { Role } from '../model/stack.ts';
 
 /** Phrases of each concept, tried in this order; what one has taken is gone for the next. */
 const CONCEPTS = {
+  unknownHost:
+    "(could not|cannot|can't|unable to) (translate|resolve) (the )?(host ?names?|hosts?)( to address)?|name or service not known|getaddrinfo( enotfound| eai again)?|enotfound|eai again|temporary failure in name resolution|(no such host|host not found|unknown host)( in upstream)?",
+  modules:
+    "(cannot|can't|could not) (find|import|resolve)( the)? (modules?|packages?)|(modules?|packages?|dependency|dependencies)( is| are)? (not found|missing|not installed)|missing (modules?|packages?|dependency|dependencies)|no module named|modulenotfounderror|importerror|import errors?",
+  migrations: '(database |db |schema |alembic )?migrations?|alembic|migrate|relation (\\S+ )?does not exist|undefinedtable',
   engine:
     "(cannot|can't|could not|unable to) connect to (the )?docker( daemon| engine)?|docker (daemon|engine|desktop|socket)|docker sock|docker (is )?(not|isn't) (running|responding|started|reachable)|is the docker daemon running",
   badGateway: '502s?|bad gateway',
@@ -17,7 +22,7 @@ const CONCEPTS = {
   disk: 'no space( left)?( on device)?|disk( space)?( is)?( full)?|enospc|misconf',
   loop: '(keeps?|kept|constantly|repeatedly|continuously|endlessly) (on )?(restarting|crashing|dying|exiting|stopping)|(restarts?|restarting|crashes|crashing) (constantly|repeatedly|continuously|in a loop|forever)|(restart|restarting|crash|boot) ?loops?|stuck restarting|crashloop|containers? (is |are )?restarting',
   start:
-    "(won't|wont|will not|does not|doesn't|do not|don't|did not|didn't|cannot|can't|not|isn't|aren't|fails?|failed|failing|failure|unable|never|refuses)( to)? (start|starts|started|starting|boot|booting|come up|coming up|run|running|launch|launching)( up)?|(startup|start) (failures?|errors?|issues?|problems?|fails?|failed)|(exits?|exited|exiting|crash|crashes|crashed|crashing|dies|stops)( immediately| at once| instantly| unexpectedly| on (startup|start)| at startup| with (an )?error( code)?)?|stopped|down",
+    "(won't|wont|will not|does not|doesn't|do not|don't|did not|didn't|cannot|can't|not|isn't|aren't|fails?|failed|failing|failure|unable|never|refuses)( to)?( (the |my |our |any )?(containers?|services?|stack))? (start|starts|started|starting|boot|booting|come up|coming up|run|running|launch|launching)( up)?|(startup|start) (failures?|errors?|issues?|problems?|fails?|failed)|(exits?|exited|exiting|crash|crashes|crashed|crashing|dies|stops)( immediately| at once| instantly| unexpectedly| right away| on (startup|start|boot)| at startup| with (an )?error( code)?| with (exit |status )?code)*|stopped|down",
   roleMissing: "(roles?|users?) (\\S+ )?(does not|doesn't) exist|missing (database )?(role|user)",
   databaseMissing: "(databases?|db) (\\S+ )?(does not|doesn't) exist|missing database",
   health: 'health ?checks?|unhealthy|health status',
@@ -26,7 +31,7 @@ const CONCEPTS = {
   changes: '((code|source|file|my|local|live) )?(changes|edits|modifications)',
   reload: '(hot|live|auto|automatic) ?reload(ing|s|er)?|hmr|hot module (replacement|reload(ing)?)|reloader|reload(ing|s)?',
   update:
-    "(not|isn't|aren't|doesn't|don't|never|no longer|won't|fails?)( being| be| to| get| getting)? (updat(e|es|ed|ing)|refresh(ed|ing|es)?|reflect(ed|ing)?|show(n|ing|s)?( up)?|appear(ing|s)?|visible|picked up|picking up|pick up|applied|apply|taking effect|take effect|detected|loaded|loading|load|served|serving|rendering|found)|stale|outdated|old (version|content|files|page|build)s?( served)?",
+    "(not|isn't|aren't|doesn't|don't|never|no longer|won't|fails?)( being| be| to| get| getting)? (updat(e|es|ed|ing)|refresh(ed|ing|es)?|reflect(ed|ing)?|show(n|ing|s)?( up)?|appear(ing|s)?|visible|picked up|picking up|pick up|applied|apply|taking effect|take effect|detected|loaded|loading|load|served|serving|rendering|found)|stale|outdated|old (version|content|files|page|build|css|assets)s?( served)?",
   unprocessed:
     "(not|isn't|aren't|never) (being )?(process(ed|ing)|consum(ed|ing)|pick(ed|ing) up|execut(ed|ing)|running|run|completing|finishing)|stuck|piling up|backlog|growing|pending",
   environment: 'environment( variables?| files?| values?)?|env( vars?| variables?| files?)?|dotenv( files?)?|variables?',
@@ -39,13 +44,14 @@ const CONCEPTS = {
   static:
     'front ?end( (files?|assets?|templates?|pages?))?|static( (files?|assets?|content|pages?|site))?|assets?|templates?|stylesheets?|css|web ?root|dist',
   taken: '(is |are )?(already |currently )?(in use|taken|allocated|bound|occupied|used)|conflicts?|eaddrinuse|clash(es)?',
-  port: 'host ports?|ports?|address',
-  authentication: 'password( authentication)?|passwords?|authentication|auth|log ?ins?|logging in|credentials?|noauth|wrongpass|28p01',
+  port: 'host ports?|ports?|(bind )?address',
+  authentication:
+    '((password )?authentication|auth)( required| failed| failure)?|passwords?|(wrong|invalid|bad|incorrect) (password|credentials)|log ?ins?|logging in|credentials?|noauth|wrongpass|28p01',
   permission: 'permissions?( is)?( denied)?|access denied|eacces|forbidden|403|not readable|unreadable',
   mount: 'bind mounts?|volumes?( mounts?)?|mounts?|mounting|mounted',
   network: 'networks?|networking|dns|name resolution|hostnames?|service discovery|resolv(e|es|ing)|communicat(e|ion|ing)|talk(ing)?( to)?',
   connect:
-    'connect|connects|connected|connecting|connections?|connectivity|econnrefused|refused|unreachable|reach|reaches|reaching|reachable|time(d)? ?outs?|access|accessing|accessible',
+    "(does not |doesn t |not |wont |won't |doesn't )?accept(s|ed|ing)? connections?|connect|connects|connected|connecting|connections?|connectivity|econnrefused|refused|unreachable|reach|reaches|reaching|reachable|time(d)? ?outs?|access|accessing|accessible",
   missing: 'not set|unset|missing|undefined|not defined|not found',
   app: 'back ?end|api|apps?|applications?|web ?server|server|python|fastapi|uvicorn|django|flask|gunicorn|node( ?js)?|express|rails',
 } as const satisfies Record<string, string>;
@@ -59,6 +65,7 @@ const NEUTRAL = new Set(
     "cannot can't won't will not isn't aren't doesn't don't get gets getting have has each other between via other any all some " +
     'docker compose container containers service services stack host locally local development dev inside outside ' +
     'issue issues problem problems error errors trouble troubleshooting fail fails failed failing failure failures broken broke working work works ' +
+    'return returns returning show shows give gives throw throws say says ' +
     'fix fixing fixes debug debugging diagnose diagnosing diagnosis symptom common general known typical cause resolve unable q faq fatal sorry'
   ).split(' '),
 );
@@ -88,17 +95,21 @@ const normal = (heading: string): string =>
     .toLowerCase()
     .replaceAll(/[’‘`´]/g, "'")
     .replaceAll(/(^|[^a-z0-9])\.env\b/g, '$1 dotenv ')
-    .replace(/^\s*\d+(\.\d+)*[.)]?\s/, ' ')
+    .replace(/^\s*\d{1,2}(\.\d+)*[.)]?\s/, ' ')
     .replaceAll(/[^a-z0-9']+/g, ' ')
     .replaceAll(/(^| )'+|'+(?= |$)/g, '$1')
     .trim()} `;
+
+/** When it happens, not what: "… after a pull". */
+const WHEN =
+  / (after|since|following) (a |an |the |every |each |my |your |last )?(git )?(pull|pulling|merge|merging|rebase|rebasing|checkout|reboot|update|upgrade|updating|upgrading|switching branch(es)?|branch switch|sleep|wake up)( main| master)? /;
 
 const wordsOf = (name: string): string[] => normal(name).trim().split(' ');
 
 /** `names`: services of the stack; their names are known words. */
 export const meaningOf = (heading: string, names: readonly string[]): Meaning => {
   const text = normal(heading);
-  let rest = text;
+  let rest = text.replace(WHEN, ' | ');
   const concepts = new Set<Concept>();
   for (const [concept, pattern] of PATTERNS) {
     const without = rest.replaceAll(pattern, '|').replaceAll(/ ?\| ?/g, ' | ');
@@ -111,6 +122,17 @@ export const meaningOf = (heading: string, names: readonly string[]): Meaning =>
 };
 
 export const isChapterOfTrouble = (heading: string): boolean => CHAPTER_OF_TROUBLE.test(normal(heading));
+
+const RESET =
+  / (reset(ting)?|wipe|wiping|nuke|clean ?up|clear|start(ing)? (over|again|afresh|anew|fresh|from scratch)|begin(ning)? (again|anew)|from scratch|fresh start|clean (slate|start|install)|factory reset|blow(ing)? away) /;
+const WHOLE = / (everything|all|stack|environment|database|db|data|volumes?|local|containers?|docker|completely|setup|it) /;
+const WHOLE_ALONE = / (from scratch|fresh start|clean slate|(start|begin)(n?ing)? (over|anew|afresh)|factory reset) /;
+
+/** "Reset everything", "Start from scratch". */
+export const isReset = (heading: string): boolean => {
+  const text = normal(heading);
+  return WHOLE_ALONE.test(text) || (RESET.test(text) && WHOLE.test(text));
+};
 
 /** Does the heading name this service, as a whole word? */
 export const namesService = (heading: string, service: string): boolean => normal(heading).includes(normal(service));
@@ -143,6 +165,7 @@ const WONT_START = ['exited', 'restarting', 'start-failed', 'command-not-found',
   (reason) => `container/${reason}`,
 );
 const OUT_OF_REACH = ['refused', 'timeout', 'dependency-stopped', 'dns-fault', 'no-common-network'].map((reason) => `network/${reason}`);
+const OUT_OF_NAME = ['unknown-host', 'dependency-stopped', 'dns-fault', 'no-common-network'].map((reason) => `network/${reason}`);
 /** Everything between a client and its first answer; not what goes wrong later (locks, disk, a read-only server). */
 const POSTGRES_LOGIN = [
   'auth-rejected',
@@ -187,6 +210,20 @@ const MYSQL_LOGIN = [
   'not-mysql',
   'error',
 ].map((reason) => `mysql/${reason}`);
+const RABBITMQ_LOGIN = [
+  'auth-rejected',
+  'password-volume-mismatch',
+  'guest-remote',
+  'vhost-missing',
+  'vhost-denied',
+  'too-many-connections',
+  'starting-up',
+  'refused',
+  'no-answer',
+  'tls-required',
+  'not-amqp',
+  'error',
+].map((reason) => `rabbitmq/${reason}`);
 const ROLES: readonly Concept[] = ['app', 'database', 'mysql', 'rabbitmq', 'redis', 'proxy', 'worker'];
 
 export const TOPICS: readonly Topic[] = [
@@ -218,7 +255,12 @@ export const TOPICS: readonly Topic[] = [
   { of: ['mysql'], beside: ['database', 'connect', 'network', 'app', 'worker'], codes: MYSQL_LOGIN },
   { of: ['mysql', 'connect'], beside: ['database', 'network', 'app', 'worker'], toward: 'mysql', codes: OUT_OF_REACH },
   { of: ['mysql', 'authentication'], beside: ['database', 'connect'], codes: ['mysql/auth-rejected', 'mysql/password-volume-mismatch'] },
-  { of: ['rabbitmq'], beside: ['connect', 'network', 'app', 'worker'], codes: ['rabbitmq/*'] },
+  { of: ['rabbitmq'], beside: ['connect', 'network', 'app', 'worker'], codes: RABBITMQ_LOGIN },
+  {
+    of: ['rabbitmq', 'authentication'],
+    beside: ['connect', 'app'],
+    codes: ['auth-rejected', 'password-volume-mismatch', 'guest-remote'].map((reason) => `rabbitmq/${reason}`),
+  },
   { of: ['rabbitmq', 'connect'], beside: ['network', 'app', 'worker'], toward: 'rabbitmq', codes: OUT_OF_REACH },
 
   { of: ['redis'], beside: ['connect', 'network', 'app', 'worker'], codes: REDIS_LOGIN },
@@ -254,6 +296,27 @@ export const TOPICS: readonly Topic[] = [
     codes: ['proxy/bad-gateway', 'proxy/stale-upstream', 'proxy/upstream-stopped', 'proxy/gateway-timeout'],
   },
 
+  { of: ['migrations'], beside: ['app', 'start'], codes: ['migrations/*'] },
+  {
+    of: ['modules'],
+    beside: ['app', 'start', 'static'],
+    codes: [
+      'startup/module-missing',
+      'image/packages-hidden',
+      'image/packages-outdated',
+      'image/stale-volume',
+      'image/stale-anonymous-volume',
+    ],
+  },
+  {
+    of: ['unknownHost'],
+    beside: ['app', 'network', 'connect'],
+    codes: ['unknown-host', 'dependency-stopped', 'dns-fault', 'no-common-network'].map((reason) => `network/${reason}`),
+  },
+  { of: ['unknownHost', 'database'], beside: ['app', 'network', 'connect'], toward: 'postgres', codes: OUT_OF_NAME },
+  { of: ['unknownHost', 'redis'], beside: ['app', 'network', 'connect', 'worker'], toward: 'redis', codes: OUT_OF_NAME },
+  { of: ['unknownHost', 'proxy'], codes: ['proxy/upstream-not-found'] },
+
   { of: ['unresponsive'], beside: ['app'], codes: ['http-health/*'] },
   { of: ['port', 'taken'], beside: ['network'], codes: ['ports/taken'] },
   { of: ['port'], beside: ['connect', 'network', 'missing'], codes: ['ports/*'] },
@@ -265,7 +328,7 @@ export const TOPICS: readonly Topic[] = [
   { of: ['environment', 'missing'], codes: ['compose/env-file-missing', 'compose/required-variable', 'compose/variable-unset'] },
   { of: ['environment'], codes: ['compose/env-drift', 'compose/env-file-missing', 'compose/required-variable', 'compose/variable-unset'] },
 
-  { of: ['worker'], beside: ['unprocessed', 'redis'], codes: ['worker/*'] },
+  { of: ['worker'], beside: ['unprocessed', 'update', 'redis'], codes: ['worker/*'] },
   {
     of: ['engine'],
     beside: ['connect', 'start'],
@@ -273,6 +336,27 @@ export const TOPICS: readonly Topic[] = [
   },
   { of: ['engine', 'permission'], beside: ['connect'], codes: ['engine/permission-denied'] },
 ];
+
+/** "Connection refused" and "password authentication failed" are told apart by whoever wrote them. */
+const REFUSED = / (refused|econnrefused|not accepting connections) /;
+const OF_REFUSED = new Set([
+  'refused',
+  'no-answer',
+  'starting-up',
+  'loading',
+  'timeout',
+  'dependency-stopped',
+  'no-common-network',
+  'dns-fault',
+  'not-bound',
+  'no-listener',
+]);
+
+/** Does the heading speak of another way to fail than this one? */
+export const speaksOfAnother = (heading: string, code: string): boolean => {
+  const text = normal(heading);
+  return REFUSED.test(text) && !/ (auth\w*|password|login|permission) /.test(text) && !OF_REFUSED.has(code.slice(code.indexOf('/') + 1));
+};
 
 /** Codes that a general heading of their check does not mean: nothing that it would say mends them. */
 const ONLY_BY_NAME = new Set(['hot-reload/watchers-exhausted']);

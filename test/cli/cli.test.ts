@@ -1,6 +1,6 @@
 /** The program as it is built, run as people run it. No Docker is needed: the engine is absent, silent, or a recording. */
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -218,6 +218,7 @@ describe('bad input: one line, exit 2', () => {
   test.each<[string, string[], RegExp]>([
     ['no such recording', ['--replay', 'none.json'], /^doctor: cannot read recording none\.json: no such file\n$/],
     ['no recording', ['--replay', 'compose.yaml'], /^doctor: compose\.yaml is not a recording of the doctor: it is not JSON\n$/],
+    ['a folder as runbook', ['runbook', 'verify', '--runbook', 'dist'], /^doctor: runbook dist: it is a folder, not a file\n$/],
     ['no such runbook', ['--runbook', 'none.md', '--replay', 'R'], /^doctor: runbook none\.md: .*no such file\n$/],
     ['no such check', ['check', 'engin', '--replay', 'R'], /^doctor: .*engin.*did you mean engine.*\n$/],
     [
@@ -292,6 +293,31 @@ describe('explain, list, runbook, record', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/team\.md:5: no finding has the code postgres\/auth-rejectd/);
     expect(stdout).toMatch(/team\.md:\d+: nothing fills the placeholder \{servce\}/);
+  });
+
+  test("a team's runbook is found, named from the project, and never spoils a run", () => {
+    mkdirSync(join(folder, 'docs'));
+    writeFileSync(
+      join(folder, 'docs', 'runbook.md'),
+      '# Us\n\n## Troubleshooting\n\n### Cannot connect to the Docker daemon\n\n1. Wake it: `docker context ls`\n',
+    );
+    writeFileSync(join(folder, 'TROUBLESHOOTING.md'), Buffer.from('# na\xefve\n', 'latin1'));
+    const { code, stdout } = doctor(['--json', '--timeout', '5s']);
+    expect(code).toBe(1);
+    const { rootCauses, notes } = JSON.parse(stdout) as Report;
+    expect(rootCauses[0]!.remedy).toMatchObject({
+      source: { file: 'docs/runbook.md', heading: 'Cannot connect to the Docker daemon', lines: [5, 7] },
+      why: 'its heading is about engine',
+    });
+    expect(notes.join()).not.toContain('TROUBLESHOOTING');
+    const verbose = doctor(['-v']).stdout;
+    expect(verbose).toMatch(/Why that section: its heading is about engine/);
+    expect(verbose).toMatch(/Note: runbook TROUBLESHOOTING\.md:1: it is not UTF-8 text/);
+    expect(doctor(['runbook']).stdout).toMatch(
+      /^Runbook: docs\/runbook\.md \(3 sections; its name is that of a runbook\)\nthen: stack-doctor\/RUNBOOK\.md/,
+    );
+    rmSync(join(folder, 'docs'), { recursive: true });
+    rmSync(join(folder, 'TROUBLESHOOTING.md'));
   });
 
   test('record, then replay, gives the same causes', () => {

@@ -337,6 +337,7 @@ export const stats = {
   engineCalls: 23,
   connections: 9,
   factCount: 41,
+  asides: [],
   slowest: [
     { fact: 'postgres:store', ms: 88 },
     { fact: 'nginx:web', ms: 61 },

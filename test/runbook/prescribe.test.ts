@@ -1,12 +1,13 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Finding, Located } from '../../src/model/check.ts';
 import type { Remedy } from '../../src/model/report.ts';
 import type { Stack } from '../../src/model/stack.ts';
-import { prescriber, readRunbooks } from '../../src/runbook/prescribe.ts';
+import { openLibrary, prescriber } from '../../src/runbook/prescribe.ts';
 import { makePort, makeService, makeStack } from '../checks/make.ts';
 
-const TEAM = { runbook: 'fixtures/runbooks/team.md', shippedRunbook: 'RUNBOOK.md' };
-const SHIPPED = { runbook: null, shippedRunbook: 'RUNBOOK.md' };
+const TEAM = { runbook: 'fixtures/runbooks/team.md', project: null, shippedRunbook: 'RUNBOOK.md' };
+const SHIPPED = { runbook: null, project: null, shippedRunbook: 'RUNBOOK.md' };
 
 const stack = makeStack({
   project: 'shop',
@@ -95,6 +96,11 @@ it("a team's runbook that cannot be read is told before anything is looked at", 
 });
 
 it("both runbooks are read, the team's first", async () => {
-  expect((await readRunbooks(TEAM)).map(({ file }) => file)).toEqual([TEAM.runbook, 'stack-doctor/RUNBOOK.md']);
-  expect((await readRunbooks(SHIPPED)).map(({ file }) => file)).toEqual(['RUNBOOK.md']);
+  expect((await openLibrary(TEAM)).runbooks.map(({ file }) => file)).toEqual([TEAM.runbook, 'stack-doctor/RUNBOOK.md']);
+  expect((await openLibrary(SHIPPED)).runbooks.map(({ file }) => file)).toEqual(['RUNBOOK.md']);
+});
+
+it("a runbook is named from the project's folder, where it lies in it", async () => {
+  expect((await openLibrary({ ...TEAM, project: resolve('fixtures') })).runbooks[0]!.file).toBe('runbooks/team.md');
+  expect((await openLibrary({ ...TEAM, project: resolve('fixtures/shootout') })).runbooks[0]!.file).toBe(TEAM.runbook);
 });

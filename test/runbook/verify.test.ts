@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Section } from '../../src/runbook/runbook.ts';
 import { parseRunbook } from '../../src/runbook/parse.ts';
 import { anchorsOf, verifyRunbook } from '../../src/runbook/verify.ts';
 
@@ -8,7 +9,7 @@ const shippedWith = (text: string) => parseRunbook(text, 'RUNBOOK.md');
 
 describe('runbooks', () => {
   it('that fit give no problem', () => {
-    expect(verifyRunbook([shippedWith(whole)], CODES)).toEqual({ problems: [], notes: [] });
+    expect(verifyRunbook([shippedWith(whole)], CODES)).toEqual({ problems: [], warnings: [], notes: [] });
     expect(anchorsOf(shippedWith(whole)).map(({ code, line }) => [code, line])).toEqual([
       ['a/one', 2],
       ['a/two', 2],
@@ -31,10 +32,13 @@ describe('runbooks', () => {
     const team = parseRunbook('## Ann\n<!-- doctor: a/* -->\n\nAsk.\n\n## Other\n\n```bash\njq {query} x\n```\n', 'team.md');
     expect(verifyRunbook([team, shippedWith(whole)], CODES)).toEqual({
       problems: [],
+      warnings: [],
       notes: [{ file: 'team.md', line: null, text: 'b/one is left to RUNBOOK.md' }],
     });
-    expect(verifyRunbook([team, shippedWith(whole)], CODES, () => 'team.md:6').notes).toEqual([
-      { file: 'team.md', line: null, text: 'b/one is found by its heading at team.md:6' },
+    const place = { file: 'team.md', heading: 'Other', lines: [6, 10] as [number, number] };
+    const reach = { entries: [{ code: 'b/one', place, why: 'x', how: 'meaning' as const }], reached: new Set<Section>() };
+    expect(verifyRunbook([team, shippedWith(whole)], CODES, reach).notes).toEqual([
+      { file: 'team.md', line: 6, text: 'b/one is found by its heading' },
     ]);
   });
 
