@@ -158,9 +158,19 @@ const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel |
     ...(typeof raw['name'] === 'string' && { name: raw['name'] }),
     networks: { default: { name: `${place.name}_default` }, ...names('networks') },
     volumes: names('volumes'),
+    secrets: filesIn(raw['secrets'], place.workingDir),
+    configs: filesIn(raw['configs'], place.workingDir),
     services,
   };
 };
+
+const filesIn = (section: unknown, base: string): ConfigModel['secrets'] =>
+  Object.fromEntries(
+    Object.entries(isPlain(section) ? section : {}).map(([name, value]) => [
+      name,
+      isPlain(value) && typeof value['file'] === 'string' ? { file: resolve(base, value['file']) } : null,
+    ]),
+  );
 
 const envFilesOf = async (value: unknown, base: string): Promise<{ values: Record<string, string> } | { missing: string }> => {
   const entries = (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map((each) =>

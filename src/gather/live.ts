@@ -1,7 +1,17 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type { Fact, FactName, FactSource, FactTypes, NetworkFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type {
+  EngineFact,
+  Fact,
+  FactName,
+  FactSource,
+  FactTypes,
+  NetworkFact,
+  ProjectFact,
+  ServiceFactName,
+  StackFactName,
+} from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
@@ -12,7 +22,7 @@ import { EngineError, type EngineClient } from './engine-client.ts';
 import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { gatherHost } from './host.ts';
-import { gatherPortOwners } from './port-owners.ts';
+import { gatherPortOwners, ownersOfDeclared } from './port-owners.ts';
 import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
 
@@ -81,7 +91,12 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
     volumes: () => gatherVolumes(engine, signal),
     images: async () => gatherImages(engine, await containersNow(), signal),
     host: async () => gatherHost(engine, await containersNow(), (await value<NetworkFact[]>(fact('networks'))) ?? [], signal),
-    portOwners: async () => gatherPortOwners(engine, await containersNow(), vault, signal),
+    portOwners: async () => {
+      const containers = await containersNow();
+      if (containers.length > 0) return gatherPortOwners(engine, containers, vault, signal);
+      const [found, project] = await Promise.all([fact('engine'), fact('project')]);
+      return ownersOfDeclared({ engine: found as Fact<EngineFact>, project: project as Fact<ProjectFact> }, engine, vault, signal);
+    },
   };
 
   /** With the files and env files that the running containers were started with, unless the user names others. */
