@@ -84,7 +84,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       found,
       explanation,
       remedyFor: (located) => prescriber?.remedyFor(located, stack) ?? null,
-      notes: signal.aborted ? [cutNote(hooks, options)] : [],
+      notes: [...filesNote((await source.fact('project')) as Fact<ProjectFact>), ...(signal.aborted ? [cutNote(hooks, options)] : [])],
     });
     const facts = await source.recorded();
     return { report, facts, stats: statsOf(facts, source), cut: signal.aborted };
@@ -199,6 +199,16 @@ const startLooking = (instances: Instance[], source: FactSource, selectors: read
     if (service && running(service).length === 0) continue;
     for (const need of check.needs) void (isStackFact(need) ? source.fact(need) : service && source.fact(need, service));
   }
+};
+
+/** What is not compared where nobody but Compose could say what the files mean. */
+const filesNote = (project: Fact<ProjectFact>): string[] => {
+  if (!project.ok || project.value.loadedBy === 'compose' || project.value.error) return [];
+  return project.value.loadedBy === 'plain'
+    ? [
+        'there is no Compose CLI here: the files were read without it, and commands, entry points and values with a `$` left in them are not compared',
+      ]
+    : ['no compose file was read: the containers alone were looked at, and neither drift nor a service without a container can be seen'];
 };
 
 const engineOf = async (source: FactSource): Promise<Report['stack']['engine']> => {

@@ -93,7 +93,7 @@ export const compose = defineStackCheck({
     const containers = facts.containers.ok ? facts.containers.value.filter((each) => !each.oneOff) : null;
     const project = facts.project.ok ? facts.project.value : null;
     const findings = [
-      ...(project?.error ? [loadError(project.error)] : []),
+      ...(project?.error ? [loadError(project.error, project.loadedBy)] : []),
       ...(project ? [...unsetVariables(project, stack), ...behindProfile(project)] : []),
       ...(containers ? [...notUp(containers, stack), ...strangers(containers, project, stack), ...halfRecreated(containers)] : []),
       ...oneOffs(stack, now),
@@ -105,8 +105,9 @@ export const compose = defineStackCheck({
   },
 });
 
-const loadError = (error: NonNullable<ProjectFact['error']>): Finding => {
-  const evidence: Evidence[] = [{ source: 'docker compose config', text: error.message }];
+const loadError = (error: NonNullable<ProjectFact['error']>, loadedBy: ProjectFact['loadedBy']): Finding => {
+  const source = loadedBy === 'compose' ? 'docker compose config' : 'a plain reading, without the Compose CLI';
+  const evidence: Evidence[] = [{ source, text: error.message }];
   const values = {
     file: error.file,
     ...(error.line === null ? {} : { line: String(error.line) }),

@@ -1,5 +1,5 @@
 /** Which Compose project is meant, and which files make it: as `docker compose` decides, before it is asked. */
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, lstat, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { UsageError } from '../model/usage-error.ts';
 
@@ -77,9 +77,17 @@ const splitList = (list: string, separator: string | undefined): string[] =>
 
 const searchUpwards = async (from: string): Promise<string[]> => {
   const folder = resolve(from);
-  const [file] = await existing(DEFAULT_FILES.map((name) => join(folder, name)));
+  const [file] = await present(DEFAULT_FILES.map((name) => join(folder, name)));
   if (file) return [file, ...(await existing(OVERRIDE_FILES.map((name) => join(folder, name)))).slice(0, 1)];
   return dirname(folder) === folder ? [] : searchUpwards(dirname(folder));
+};
+
+/** Also a link that leads nowhere: somebody meant it to be there. */
+const present = async (paths: string[]): Promise<string[]> => {
+  const found = await Promise.all(
+    paths.map(async (path) => (await isFile(path)) || ((await lstat(path).catch(() => null))?.isSymbolicLink() ?? false)),
+  );
+  return paths.filter((_, index) => found[index]);
 };
 
 const existing = async (paths: string[]): Promise<string[]> => {
@@ -95,7 +103,13 @@ const assertReadable = async (file: string): Promise<void> => {
     await access(file, 4);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = { ENOENT: 'there is no such file', EACCES: 'it may not be read', EISDIR: 'it is a folder' }[code ?? ''] ?? code;
+    const why =
+      {
+        ENOENT: (await lstat(file).catch(() => null)) ? 'it is a symbolic link to nothing' : 'there is no such file',
+        ELOOP: 'its symbolic link leads in a circle',
+        EACCES: 'it may not be read',
+        EISDIR: 'it is a folder',
+      }[code ?? ''] ?? code;
     throw new UsageError(`compose file ${file}: ${why}`);
   }
 };

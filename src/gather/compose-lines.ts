@@ -1,9 +1,9 @@
 /** Where in the compose files something of a service is written: with overrides, `include`, `extends`, anchors and merge keys. */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { FileLine } from '../model/facts.ts';
 import { shownPath } from './compose-files.ts';
+import { composeText } from './compose-text.ts';
 
 export interface ComposeLines {
   /** The line of a key of the service, or of an entry of it that fits; else that of the service. `null`: nowhere. */
@@ -30,8 +30,6 @@ interface Source {
   lines: LineCounter;
 }
 
-/** A file that is larger is not read for its lines: the time is not worth it. */
-const MOST_BYTES = 1024 * 1024;
 const MOST_FILES = 50;
 /** Of what is merged into what is merged. */
 const DEEPEST = 10;
@@ -43,8 +41,8 @@ export const readComposeLines = async (files: readonly string[], workingDir: str
   const read = async (file: string): Promise<Source | null> => {
     if (sources.has(file)) return sources.get(file)!;
     if (sources.size >= MOST_FILES) return null;
-    const text = await readFile(file, 'utf8').catch(() => null);
-    const source = text === null || text.length > MOST_BYTES ? null : parsed(file, text);
+    const text = await composeText(file);
+    const source = text === null ? null : parsed(file, text);
     sources.set(file, source);
     for (const other of source ? namedIn(source) : []) await read(resolve(dirname(file), other));
     return source;

@@ -3,7 +3,6 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { gatherMaking } from '../../src/gather/making.ts';
-import type { Gathering } from '../../src/gather/gathering.ts';
 import { createVault } from '../../src/gather/vault.ts';
 import type { MakingFact } from '../../src/model/facts.ts';
 import { roleOf } from '../../src/model/roles.ts';
@@ -52,7 +51,7 @@ const makingOf = async (name: string, files: Record<string, string>, world: Worl
     startedAt: '',
     fact: async (key: string) => fact(facts[key]),
   };
-  const found = await gatherMaking(service, given as Gathering);
+  const found = await gatherMaking(service, given);
   return JSON.parse(JSON.stringify(found).replaceAll(folder, '/DIR')) as MakingFact | null;
 };
 
