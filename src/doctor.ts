@@ -74,6 +74,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     const found = locate(outcomes, checks);
     const explanation = explain(found, outcomes, stack);
     const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(options) : null;
+    const project = (await source.fact('project')) as Fact<ProjectFact>;
     const report = reportOf({
       tool: { name: 'stack-doctor', version: options.version },
       startedAt: source.startedAt,
@@ -84,7 +85,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       found,
       explanation,
       remedyFor: (located) => prescriber?.remedyFor(located, stack) ?? null,
-      notes: [...filesNote((await source.fact('project')) as Fact<ProjectFact>), ...(signal.aborted ? [cutNote(hooks, options)] : [])],
+      notes: [...pickedNote(project), ...filesNote(project), ...(signal.aborted ? [cutNote(hooks, options)] : [])],
     });
     const facts = await source.recorded();
     return { report, facts, stats: statsOf(facts, source), cut: signal.aborted };
@@ -199,6 +200,17 @@ const startLooking = (instances: Instance[], source: FactSource, selectors: read
     if (service && running(service).length === 0) continue;
     for (const need of check.needs) void (isStackFact(need) ? source.fact(need) : service && source.fact(need, service));
   }
+};
+
+/** Whom the answer is about, where nobody said so. */
+const pickedNote = (project: Fact<ProjectFact>): string[] => {
+  const picked = project.ok ? project.value.pickedBy : undefined;
+  if (!project.ok || !picked) return [];
+  const { name } = project.value;
+  if (picked.by === 'only') return [`there is no compose file here: ${name} is the only project of this engine`];
+  return picked.meant === null
+    ? [`there is no compose file here: ${name} was started from this folder, or one beside it`]
+    : [`no container of project ${picked.meant} exists: ${name} was started from this folder, under that name (\`-p ${name}\`)`];
 };
 
 /** What is not compared where nobody but Compose could say what the files mean. */

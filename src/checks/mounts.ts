@@ -343,26 +343,34 @@ const sharedByDatabases = ({ service, stack, container }: Scene): Finding[] => {
 };
 
 /** Another project that runs on the same volume, which has a name of its own. */
-const sharedWithOthers = (service: Service, sharers: MountsFact['sharers'] = [], own = `the container of ${service.name}`): Finding[] => {
+const sharedWithOthers = (
+  service: Service,
+  sharers: MountsFact['sharers'] = [],
+  own = `the container of ${service.name}`,
+  lines: MakingFact['lines'] = {},
+): Finding[] => {
   const [first] = sharers;
   if (!first) return [];
   const runs = service.containers.some(isRunning);
+  const written = lines[`volumes ${first.destination}`];
   return [
     {
       reason: 'shared-by-databases',
       message: `${service.name} ${runs ? 'runs' : 'would start'} on volume ${first.volume}, on which ${first.container} of ${first.project === null ? 'no project' : `project ${first.project}`} runs`,
-      evidence: sharers.map(({ container, volume, destination }) => ({
-        source: `docker inspect ${container}: Mounts`,
-        text: `volume ${volume} at ${destination}, as in ${own}`,
-      })),
+      evidence: sharers
+        .map(({ container, volume, destination }) => ({
+          source: `docker inspect ${container}: Mounts`,
+          text: `volume ${volume} at ${destination}, as in ${own}`,
+        }))
+        .concat(written ? [{ source: placeOf(written), text: `mounts ${first.volume}` }] : []),
       values: { container: first.container, volume: first.volume, ...(first.project ? { project: first.project } : {}) },
     },
   ];
 };
 
 /** While the service has no container: what `docker compose up` would meet. */
-const beforeUp = (service: Service, { sources = [], twins = [], sharers = [] }: MakingFact): Finding[] => [
-  ...sharedWithOthers(service, sharers),
+const beforeUp = (service: Service, { sources = [], twins = [], sharers = [], lines }: MakingFact): Finding[] => [
+  ...sharedWithOthers(service, sharers, undefined, lines),
   ...sources.flatMap((source) => judgeDeclared(service, source)).slice(0, MOST_DECLARED),
   ...twins.slice(0, 1).map(({ volume, other, project }): Finding => ({
     reason: 'other-project-volume',

@@ -156,7 +156,6 @@ const rebased = (model: Plain, base: string): Plain => {
   const service = (raw: unknown): unknown => {
     if (!isPlain(raw)) return raw;
     const { build, volumes, env_file: envFile, extends: how } = raw;
-    const isRemote = (value: unknown) => typeof value === 'string' && /^\w+:\/\/|^git@/.test(value);
     return {
       ...raw,
       ...(typeof build === 'string' && !isRemote(build) && { build: path(build) }),
@@ -305,6 +304,9 @@ const envFilesOf = async (value: unknown, base: string): Promise<{ values: Recor
   return { values: await readDotEnv(entries.map(({ path }) => path)) };
 };
 
+/** `https://…`, `git@…`, `github.com/…` are of no folder here. */
+const isRemote = (context: unknown): boolean => typeof context === 'string' && /^\w+:\/\/|^git@|^github\.com\//.test(context);
+
 const serviceOf = (raw: Plain, base: string): ConfigService => {
   const build = raw['build'];
   const context = isPlain(build) ? build['context'] : build;
@@ -317,7 +319,10 @@ const serviceOf = (raw: Plain, base: string): ConfigService => {
     command: list('command'),
     entrypoint: list('entrypoint'),
     ...(build !== undefined && {
-      build: { ...(isPlain(build) ? build : {}), context: resolve(base, typeof context === 'string' ? context : '.') },
+      build: {
+        ...(isPlain(build) ? build : {}),
+        context: isRemote(context) ? String(context) : resolve(base, typeof context === 'string' ? context : '.'),
+      },
     }),
     environment: asMap(raw['environment']) as Record<string, string>,
     ports: asList(raw['ports']).flatMap(portsOf),

@@ -25,6 +25,7 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
   saying?.catch(() => undefined);
   const base = {
     name: place.name,
+    ...(place.pickedBy && { pickedBy: place.pickedBy }),
     workingDir: place.workingDir,
     files: place.files.map((file) => shownPath(file, place.workingDir)),
     changedAt: await newestChange(place),

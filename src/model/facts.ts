@@ -105,6 +105,8 @@ export interface FileLine {
 export interface ProjectFact {
   name: string;
   workingDir: string;
+  /** Why it is this project, where neither its files nor anybody said so: it was started from this `folder`, or is the `only` one. */
+  pickedBy?: { by: 'folder' | 'only'; meant: string | null };
   /** The compose files used, in order. Empty when the project is known from labels alone. */
   files: string[];
   /** How the files were loaded: `docker compose config`, a plain reading (no compose CLI here), or not at all. */
