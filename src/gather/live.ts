@@ -38,7 +38,7 @@ export const openLive = async (options: LiveOptions, signal: AbortSignal): Promi
   const finding = findProject(options);
   finding.catch(() => undefined);
   const address = await findEngine(options.context, options.env);
-  const place = await finding.catch((error: unknown) => placeFromLabels(error, options, address, signal));
+  const place = await finding.catch((missing: unknown) => placeFromLabels(missing, options, address, signal));
   const vault = createVault();
   // Compose takes longest: it is at work before Docker's client is even loaded.
   const stopFirst = new AbortController();
@@ -52,12 +52,12 @@ export const openLive = async (options: LiveOptions, signal: AbortSignal): Promi
 
 /** In a folder without files, the engine knows which project may be meant. Errors: the one that led here, with the names there are. */
 const placeFromLabels = async (
-  error: unknown,
+  missing: unknown,
   options: LiveOptions,
   address: EngineAddress,
   signal: AbortSignal,
 ): Promise<ProjectPlace> => {
-  if (!(error instanceof NoProject)) throw error;
+  if (!(missing instanceof NoProject)) throw missing;
   const [{ openEngineClient }, { pickFor, runningProjects }] = await Promise.all([
     import('./docker-client.ts'),
     import('./running-projects.ts'),
@@ -67,7 +67,9 @@ const placeFromLabels = async (
     const projects = await runningProjects(engine, signal).catch(() => []);
     const picked = pickFor(options.cwd, projects);
     if (!picked)
-      throw projects.length === 0 ? error : new NoProject(`${error.message} (there are ${projects.map(({ name }) => name).join(', ')})`);
+      throw projects.length === 0
+        ? missing
+        : new NoProject(`${missing.message} (there are ${projects.map(({ name }) => name).join(', ')})`);
     const found = await findProject({ ...options, projectName: picked.name });
     return { ...found, pickedBy: { by: picked.by, meant: null } };
   } finally {

@@ -69,6 +69,9 @@ const sshCommand = (host: string): string[] => {
     ...(port ? ['-p', port] : []),
     '--',
     hostname.replace(/^\[|\]$/g, ''),
-    ...['docker', ...socket, 'system', 'dial-stdio'],
+    'docker',
+    ...socket,
+    'system',
+    'dial-stdio',
   ];
 };
