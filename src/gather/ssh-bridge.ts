@@ -64,7 +64,10 @@ const sshCommand = (host: string): string[] => {
   const socket = pathname.length > 1 ? ['--host', `unix://${pathname}`] : [];
   return [
     '-T',
-    ...['-o', 'BatchMode=yes', '-o', `ConnectTimeout=${CONNECT_SECONDS}`],
+    '-o',
+    'BatchMode=yes',
+    '-o',
+    `ConnectTimeout=${CONNECT_SECONDS}`,
     ...(username ? ['-l', decodeURIComponent(username)] : []),
     ...(port ? ['-p', port] : []),
     '--',
