@@ -76,6 +76,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     const found = locate(outcomes, checks);
     const explanation = explain(found, outcomes, stack);
     const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(choiceOf(options, stack)) : null;
+    const project = (await source.fact('project')) as Fact<ProjectFact>;
     const report = reportOf({
       tool: { name: 'stack-doctor', version: options.version },
       startedAt: source.startedAt,
@@ -86,7 +87,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       found,
       explanation,
       remedyFor: (located) => prescriber?.remedyFor(located, stack) ?? null,
-      notes: signal.aborted ? [cutNote(hooks, options)] : [],
+      notes: [...pickedNote(project), ...filesNote(project), ...(signal.aborted ? [cutNote(hooks, options)] : [])],
     });
     const facts = await source.recorded();
     return { report, facts, stats: { ...statsOf(facts, source), asides: prescriber?.notes ?? [] }, cut: signal.aborted };
@@ -245,6 +246,27 @@ const startLooking = (instances: Instance[], source: FactSource, selectors: read
     if (service && running(service).length === 0) continue;
     for (const need of check.needs) void (isStackFact(need) ? source.fact(need) : service && source.fact(need, service));
   }
+};
+
+/** Whom the answer is about, where nobody said so. */
+const pickedNote = (project: Fact<ProjectFact>): string[] => {
+  const picked = project.ok ? project.value.pickedBy : undefined;
+  if (!project.ok || !picked) return [];
+  const { name } = project.value;
+  if (picked.by === 'only') return [`there is no compose file here: ${name} is the only project of this engine`];
+  return picked.meant === null
+    ? [`there is no compose file here: ${name} was started from this folder, or one beside it`]
+    : [`no container of project ${picked.meant} exists: ${name} was started from this folder, under that name (\`-p ${name}\`)`];
+};
+
+/** What is not compared where nobody but Compose could say what the files mean. */
+const filesNote = (project: Fact<ProjectFact>): string[] => {
+  if (!project.ok || project.value.loadedBy === 'compose' || project.value.error) return [];
+  return project.value.loadedBy === 'plain'
+    ? [
+        'there is no Compose CLI here: the files were read without it, and commands, entry points and values with a `$` left in them are not compared',
+      ]
+    : ['no compose file was read: the containers alone were looked at, and neither drift nor a service without a container can be seen'];
 };
 
 const engineOf = async (source: FactSource): Promise<Report['stack']['engine']> => {

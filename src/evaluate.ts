@@ -51,12 +51,19 @@ const outcomeOf = async (
     durationMs: 0,
   };
   const blocker = await firstBlocker(instance, all, ask);
-  if (blocker) return { ...base, ...blockedBy(blocker) };
+  const blocked = blocker && { ...base, ...blockedBy(blocker) };
+  // With nothing that runs there is nothing to look at but the files.
+  const asked = blocker ? onFiles(instance, source) : source;
+  if (blocked && !asked) return blocked;
 
   try {
-    const [facts, peers] = await Promise.all([factsFor(check.needs, service, source), peerFacts(check, service, stack, source)]);
+    const [facts, peers] = await Promise.all([
+      factsFor(check.needs, service, asked ?? source),
+      peerFacts(check, service, stack, asked ?? source),
+    ]);
     const durationMs = Math.max(0, ...Object.values(facts).map((fact) => fact.ms));
     const verdict = check.evaluate({ stack, service, facts, peers, now: source.startedAt } as never);
+    if (blocked) return 'findings' in verdict && verdict.findings.length > 0 ? { ...base, durationMs, ...judged(verdict, check) } : blocked;
     const standing = 'cannotLook' in verdict ? await firstFailingPeer(Object.keys(peers), check, all, ask) : null;
     if (standing) return { ...base, durationMs, ...blockedBy(standing) };
     // The container check says why; this one has nothing to add.
@@ -71,6 +78,18 @@ const outcomeOf = async (
       reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
+};
+
+/** The facts of files alone; `null`: the check has none, or its service has containers that tell more. */
+const onFiles = ({ check, service }: Instance, source: FactSource): Pick<FactSource, 'fact'> | null => {
+  const { onFiles: names } = check;
+  if (!names || (service?.containers.length ?? 0) > 0) return null;
+  return {
+    fact: async (name, of) =>
+      names.includes(name)
+        ? source.fact(name, of)
+        : { ok: false, reason: `${name} is not asked while nothing runs`, timedOut: false, ms: 0 },
+  };
 };
 
 /** No container runs, and that is known: where the containers could not be listed, nobody can say. */
@@ -127,7 +146,11 @@ const firstStanding = async (instances: Instance[], ask: (instance: Instance) =>
 const stands = (finding: Finding, check: Check): boolean =>
   Boolean(finding.blocks ?? check.findings[finding.reason]?.blocks) && severityOf(finding, check) === 'fail';
 
-const factsFor = async (needs: readonly FactName[], service: Service | null, source: FactSource): Promise<Record<string, Fact<unknown>>> =>
+const factsFor = async (
+  needs: readonly FactName[],
+  service: Service | null,
+  source: Pick<FactSource, 'fact'>,
+): Promise<Record<string, Fact<unknown>>> =>
   Object.fromEntries(
     await Promise.all(
       needs.map(async (name) => [name, await (!isStackFact(name) && service ? source.fact(name, service) : source.fact(name))] as const),
@@ -138,7 +161,7 @@ const peerFacts = async (
   check: Check,
   service: Service | null,
   stack: Stack,
-  source: FactSource,
+  source: Pick<FactSource, 'fact'>,
 ): Promise<Record<string, Record<string, Fact<unknown>>>> => {
   if (!service || check.scope !== 'service' || !check.peerNeeds?.length) return {};
   const connected = connectionsFrom(stack, service.name).flatMap((connection) => connection.to ?? []);

@@ -349,3 +349,35 @@ test('located findings carry the spec of their own check, also where two share a
     ['api/compose', 'api', 'compose/odd', 'fail', 'app'],
   ]);
 });
+
+describe('on files alone', () => {
+  const ofFiles = (verdict: Verdict): Check => ({
+    ...says('ports', ['engine'], { api: verdict }),
+    onFiles: ['making'],
+    needs: ['logs', 'making'],
+  });
+  const nowhere = makeStack({ services: [makeService({ name: 'api', containers: [] })] });
+  const run = async (check: Check, of = nowhere, asked: string[] = []) => {
+    const instances = instancesOf(of, [stackSays('engine', [], { findings: [finding('blocked')] }), check]);
+    const outcomes = await evaluate(instances, instances, of, sourceOf({}, asked), () => {});
+    return outcomes.find(({ id }) => id === 'api/ports')!;
+  };
+
+  test('what is found is told, though nothing runs, and no other fact is gathered', async () => {
+    const asked: string[] = [];
+    expect(await run(ofFiles({ findings: [finding('bad')] }), nowhere, asked)).toMatchObject({ status: 'fail', blockedBy: null });
+    expect(asked.filter((key) => key.endsWith(':api'))).toEqual(['making:api']);
+  });
+  test.each<[string, Verdict]>([
+    ['nothing found', { findings: [] }],
+    ['nothing to say', { skip: 'no container' }],
+    ['nothing to see', { cannotLook: 'no logs' }],
+  ])('%s is no pass: it stays blocked', async (_, verdict) => {
+    expect(await run(ofFiles(verdict))).toMatchObject({ status: 'blocked', blockedBy: 'engine' });
+  });
+  test('a service with containers is not asked', async () => {
+    expect(await run(ofFiles({ findings: [finding('bad')] }), makeStack({ services: [makeService({ name: 'api' })] }))).toMatchObject({
+      status: 'blocked',
+    });
+  });
+});

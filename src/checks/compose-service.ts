@@ -3,7 +3,7 @@ import { accepted, grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known } from '../model/check.ts';
 import type { AlteredValue, ImageFact, MakingFact, ProjectFact } from '../model/facts.ts';
 import { fullRef, isPinned, taggedMajor } from '../model/image-ref.ts';
-import { madeOfTheseFiles, plainPath } from '../model/project-files.ts';
+import { madeOfTheseFiles, placeOf, plainPath } from '../model/project-files.ts';
 import { differences, setupOf } from '../model/server-setup.ts';
 import {
   connectionsFrom,
@@ -26,7 +26,8 @@ export const composeService = defineCheck({
   title: 'The container matches the compose files',
   question: 'Does what runs match what the compose files say, and do their values agree with each other?',
   needs: ['project', 'images', 'making'],
-  peerNeeds: ['postgres', 'redis'],
+  peerNeeds: ['postgres', 'redis', 'making'],
+  onFiles: ['project', 'making'],
   after: ['engine', 'compose'],
   appliesTo: (service) => service.spec !== null,
   findings: {
@@ -91,9 +92,10 @@ export const composeService = defineCheck({
     ),
   },
   evaluate({ service, stack, facts, peers }) {
+    const lines = (facts.making.ok && facts.making.value?.lines) || {};
     const conflicts = [
-      ...credentialConflicts(service, stack, peers),
-      ...(facts.making.ok && facts.making.value ? nameTaken(service, facts.making.value) : []),
+      ...credentialConflicts(service, stack, peers, lines),
+      ...(facts.making.ok && facts.making.value ? nameTaken(service, facts.making.value, lines) : []),
       ...(facts.project.ok ? alteredValues(service, stack, facts.project.value, peers) : []),
     ];
     if (!facts.project.ok) return conflicts.length > 0 ? { findings: conflicts } : { cannotLook: facts.project.reason };
@@ -102,7 +104,7 @@ export const composeService = defineCheck({
     const project = facts.project.value;
     const images = facts.images.ok ? facts.images.value : [];
     const findings = [
-      ...dataPath(service, spec),
+      ...dataPath(service, spec, lines),
       ...firstOf(service.containers, (container) => envDrift(container, spec, project)),
       ...firstOf(service.containers, (container) => imageDrift(container, spec, stack, images)),
       ...firstOf(service.containers, (container) => mountDrift(container, spec, project)),
@@ -114,6 +116,14 @@ export const composeService = defineCheck({
     return { findings };
   },
 });
+
+type Lines = NonNullable<MakingFact['lines']>;
+
+/** `compose.yaml:12` where the line is known. */
+const written = (lines: Lines, what: string, otherwise: string): string => {
+  const at = Object.hasOwn(lines, what) ? lines[what] : undefined;
+  return at ? placeOf(at) : otherwise;
+};
 
 const firstOf = (containers: Container[], compare: (container: Container) => Finding | null): Finding[] => {
   for (const container of containers) {
@@ -147,7 +157,7 @@ const isEditedSince = (container: Container, { changedAt }: ProjectFact): boolea
 const DATA_PATH = '/var/lib/postgresql/data';
 
 /** The entry point looks for the old path only where PGDATA is its own default. */
-const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
+const dataPath = (service: Service, spec: ServiceSpec, lines: Lines): Finding[] => {
   if (service.role !== 'postgres') return [];
   const container = service.containers[0];
   const image = spec.image ?? container?.image ?? '';
@@ -164,11 +174,13 @@ const dataPath = (service: Service, spec: ServiceSpec): Finding[] => {
         : `${service.name} mounts a ${mount.type} at ${DATA_PATH}, which Postgres ${major} refuses; it expects /var/lib/postgresql`,
       evidence: [
         {
-          source: container ? `docker inspect ${container.name}: Mounts` : `${service.name}: volumes`,
+          source: container
+            ? `docker inspect ${container.name}: Mounts`
+            : written(lines, `volumes ${mount.destination}`, `${service.name}: volumes`),
           text: `${mount.source || 'anonymous'} → ${mount.destination}`,
         },
         {
-          source: container ? `docker inspect ${container.name}` : `${service.name}: image`,
+          source: container ? `docker inspect ${container.name}` : written(lines, 'image', `${service.name}: image`),
           text: container?.env['PG_MAJOR'] ? `PG_MAJOR=${major}` : image,
         },
       ],
@@ -348,24 +360,33 @@ const WILDCARDS = ['', '0.0.0.0', '::', '[::]'];
 
 const sameIp = (a: string, b: string): boolean => a === b || (WILDCARDS.includes(a) && WILDCARDS.includes(b));
 
-type Peers = Record<string, Known<'postgres' | 'redis'>>;
+type Peers = Record<string, Known<'postgres' | 'redis' | 'making'>>;
 
 /** Other roles and databases may have been made since: a login that works ends all doubt. */
-const credentialConflicts = (service: Service, stack: Stack, peers: Peers): Finding[] =>
+const credentialConflicts = (service: Service, stack: Stack, peers: Peers, lines: Lines): Finding[] =>
   connectionsFrom(stack, service.name).flatMap((connection) => {
     const server = connection.to === null || connection.to === connection.from ? undefined : serviceNamed(stack, connection.to);
-    const setup = server?.containers[0] && setupOf(connection, server.containers[0]);
+    const setup = server && setupOf(connection, server);
     if (!server || !setup || hasLoggedIn(connection, peers)) return [];
     const differing = differences(connection, setup);
     if (differing.length === 0) return [];
+    const making = Object.hasOwn(peers, server.name) ? peers[server.name]!.making : null;
+    const made = making?.ok ? making.value : null;
+    const theirs = made?.lines ?? {};
+    const [container] = server.containers;
+    const told = ['POSTGRES_PASSWORD', 'POSTGRES_USER', 'POSTGRES_DB'].find((key) => Object.hasOwn(theirs, `environment ${key}`));
+    const variable = connection.source.startsWith('env ') ? connection.source.slice(4) : null;
     return [
       {
         reason: 'credentials-conflict',
+        ...(isForNew(server, made) ? { severity: 'fail' as const } : {}),
         message: `${connection.source} of ${service.name} gives ${server.name} ${listed(differing)}`,
         evidence: [
-          { source: `${service.name}: ${connection.source}`, text: connection.url },
+          { source: written(lines, `environment ${variable ?? ''}`, `${service.name}: ${connection.source}`), text: connection.url },
           {
-            source: `environment of ${server.containers[0]!.name}`,
+            source: container
+              ? `environment of ${container.name}`
+              : written(theirs, `environment ${told ?? ''}`, `environment of ${server.name}`),
             text:
               [
                 setup.user && `user ${setup.user}`,
@@ -381,11 +402,29 @@ const credentialConflicts = (service: Service, stack: Stack, peers: Peers): Find
           target: server.name,
           ...(connection.user ? { user: connection.user } : {}),
           ...(connection.database ? { database: connection.database } : {}),
-          ...(connection.source.startsWith('env ') ? { variable: connection.source.slice(4) } : {}),
+          ...(variable === null ? {} : { variable }),
         },
       },
     ];
   });
+
+/** Its data is yet to be made, by the image's own script and with nothing but these variables: nobody else could have made other users. */
+const isForNew = ({ containers, spec, role }: Service, made: MakingFact | null): boolean =>
+  role === 'postgres' &&
+  containers.length === 0 &&
+  spec !== null &&
+  spec.build === null &&
+  /(^|\/)postgres(:|@|$)/.test(spec.image ?? '') &&
+  spec.mounts.every(
+    ({ type, source, destination }) =>
+      !destination.startsWith('/docker-entrypoint-initdb.d') &&
+      type !== 'bind' &&
+      (type !== 'volume' || (made?.newVolumes ?? []).includes(source)),
+  ) &&
+  (made?.newVolumes ?? null) !== null &&
+  (made?.twins ?? []).length === 0 &&
+  spec.entrypoint === null &&
+  (spec.files ?? []).length === 0;
 
 const hasLoggedIn = (connection: Connection, peers: Peers): boolean => {
   const known = Object.hasOwn(peers, connection.to!) ? peers[connection.to!]! : null;
@@ -394,7 +433,7 @@ const hasLoggedIn = (connection: Connection, peers: Peers): boolean => {
 };
 
 /** `container_name:` is of the whole engine. */
-const nameTaken = (service: Service, { nameTakenBy }: MakingFact): Finding[] => {
+const nameTaken = (service: Service, { nameTakenBy }: MakingFact, lines: Lines): Finding[] => {
   if (!nameTakenBy) return [];
   const { container, project, status } = nameTakenBy;
   const owner = project ? `project ${project}` : 'no project';
@@ -402,7 +441,10 @@ const nameTaken = (service: Service, { nameTakenBy }: MakingFact): Finding[] => 
     {
       reason: 'name-taken',
       message: `${service.name} has no container: its container_name "${container}" belongs to a container of ${owner}`,
-      evidence: [{ source: `docker inspect ${container}`, text: `${status}, label com.docker.compose.project=${project ?? '(none)'}` }],
+      evidence: [
+        { source: `docker inspect ${container}`, text: `${status}, label com.docker.compose.project=${project ?? '(none)'}` },
+        ...(lines['container_name'] ? [{ source: placeOf(lines['container_name']), text: `container_name: ${container}` }] : []),
+      ],
       values: { container, ...(project ? { project } : {}) },
     },
   ];

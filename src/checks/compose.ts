@@ -3,8 +3,8 @@ import { secondsSince } from '../model/age.ts';
 import { listed, withVerb } from '../model/attempt.ts';
 import { defineStackCheck, type Evidence, type Finding } from '../model/check.ts';
 import { isStopCode } from '../model/exit-code.ts';
-import type { FileLine, ProjectFact } from '../model/facts.ts';
-import { absentFiles, plainPath, samePath } from '../model/project-files.ts';
+import type { ProjectFact } from '../model/facts.ts';
+import { absentFiles, placeOf, plainPath, samePath } from '../model/project-files.ts';
 import { isSecretName } from '../model/secrets.ts';
 import { commandLine, connectionsFrom, serviceNamed, shouldRun, spokenBy, type Container, type Stack } from '../model/stack.ts';
 
@@ -13,6 +13,7 @@ export const compose = defineStackCheck({
   title: 'The project loads and is up',
   question: 'Do the compose files load with every variable set, and are their containers the ones that exist?',
   needs: ['project', 'containers'],
+  onFiles: ['project'],
   after: ['engine'],
   findings: {
     invalid: {
@@ -92,7 +93,7 @@ export const compose = defineStackCheck({
     const containers = facts.containers.ok ? facts.containers.value.filter((each) => !each.oneOff) : null;
     const project = facts.project.ok ? facts.project.value : null;
     const findings = [
-      ...(project?.error ? [loadError(project.error)] : []),
+      ...(project?.error ? [loadError(project.error, project.loadedBy)] : []),
       ...(project ? [...unsetVariables(project, stack), ...behindProfile(project)] : []),
       ...(containers ? [...notUp(containers, stack), ...strangers(containers, project, stack), ...halfRecreated(containers)] : []),
       ...oneOffs(stack, now),
@@ -104,16 +105,15 @@ export const compose = defineStackCheck({
   },
 });
 
-const at = ({ file, line }: FileLine): string => (line === null ? file : `${file}:${line}`);
-
-const loadError = (error: NonNullable<ProjectFact['error']>): Finding => {
-  const evidence: Evidence[] = [{ source: 'docker compose config', text: error.message }];
+const loadError = (error: NonNullable<ProjectFact['error']>, loadedBy: ProjectFact['loadedBy']): Finding => {
+  const source = loadedBy === 'compose' ? 'docker compose config' : 'a plain reading, without the Compose CLI';
+  const evidence: Evidence[] = [{ source, text: error.message }];
   const values = {
     file: error.file,
     ...(error.line === null ? {} : { line: String(error.line) }),
     ...(error.variable ? { variable: error.variable } : {}),
   };
-  const place = error.file ? ` (${at(error)})` : '';
+  const place = error.file ? ` (${placeOf(error)})` : '';
   switch (error.kind) {
     case 'required-variable':
       return {
@@ -157,7 +157,7 @@ const unsetVariables = (project: ProjectFact, stack: Stack): Finding[] => {
       message: `${withVerb(sorted, 'is', 'are')} not set, so that ${used.length > 0 ? `${listed(used)} got` : 'Compose put in'} a blank`,
       evidence: sorted.map((variable) => {
         const place = project.unsetVariables.find((each) => each.variable === variable);
-        return { source: place ? at(place) : 'docker compose config', text: `the variable ${variable} is not set` };
+        return { source: place ? placeOf(place) : 'docker compose config', text: `the variable ${variable} is not set` };
       }),
       values: {
         variable: sorted[0]!,
@@ -184,6 +184,18 @@ const samePrefix = (source: string, key: string): boolean => {
   return prefix !== undefined && key.startsWith(prefix);
 };
 
+/** With each of these `docker compose up` ends before the stack is there. */
+const KEEPS_IT_DOWN = [
+  'host/no-free-subnet',
+  'compose/profile-inactive',
+  'compose/required-variable',
+  'image/build-input-missing',
+  'mounts/source-missing',
+  'compose/name-taken',
+  'ports/published-twice',
+  'ports/taken',
+];
+
 const notUp = (containers: Container[], stack: Stack): Finding[] => {
   const expected = stack.services.filter((service) => service.spec !== null && shouldRun(service));
   if (expected.length === 0) return [];
@@ -191,7 +203,7 @@ const notUp = (containers: Container[], stack: Stack): Finding[] => {
   if (containers.length === 0) {
     const text = `none with the label com.docker.compose.project=${stack.project}`;
     const message = `no container of project ${stack.project} exists; ${listed(expected.map((each) => each.name))} should run`;
-    const suspects = [{ code: 'host/no-free-subnet' }, { code: 'compose/profile-inactive' }];
+    const suspects = KEEPS_IT_DOWN.map((code) => ({ code }));
     return [{ reason: 'not-up', message, evidence: [{ source: 'containers of the engine', text }], suspects, values }];
   }
   const own = expected.flatMap((service) => service.containers);

@@ -68,7 +68,8 @@ const onAnotherEngine = (fact: EngineFact, other: NonNullable<EngineFact['elsewh
   reason: 'wrong-context',
   message: `${at(fact)} ${here(fact)}; ${count(other.containers)} on ${other.host} (${other.source})`,
   evidence: [...(fact.state === 'ok' ? [] : [detail(fact)]), { source: other.host, text: `${other.containers} containers of the project` }],
-  values: { socket: fact.host, context: contextName(other.source) },
+  // One that no context names is chosen by its address.
+  values: other.source.startsWith('socket ') ? { socket: other.host } : { socket: other.host, context: contextName(other.source) },
 });
 
 const here = ({ state }: EngineFact): string => (state === 'ok' ? "has none of the stack's containers" : 'does not answer');

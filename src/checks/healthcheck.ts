@@ -1,14 +1,20 @@
 /** Does the healthcheck tell the truth: does it fail when the service does, and pass when the service is well? */
 import { defineCheck, type Evidence, type Finding } from '../model/check.ts';
+import type { MakingFact } from '../model/facts.ts';
+import { placeOf } from '../model/project-files.ts';
 import { isRunning, type Container, type Service } from '../model/stack.ts';
 
 export const healthcheck = defineCheck({
   id: 'healthcheck',
   title: 'Its healthcheck tells the truth',
   question: 'Does the healthcheck say what is so of the service?',
-  needs: ['containers'],
+  needs: ['containers', 'making'],
+  onFiles: ['making'],
   after: ['engine', 'container'],
-  appliesTo: (service) => service.containers.some((each) => each.healthcheck !== null),
+  appliesTo: ({ containers, spec }) =>
+    containers.length > 0
+      ? containers.some((each) => each.healthcheck !== null)
+      : Boolean(spec?.active && (spec.healthcheck ?? spec.build)),
   findings: {
     'timed-out': {
       severity: 'fail',
@@ -24,6 +30,14 @@ export const healthcheck = defineCheck({
       means: 'The probe ends with 0 though the server answered it with an error, so that the container counts as healthy.',
       proof: 'Exit code 0 of the last probe, and the error in its output.',
     },
+    'tool-missing': {
+      severity: 'fail',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'The healthcheck calls a program that its image does not have, so that the container will never be healthy.',
+      proof:
+        'The healthcheck in the compose file or the Dockerfile; a base image that is known to lack the program, and no line of the Dockerfile that could have brought it.',
+    },
     'arguments-dropped': {
       severity: 'warn',
       layer: 'compose',
@@ -33,11 +47,23 @@ export const healthcheck = defineCheck({
     },
   },
   evaluate({ service, facts }) {
+    const probe = facts.making.ok ? facts.making.value?.probe : null;
+    if (probe) return { findings: [toolMissing(service, probe)] };
     if (!facts.containers.ok) return { cannotLook: facts.containers.reason };
     const alive = service.containers.filter((each) => isRunning(each) && each.healthcheck !== null);
     if (alive.length === 0) return { skip: `${service.name} is not running` };
     return { findings: alive.flatMap((each) => judge(each, service)).slice(0, 1) };
   },
+});
+
+const toolMissing = ({ name, spec }: Service, { program, base, at }: NonNullable<MakingFact['probe']>): Finding => ({
+  reason: 'tool-missing',
+  message: `the healthcheck of ${name}${at ? ` (${placeOf(at)})` : ''} calls ${program}, which ${base} does not have`,
+  evidence: [
+    { source: at ? placeOf(at) : `healthcheck of ${name}`, text: spec?.healthcheck?.test.join(' ') ?? program },
+    { source: 'base image', text: `${base}, to which nothing adds ${program}` },
+  ],
+  values: { program, image: base },
 });
 
 /** Replies of a server that took the connection and refused the question. */

@@ -1,7 +1,8 @@
 /** Can the container be made, and does it hold what it should run: the image, the program, the packages that the code asks for? */
 import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
-import type { InsideFact, MakingFact, PackagesFact, ProgramFact } from '../model/facts.ts';
-import { isRunning, type Service } from '../model/stack.ts';
+import type { DeclaredScript, FileLine, InsideFact, MakingFact, PackagesFact, ProgramFact } from '../model/facts.ts';
+import { placeOf } from '../model/project-files.ts';
+import { isRunning, type Service, type Stack } from '../model/stack.ts';
 
 const cause = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
 
@@ -10,6 +11,7 @@ export const image = defineCheck({
   title: 'The image holds what the container runs',
   question: 'Is the image there, and does the container hold the program and the packages that it should run?',
   needs: ['making', 'program', 'packages', 'inside'],
+  onFiles: ['making'],
   // Not after `container`: what it finds is why a container does not run.
   after: ['engine', 'compose'],
   appliesTo: () => true,
@@ -31,6 +33,10 @@ export const image = defineCheck({
     'no-shebang': cause(
       'The script that the container should run does not begin with `#!`, so that the kernel cannot run it.',
       'The first bytes of the file, read from the container: text, neither `#!` nor an ELF header.',
+    ),
+    'not-executable': cause(
+      'The script that the container should begin with may be executed by nobody.',
+      'The mode bits of the file on the host, which the mount or `COPY` takes along; no `chmod` in the Dockerfile, and no shell that is given the script.',
     ),
     'wrong-architecture': cause(
       'The program is built for another processor than this engine has.',
@@ -65,10 +71,10 @@ export const image = defineCheck({
       'The log names the missing package; a file of the build context asks for it and is newer than the image.',
     ),
   },
-  evaluate({ service, facts }) {
+  evaluate({ service, stack, facts }) {
     const { making, program, packages } = facts;
     const findings = [
-      ...(making.ok && making.value ? madeOf(service, making.value) : []),
+      ...(making.ok && making.value ? [...declaredScript(service, making.value), ...madeOf(service, stack, making.value)] : []),
       ...(program.ok && program.value ? judgeProgram(service, program.value) : []),
       ...(packages.ok && packages.value ? judgePackages(service, packages.value, facts.inside.ok ? facts.inside.value : null) : []),
     ];
@@ -81,35 +87,90 @@ export const image = defineCheck({
 });
 
 /** Compose says the same only to the one who starts it; here it is seen before. */
-const madeOf = (service: Service, { image: found, build }: MakingFact): Finding[] => {
-  if (!found || found.here) return [];
+const madeOf = (service: Service, stack: Stack, { image: found, build, lines }: MakingFact): Finding[] => {
+  if (!found || found.here === true) return [];
   const values = { image: found.ref };
-  const evidence: Evidence[] = [{ source: 'images of the engine', text: `none is called ${found.ref}` }];
-  const lacks = (what: string, text: string, more: Record<string, string> = {}): Finding[] => [
+  const evidence: Evidence[] = [
+    ...(found.here === null ? [] : [{ source: 'images of the engine', text: `none is called ${found.ref}` }]),
+    ...written(lines?.['build'], `builds ${service.name} from ${build?.context ?? 'its context'}`),
+  ];
+  const lacks = (
+    what: string,
+    { source = 'host', text }: { source?: string; text: string },
+    more: Record<string, string> = {},
+  ): Finding[] => [
     {
       reason: 'build-input-missing',
+      // An image that was built before may be there all the same, and nobody can say.
+      ...(found.here === null ? { severity: 'warn' as const } : {}),
       message: `${service.name} cannot be built: ${what}`,
-      evidence: [...evidence, { source: 'host', text }],
+      evidence: [...evidence, { source, text }],
       values: { ...values, ...more },
     },
   ];
   if (build && !build.contextExists)
-    return lacks(`its build context ${build.context} does not exist`, `${build.context}: no such folder`, { path: build.context });
-  if (build && !build.dockerfileExists)
-    return lacks(`${build.context} has no ${build.dockerfile}`, `${build.context}/${build.dockerfile}: no such file`, {
-      path: `${build.context}/${build.dockerfile}`,
-      file: build.dockerfile,
-    });
-  const [first] = build?.missing ?? [];
-  if (build && first)
     return lacks(
-      `${build.dockerfile}:${first.line} copies ${first.source}, which the context ${build.context} does not hold`,
-      `${build.context}/${first.source}: no such file`,
-      { file: build.dockerfile, line: String(first.line), path: first.source, hostPath: build.context },
+      `its build context ${build.context} does not exist`,
+      { text: `${build.context}: no such folder` },
+      { path: build.context },
     );
+  if (build && !build.dockerfileExists)
+    return lacks(
+      `${build.context} has no ${build.dockerfile}`,
+      { text: `${build.context}/${build.dockerfile}: no such file` },
+      { path: `${build.context}/${build.dockerfile}`, file: build.dockerfile },
+    );
+  const [first] = build?.missing ?? [];
+  if (build && first) {
+    const file = build.file ?? build.dockerfile;
+    const more = { file, line: String(first.line), path: first.source, hostPath: build.context };
+    const copies = `${file}:${first.line} copies ${first.source}`;
+    return first.ignoredAt
+      ? lacks(
+          `${copies}, which ${placeOf(first.ignoredAt)} keeps out of the context`,
+          { source: placeOf(first.ignoredAt), text: `leaves out ${first.source}` },
+          more,
+        )
+      : lacks(
+          `${copies}, which the context ${build.context} does not hold`,
+          { text: `${build.context}/${first.source}: no such file` },
+          more,
+        );
+  }
+  // Where nothing has been started yet, nothing had to be fetched or built either.
+  if (found.here === null || stack.services.every((each) => each.containers.length === 0)) return [];
   const why = build ? 'has not been built' : 'is not on this machine';
   return [{ reason: 'not-here', message: `${service.name} has no container, and its image ${found.ref} ${why}`, evidence, values }];
 };
+
+const written = (at: FileLine | null | undefined, text: string): Evidence[] => (at ? [{ source: placeOf(at), text }] : []);
+
+/** The first program of a container that is yet to be made, as it lies on the host. */
+const declaredScript = (service: Service, { script }: MakingFact): Finding[] => {
+  if (!script) return [];
+  const values = { program: script.path, path: script.path, hostPath: script.hostPath };
+  const found = (reason: string, message: string, text: string): Finding[] => [
+    {
+      reason,
+      message: `${shownScript(script)} of ${service.name} ${message}`,
+      evidence: [{ source: script.hostPath, text }, ...written(script.at, `runs ${script.path}`)],
+      values,
+    },
+  ];
+  if (script.windowsLineEnds)
+    return found('windows-line-ends', 'has Windows line ends, so that Linux cannot run it', 'its first line ends with \\r\\n');
+  if (script.lacksPermission)
+    return found(
+      'not-executable',
+      'may not be executed',
+      `nobody may execute it, and ${script.from === 'mount' ? 'it is mounted as it is' : 'nothing at build changes that'}`,
+    );
+  return script.lacksShebang
+    ? found('no-shebang', 'has no #! line, so that the kernel cannot run it', 'begins with neither #! nor an ELF header')
+    : [];
+};
+
+const shownScript = ({ hostPath, at }: DeclaredScript): string => `${hostPath.split('/').slice(-1)[0]!}${at ? ` (${placeOf(at)})` : ''}`;
 
 const judgeProgram = (service: Service, fact: ProgramFact): Finding[] => {
   const { name, path, kind, mount, interpreter } = fact;

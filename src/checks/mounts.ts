@@ -3,9 +3,9 @@ import { secondsSince } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
-import type { ImageFact, InsideFact, LogLine, MountsFact } from '../model/facts.ts';
+import type { DeclaredSource, ImageFact, InsideFact, LogLine, MakingFact, MountsFact } from '../model/facts.ts';
 import { nearest } from '../model/nearest.ts';
-import { plainPath } from '../model/project-files.ts';
+import { placeOf, plainPath } from '../model/project-files.ts';
 import { holdsAnother, liesIn } from '../model/stale-mount.ts';
 import { obstacleOf } from '../model/start-error.ts';
 import { isRunning, running, type Container, type Service, type Stack } from '../model/stack.ts';
@@ -22,14 +22,19 @@ export const mounts = defineCheck({
   id: 'mounts',
   title: 'Its mounts are what they should be',
   question: 'Does each mount hold what the compose files mean, and may the service use it?',
-  needs: ['mounts', 'inside', 'logs', 'images'],
+  needs: ['mounts', 'inside', 'logs', 'images', 'making'],
+  onFiles: ['making'],
   // Not after `container`: a mount that is wrong is why a container does not run.
   after: ['engine', 'compose'],
-  appliesTo: (service) => (service.containers[0]?.mounts ?? service.spec?.mounts ?? []).length > 0,
+  appliesTo: ({ containers: [container], spec }) => (container?.mounts ?? [...(spec?.mounts ?? []), ...(spec?.files ?? [])]).length > 0,
   findings: {
     'file-became-folder': cause(
       'Where a file should be mounted, the host has an empty folder: the file was missing once, and Docker made a folder of its name.',
       'The source on the host is an empty folder, and its name is that of a file.',
+    ),
+    'source-missing': cause(
+      'What should be mounted is not on the host, and a container without it cannot be made, or finds an empty folder instead of a file.',
+      'The path under `volumes:`, `secrets:` or `configs:`, looked for on the host; the service has no container yet.',
     ),
     'source-made-by-docker': {
       ...cause(
@@ -81,7 +86,10 @@ export const mounts = defineCheck({
   },
   evaluate({ service, stack, facts, now }) {
     const container = service.containers[0];
-    if (!container) return { skip: `${service.name} has no container` };
+    if (!container) {
+      const findings = facts.making.ok && facts.making.value ? beforeUp(service, facts.making.value) : [];
+      return findings.length > 0 ? { findings } : { skip: `${service.name} has no container` };
+    }
     const fact = facts.mounts.ok ? facts.mounts.value : null;
     const of = service.containers.find((each) => each.name === fact?.container) ?? container;
     const scene: Scene = {
@@ -94,6 +102,7 @@ export const mounts = defineCheck({
     };
     const findings = [
       ...sharedByDatabases(scene),
+      ...sharedWithOthers(service, fact?.sharers, container.name),
       ...(fact?.sources ?? []).flatMap((source) => judgeSource(source, scene).slice(0, 1)),
       ...denied(scene, fact),
       ...(facts.images.ok ? anonymousData(scene, facts.images.value) : []),
@@ -337,6 +346,88 @@ const sharedByDatabases = ({ service, stack, container }: Scene): Finding[] => {
       message: `${listed(names)} run on one data volume, ${first.volume}`,
       evidence: names.map((name) => ({ source: `docker inspect ${name}: Mounts`, text: `volume ${first.volume}, writable` })),
       values: { container: first.each.name, volume: first.volume },
+    },
+  ];
+};
+
+/** Another project that runs on the same volume, which has a name of its own. */
+const sharedWithOthers = (
+  service: Service,
+  sharers: MountsFact['sharers'] = [],
+  own = `the container of ${service.name}`,
+  lines: MakingFact['lines'] = {},
+): Finding[] => {
+  const [first] = sharers;
+  if (!first) return [];
+  const runs = service.containers.some(isRunning);
+  const written = lines[`volumes ${first.destination}`];
+  return [
+    {
+      reason: 'shared-by-databases',
+      message: `${service.name} ${runs ? 'runs' : 'would start'} on volume ${first.volume}, on which ${first.container} of ${first.project === null ? 'no project' : `project ${first.project}`} runs`,
+      evidence: sharers
+        .map(({ container, volume, destination }) => ({
+          source: `docker inspect ${container}: Mounts`,
+          text: `volume ${volume} at ${destination}, as in ${own}`,
+        }))
+        .concat(written ? [{ source: placeOf(written), text: `mounts ${first.volume}` }] : []),
+      values: { container: first.container, volume: first.volume, ...(first.project ? { project: first.project } : {}) },
+    },
+  ];
+};
+
+/** While the service has no container: what `docker compose up` would meet. */
+const beforeUp = (service: Service, { sources = [], twins = [], sharers = [], lines }: MakingFact): Finding[] => [
+  ...sharedWithOthers(service, sharers, undefined, lines),
+  ...sources.flatMap((source) => judgeDeclared(service, source)).slice(0, MOST_DECLARED),
+  ...twins.slice(0, 1).map(({ volume, other, project }): Finding => ({
+    reason: 'other-project-volume',
+    message: `${service.name} would begin with the new volume ${volume}; ${other} of project ${project} has the same name, and data`,
+    evidence: twins.map((each) => ({
+      source: `docker volume inspect ${each.other}`,
+      text: `project ${each.project}, made ${each.createdAt}`,
+    })),
+    values: { volume: other, project },
+  })),
+];
+
+const MOST_DECLARED = 3;
+
+/** Only what certainly goes wrong: a folder for data is made in its time, and what another service may write is not missing yet. */
+const judgeDeclared = (service: Service, source: DeclaredSource): Finding[] => {
+  const { of, destination, kind, empty, near, readOnly, isMade, writer, at } = source;
+  if (writer !== null || (!near && isMade)) return [];
+  const isFile = of !== 'volume' || (FILE_NAME.test(source.source) && FILE_NAME.test(destination));
+  const path = source.source;
+  const what = of === 'volume' ? `which ${service.name} mounts at ${destination}` : `the file of ${of} ${destination} of ${service.name}`;
+  const values = {
+    path: destination,
+    hostPath: path,
+    ...(at ? { file: at.file, ...(at.line === null ? {} : { line: String(at.line) }) } : {}),
+  };
+  const place = at ? ` (${placeOf(at)})` : '';
+  const declared: Evidence[] = at
+    ? [{ source: placeOf(at), text: of === 'volume' ? `${path} → ${destination}` : `${of} ${destination}: ${path}` }]
+    : [];
+  if (kind === 'folder' && empty === true && isFile && near)
+    return [
+      {
+        reason: 'file-became-folder',
+        message: `${path}, ${what} as a file, is an empty folder${place}`,
+        evidence: [{ source: `host: ${path}`, text: 'an empty folder' }, ...declared],
+        values,
+      },
+    ];
+  if (kind !== 'missing' || (isMade && !isFile && !readOnly)) return [];
+  const instead = isMade ? `; Docker would make an empty folder there` : '';
+  return [
+    {
+      reason: 'source-missing',
+      // A folder that may only be read is of no use when it is empty, and breaks nothing by itself.
+      ...(isMade && !isFile ? { severity: 'warn' as const } : {}),
+      message: `${path}, ${what}, does not exist${place}${instead}`,
+      evidence: [{ source: `host: ${path}`, text: 'no such file or folder' }, ...declared],
+      values,
     },
   ];
 };

@@ -3,8 +3,10 @@ import { secondsUp } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Suspect } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
-import type { Listener, PortOwner, PublishedFact } from '../model/facts.ts';
+import { meets } from '../model/addresses.ts';
+import type { Listener, MakingFact, PortOwner, PublishedFact } from '../model/facts.ts';
 import { onLoopback, ownListeners, writtenListeners } from '../model/listeners.ts';
+import { placeOf } from '../model/project-files.ts';
 import { obstacleOf, portWanted } from '../model/start-error.ts';
 import { commandLine, connectionsTo, running, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
 
@@ -12,7 +14,8 @@ export const ports = defineCheck({
   id: 'ports',
   title: 'Its ports are reachable and its own',
   question: 'Is what the service publishes reachable from the host, and is it the service that answers?',
-  needs: ['published', 'inside', 'portOwners'],
+  needs: ['published', 'inside', 'portOwners', 'making'],
+  onFiles: ['portOwners', 'making'],
   // Not after `container`: a port that is taken is why a container does not start.
   after: ['engine', 'compose'],
   appliesTo: (service, stack) => asked(service).length > 0 || innerPorts(service, stack).length > 0,
@@ -23,6 +26,14 @@ export const ports = defineCheck({
       kind: 'cause',
       means: 'Something else holds a host port that the service wants, so the container could not start.',
       proof: '`State.Error` that names the port, and who listens on it now.',
+    },
+    'published-twice': {
+      severity: 'fail',
+      layer: 'compose',
+      kind: 'cause',
+      means: 'Two services of the project publish the same port of the host, and only one of them can have it.',
+      proof:
+        'The ports of both in the resolved files: the same number, protocol and address; neither is behind a profile that is not active.',
     },
     'not-bound': {
       severity: 'fail',
@@ -74,6 +85,13 @@ export const ports = defineCheck({
   evaluate({ service, stack, facts, now }) {
     const taken = takenPorts(service, facts.portOwners.ok ? facts.portOwners.value : []);
     if (taken.length > 0) return { findings: taken };
+    if (service.containers.length === 0) {
+      const lines = facts.making.ok ? (facts.making.value?.lines ?? {}) : null;
+      const declared = lines
+        ? [...publishedTwice(service, stack, lines), ...takenBefore(service, facts.portOwners.ok ? facts.portOwners.value : [], lines)]
+        : [];
+      if (declared.length > 0) return { findings: declared };
+    }
     const container = running(service)[0];
     if (!container) return { skip: `${service.name} is not running` };
     if (isFlapping(container)) return { skip: `${service.name} keeps ending` };
@@ -164,6 +182,63 @@ const takenPorts = (service: Service, owners: readonly PortOwner[]): Finding[] =
         },
       };
     });
+
+type Lines = NonNullable<MakingFact['lines']>;
+
+const declaredAt = ({ hostPort }: PortMapping, lines: Lines): Evidence[] => {
+  const at = lines[`ports ${hostPort}`];
+  return at ? [{ source: placeOf(at), text: `publishes host port ${hostPort}` }] : [];
+};
+
+/** A range leaves Docker a choice; on the network of the host, or of another container, nothing is published. */
+const fixedPorts = ({ spec }: Service): PortMapping[] =>
+  spec?.active && spec.replicas > 0 && !/^(host|none|container:|service:)/.test(spec.networkMode ?? '')
+    ? spec.ports.filter(({ hostPort, hostPortLast }) => hostPort > 0 && hostPortLast === undefined)
+    : [];
+
+/** Told once, of the later of the two. */
+const publishedTwice = (service: Service, stack: Stack, lines: Lines): Finding[] =>
+  fixedPorts(service).flatMap((port) => {
+    const other = stack.services.find(
+      (each) =>
+        each.name < service.name &&
+        fixedPorts(each).some(
+          (their) => their.hostPort === port.hostPort && their.protocol === port.protocol && meets(their.hostIp, port.hostIp),
+        ),
+    );
+    if (!other) return [];
+    const evidence = declaredAt(port, lines);
+    return [
+      {
+        reason: 'published-twice',
+        message: `${other.name} and ${service.name} both publish port ${port.hostPort} of the host${evidence[0] ? ` (${evidence[0].source})` : ''}`,
+        evidence: [...evidence, { source: `${other.name}: ports`, text: listed(other.spec!.ports.map(shown)) }],
+        values: { port: String(port.hostPort), hostPort: String(port.hostPort), target: other.name },
+      },
+    ];
+  });
+
+/** Nothing of the project has a container yet, and somebody else is there already. */
+const takenBefore = (service: Service, owners: readonly PortOwner[], lines: Lines): Finding[] =>
+  fixedPorts(service).flatMap((port) => {
+    const owner = port.protocol === 'tcp' && owners.find((each) => each.port === port.hostPort && each.hostIp === port.hostIp);
+    if (!owner || (owner.kind !== 'container' && owner.kind !== 'process')) return [];
+    const evidence = declaredAt(port, lines);
+    return [
+      {
+        reason: 'taken',
+        message: `port ${port.hostPort} that ${service.name} wants${evidence[0] ? ` (${evidence[0].source})` : ''} ${heldBy(owner)}`,
+        evidence: [{ source: `listeners of host port ${owner.port}`, text: ownerName(owner) }, ...evidence],
+        values: {
+          port: String(port.hostPort),
+          hostPort: String(port.hostPort),
+          owner: ownerName(owner),
+          ...(owner.project ? { project: owner.project } : {}),
+          ...(owner.pid ? { pid: String(owner.pid) } : {}),
+        },
+      },
+    ];
+  });
 
 /** Two listeners may hold one port on different addresses; a wildcard meets them all. */
 const ownerOf = (wanted: { hostIp: string; port: number }, owners: readonly PortOwner[]): PortOwner | undefined => {

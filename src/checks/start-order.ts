@@ -3,7 +3,9 @@ import { serviceAt } from '../model/addresses.ts';
 import { secondsSince } from '../model/age.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
-import type { InsideFact, LogLine } from '../model/facts.ts';
+import { commandsOf } from '../model/command-line.ts';
+import type { InsideFact, LogLine, MakingFact } from '../model/facts.ts';
+import { placeOf } from '../model/project-files.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
 import { isAddress } from '../model/routes.ts';
 import {
@@ -23,7 +25,8 @@ export const startOrder = defineCheck({
   id: 'start-order',
   title: 'It starts in the right order',
   question: 'Did the service start when what it needs was ready?',
-  needs: ['containers', 'logs', 'inside'],
+  needs: ['containers', 'logs', 'inside', 'making'],
+  onFiles: ['making'],
   // Not after `container`: a start at the wrong time is why it does not run.
   after: ['engine', 'compose'],
   appliesTo: () => true,
@@ -36,6 +39,13 @@ export const startOrder = defineCheck({
       'It waited for a healthcheck that passes before the server takes connections over the network.',
       'As with a start too early; the healthcheck asks the socket file, which a temporary server of the first start has, too.',
     ),
+    'not-awaited': {
+      ...cause(
+        'Its command begins with a tool that asks the database once and ends when nobody answers, and nothing makes it wait for the database.',
+        'The command, with no entry point before it; no `restart:`; and a `depends_on` that does not wait for health.',
+      ),
+      severity: 'warn',
+    },
     'gave-up-waiting': cause(
       'What it needs took longer to become healthy than its healthcheck allows, so that Compose did not start this one.',
       'The container was created together with the other and never started; the other is healthy now.',
@@ -50,7 +60,10 @@ export const startOrder = defineCheck({
   },
   evaluate({ service, stack, facts, now }) {
     const container = service.containers.find((each) => !isRunning(each)) ?? service.containers[0];
-    if (!container) return { skip: `${service.name} has no container` };
+    if (!container) {
+      const findings = facts.making.ok && facts.making.value ? notAwaited(service, stack, facts.making.value) : [];
+      return findings.length > 0 ? { findings } : { skip: `${service.name} has no container` };
+    }
     const scene: Scene = {
       service,
       stack,
@@ -78,6 +91,37 @@ const dependenciesOf = ({ container, service }: Scene): Record<string, Dependenc
   ...service.spec?.dependsOn,
   ...container.compose.dependsOn,
 });
+
+/** They ask once; none of them waits by itself. */
+const ASKS_ONCE =
+  /^(alembic|(?:flask|prisma|drizzle-kit|knex|sequelize|sequelize-cli|typeorm|rails|rake|python[\d.]*|manage\.py|psql|createdb|dbmate|goose|migrate)\b.*\b(?:migrate|db|upgrade|up|migration:run|-c|-f)\b)/;
+/** Flags and tools with which they do wait. */
+const WAITS = /wait|until|retry|retries|sleep|dockerize/i;
+
+const notAwaited = ({ name, spec }: Service, stack: Stack, { command, lines = {} }: MakingFact): Finding[] => {
+  if (!spec || !command || !/^(no)?$/.test(spec.restart ?? '')) return [];
+  const first = commandsOf(command)[0]?.join(' ') ?? '';
+  if (!ASKS_ONCE.test(first) || WAITS.test(command.join(' '))) return [];
+  const servers = connectionsFrom(stack, name).flatMap(({ to, kind }) =>
+    to !== null && (kind === 'postgres' || kind === 'mysql') && (spec.dependsOn[to] ?? 'service_started') === 'service_started' ? [to] : [],
+  );
+  const [server] = servers;
+  const target = server === undefined ? undefined : serviceNamed(stack, server);
+  if (server === undefined || !target || target.containers.some(isRunning)) return [];
+  const at = lines[`depends_on ${server}`] ?? lines['command'] ?? lines['service'];
+  const how = spec.dependsOn[server] === undefined ? 'has no depends_on for it' : 'its depends_on does not wait for health';
+  return [
+    {
+      reason: 'not-awaited',
+      message: `${name} begins with \`${first}\`, which asks ${server} once, and ${how}${at ? ` (${placeOf(at)})` : ''}`,
+      evidence: [
+        { source: at ? placeOf(at) : `${name}: depends_on ${server}`, text: spec.dependsOn[server] ?? 'not there' },
+        { source: `command of ${name}`, text: command.join(' ') },
+      ],
+      values: { target: server, client: name },
+    },
+  ];
+};
 
 /** What a server needs at most, from its start, to take connections. */
 const READY_SECONDS = 60;

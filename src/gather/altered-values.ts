@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { AlteredValue } from '../model/facts.ts';
 import { isSecretName } from '../model/secrets.ts';
 import { readDotEnv, shownPath, type ProjectPlace } from './compose-files.ts';
+import { composeText } from './compose-text.ts';
 
 interface EnvLine {
   key: string;
@@ -33,7 +34,7 @@ export const alteredValues = async (
 
   const { blanksOf, readYaml } = await import('./variable-places.ts');
   const composed = await Promise.all(
-    place.files.map(async (file) => ({ file: shownPath(file, place.workingDir), text: await readFile(file, 'utf8').catch(() => '') })),
+    place.files.map(async (file) => ({ file: shownPath(file, place.workingDir), text: (await composeText(file)) ?? '' })),
   );
   const documents = composed.map(({ text }) => readYaml(text));
   const usesOf = (key: string) => documents.flatMap((document) => blanksOf(document, [key]));

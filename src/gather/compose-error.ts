@@ -1,8 +1,9 @@
 /** Compose's own words on why a project does not load, with the file and line they speak of. */
 import { readFile } from 'node:fs/promises';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { ProjectFact } from '../model/facts.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
+import { badBytesAt, composeText } from './compose-text.ts';
 
 export type ComposeError = NonNullable<ProjectFact['error']>;
 type Place = Pick<ComposeError, 'file' | 'line'>;
@@ -19,6 +20,13 @@ export const composeError = async (stderr: string, place: ProjectPlace): Promise
   if (envFile) {
     const name = shownPath(envFile, place.workingDir);
     return { ...base, kind: 'env-file-missing', message: `env file ${name} not found`, ...(await lineOf(new RegExp(escape(name)), place)) };
+  }
+
+  if (/UTF-8/i.test(message)) {
+    for (const file of place.files) {
+      const line = badBytesAt(await readFile(file).catch(() => Buffer.alloc(0)));
+      if (line !== null) return { ...base, kind: 'syntax', file: shownPath(file, place.workingDir), line };
+    }
   }
 
   const told = /\bline (\d+)\b/.exec(message)?.[1];
@@ -102,7 +110,7 @@ const documents = (place: ProjectPlace): Promise<Parsed[]> =>
   Promise.all(
     place.files.map(async (path) => {
       const lines = new LineCounter();
-      const document = parseDocument(await readFile(path, 'utf8').catch(() => ''), { lineCounter: lines, logLevel: 'silent' });
+      const document = parseDocument((await composeText(path)) ?? '', { lineCounter: lines, logLevel: 'silent' });
       return { file: shownPath(path, place.workingDir), document, lines };
     }),
   );
@@ -127,4 +135,24 @@ const lineAt = (document: Document, lines: LineCounter, path: readonly string[])
     else return index > 1 && offset !== null ? lines.linePos(offset).line : null;
   }
   return offset === null ? null : lines.linePos(offset).line;
+};
+
+const MOST_ALIASES = 1_000;
+
+/** From 1: the line of the last alias of a file whose aliases, each in what others stand for, come to more than any reader takes; `null`: it is none. */
+export const multipliesAt = (text: string): number | null => {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, merge: true, logLevel: 'silent', uniqueKeys: false });
+  try {
+    document.toJS({ maxAliasCount: MOST_ALIASES });
+    return null;
+  } catch {
+    let last: number | null = null;
+    visit(document, {
+      Alias: (_, node) => {
+        if (isAlias(node) && node.range) last = lines.linePos(node.range[0]).line;
+      },
+    });
+    return last;
+  }
 };

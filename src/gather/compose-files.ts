@@ -1,6 +1,7 @@
 /** Which Compose project is meant, and which files make it: as `docker compose` decides, before it is asked. */
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, lstat, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import type { ProjectFact } from '../model/facts.ts';
 import { UsageError } from '../model/usage-error.ts';
 
 export interface ProjectOptions {
@@ -20,13 +21,20 @@ export interface ProjectPlace {
   files: string[];
   profiles: string[];
   envFiles: string[];
+  /** Somebody said the name, by `-p` or `COMPOSE_PROJECT_NAME`. */
+  isNamed?: boolean;
+  /** The name is that of a project which runs: it was started from this folder, or is the only one. */
+  pickedBy?: ProjectFact['pickedBy'];
 }
 
 /** In Compose's order of preference; an override need not be spelled as the file that it overrides. */
 const DEFAULT_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const OVERRIDE_FILES = ['compose.override.yml', 'compose.override.yaml', 'docker-compose.override.yml', 'docker-compose.override.yaml'];
 
-/** Errors: `UsageError` when there is no project here, or a named file cannot be read. */
+/** Neither a file nor a name: the engine may still know a project of this folder. */
+export class NoProject extends UsageError {}
+
+/** Errors: `NoProject` when there is none here; `UsageError` when a named file cannot be read. */
 export const findProject = async (options: ProjectOptions): Promise<ProjectPlace> => {
   const at = (path: string) => resolve(options.cwd, path);
   const named = options.files.map(at);
@@ -52,7 +60,7 @@ export const findProject = async (options: ProjectOptions): Promise<ProjectPlace
 
   const givenName = options.projectName ?? setting('COMPOSE_PROJECT_NAME') ?? null;
   if (files.length === 0 && !givenName) {
-    throw new UsageError(
+    throw new NoProject(
       `no compose file in ${options.cwd} or any folder above it: go to a project's folder, name a file with -f, or a running project with -p`,
     );
   }
@@ -61,6 +69,7 @@ export const findProject = async (options: ProjectOptions): Promise<ProjectPlace
     name: normalise(givenName ?? (await nameInFiles(files, variables)) ?? basename(workingDir)),
     workingDir,
     files,
+    ...(givenName ? { isNamed: true } : {}),
     profiles: (options.profiles.length > 0 ? options.profiles : (setting('COMPOSE_PROFILES') ?? '').split(','))
       .map((each) => each.trim())
       .filter(Boolean),
@@ -77,9 +86,17 @@ const splitList = (list: string, separator: string | undefined): string[] =>
 
 const searchUpwards = async (from: string): Promise<string[]> => {
   const folder = resolve(from);
-  const [file] = await existing(DEFAULT_FILES.map((name) => join(folder, name)));
+  const [file] = await present(DEFAULT_FILES.map((name) => join(folder, name)));
   if (file) return [file, ...(await existing(OVERRIDE_FILES.map((name) => join(folder, name)))).slice(0, 1)];
   return dirname(folder) === folder ? [] : searchUpwards(dirname(folder));
+};
+
+/** Also a link that leads nowhere: somebody meant it to be there. */
+const present = async (paths: string[]): Promise<string[]> => {
+  const found = await Promise.all(
+    paths.map(async (path) => (await isFile(path)) || ((await lstat(path).catch(() => null))?.isSymbolicLink() ?? false)),
+  );
+  return paths.filter((_, index) => found[index]);
 };
 
 const existing = async (paths: string[]): Promise<string[]> => {
@@ -95,7 +112,13 @@ const assertReadable = async (file: string): Promise<void> => {
     await access(file, 4);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = { ENOENT: 'there is no such file', EACCES: 'it may not be read', EISDIR: 'it is a folder' }[code ?? ''] ?? code;
+    const why =
+      {
+        ENOENT: (await lstat(file).catch(() => null)) ? 'it is a symbolic link to nothing' : 'there is no such file',
+        ELOOP: 'its symbolic link leads in a circle',
+        EACCES: 'it may not be read',
+        EISDIR: 'it is a folder',
+      }[code ?? ''] ?? code;
     throw new UsageError(`compose file ${file}: ${why}`);
   }
 };

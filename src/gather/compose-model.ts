@@ -7,16 +7,20 @@ export interface ConfigModel {
   services?: Record<string, ConfigService>;
   networks?: Record<string, { name?: string } | null>;
   volumes?: Record<string, { name?: string } | null>;
+  secrets?: Record<string, { file?: string } | null>;
+  configs?: Record<string, { file?: string } | null>;
 }
 
 export interface ConfigService {
   image?: string;
-  build?: { context?: string; dockerfile?: string } | null;
+  build?: { context?: string; dockerfile?: string; dockerfile_inline?: string; target?: string } | null;
   command?: string[] | string | null;
   entrypoint?: string[] | string | null;
   environment?: Record<string, string | number | boolean | null>;
   ports?: { target: number; published?: string | number; protocol?: string; host_ip?: string }[];
   volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
+  secrets?: (string | { source?: string })[];
+  configs?: (string | { source?: string })[];
   networks?: Record<string, unknown> | null;
   network_mode?: string;
   depends_on?: Record<string, { condition?: string; required?: boolean }>;
@@ -46,7 +50,7 @@ export const specFromConfig = (
   return {
     name,
     image: service.image ?? null,
-    build: service.build ? { context: service.build.context ?? '.', dockerfile: service.build.dockerfile ?? 'Dockerfile' } : null,
+    build: service.build ? buildOf(service.build) : null,
     command: maskAll(words(service.command), vault),
     entrypoint: maskAll(words(service.entrypoint), vault),
     environment: Object.fromEntries(
@@ -57,6 +61,7 @@ export const specFromConfig = (
     ),
     ports: (service.ports ?? []).flatMap(portsOf),
     mounts: (service.volumes ?? []).map((volume) => mountOf(volume, model)),
+    ...filesOf(service, model),
     networks: Object.keys(service.networks ?? {}).map((network) => model.networks?.[network]?.name ?? network),
     networkMode: service.network_mode ?? null,
     dependsOn: Object.fromEntries(
@@ -72,6 +77,29 @@ export const specFromConfig = (
   };
 };
 
+const buildOf = ({
+  context,
+  dockerfile,
+  dockerfile_inline: inline,
+  target,
+}: NonNullable<ConfigService['build']>): ServiceSpec['build'] => ({
+  context: context ?? '.',
+  dockerfile: dockerfile ?? 'Dockerfile',
+  ...(inline !== undefined && { inline: true }),
+  ...(target && { target }),
+});
+
+const filesOf = (service: ConfigService, model: ConfigModel): Pick<ServiceSpec, 'files'> => {
+  const of = (kind: 'secret' | 'config'): NonNullable<ServiceSpec['files']> =>
+    (service[`${kind}s`] ?? []).flatMap((each) => {
+      const name = typeof each === 'string' ? each : (each.source ?? '');
+      const source = model[`${kind}s`]?.[name]?.file;
+      return source ? [{ of: kind, name, source }] : [];
+    });
+  const files = [...of('secret'), ...of('config')];
+  return files.length > 0 ? { files } : {};
+};
+
 /** `required: false`, which few write. */
 const optionalOf = ({ depends_on: dependsOn }: ConfigService): Pick<ServiceSpec, 'optional'> => {
   const optional = Object.entries(dependsOn ?? {}).flatMap(([on, how]) => (how.required === false ? [on] : []));
@@ -83,14 +111,18 @@ const words = (line: string[] | string | null | undefined): string[] | null => (
 const maskAll = (list: string[] | null, vault: Vault): string[] | null => list && vault.maskArguments(list);
 
 /** `published` may be a range; Compose has already split it where the target is one too. */
-const portsOf = (port: NonNullable<ConfigService['ports']>[number]): PortMapping[] => [
-  {
-    containerPort: port.target,
-    protocol: port.protocol === 'udp' ? 'udp' : 'tcp',
-    hostIp: port.host_ip ?? '',
-    hostPort: Number(String(port.published ?? '0').split('-')[0]) || 0,
-  },
-];
+const portsOf = (port: NonNullable<ConfigService['ports']>[number]): PortMapping[] => {
+  const [first, last] = String(port.published ?? '0').split('-');
+  return [
+    {
+      containerPort: port.target,
+      protocol: port.protocol === 'udp' ? 'udp' : 'tcp',
+      hostIp: port.host_ip ?? '',
+      hostPort: Number(first) || 0,
+      ...(last !== undefined && { hostPortLast: Number(last) || 0 }),
+    },
+  ];
+};
 
 const mountOf = (volume: NonNullable<ConfigService['volumes']>[number], model: ConfigModel): MountSpec => ({
   type: volume.type === 'bind' || volume.type === 'volume' || volume.type === 'tmpfs' ? volume.type : 'other',

@@ -11,6 +11,10 @@ import { collectText, demultiplex, frameReader, splitLines } from './engine-stre
 const CALL_MS = 5_000;
 const MEBIBYTE = 1024 * 1024;
 const MOST_HOPS = 5;
+const MOST_SOCKETS = 16;
+/** Of logins at once: sshd turns more of them away. */
+const MOST_SSH = 6;
+const LOCAL = { hostname: null, port: null, tls: null };
 
 /** docker-modem's own `dial`, which the typings leave out. */
 interface Modem {
@@ -22,14 +26,16 @@ interface Modem {
 
 /** Errors: every method rejects with `EngineError`. */
 export const openEngineClient = async (address: EngineAddress): Promise<EngineClient> => {
-  const agent = await keepAliveAgent(address);
+  const bridge = address.host.startsWith('ssh://') ? await (await import('./ssh-bridge.ts')).openSshBridge(address.host) : null;
+  const agent = await keepAliveAgent(address, bridge ? MOST_SSH : MOST_SOCKETS);
   const open = new Set<{ destroy(): unknown }>();
   let calls = 0;
 
   let loaded: Promise<Modem> | null = null;
   const loadModem = async (): Promise<Modem> => {
     const { default: Docker } = await import('dockerode');
-    return new Docker(connectionOptions(address, agent)).modem as unknown as Modem;
+    return new Docker(connectionOptions(bridge ? { ...address, ...LOCAL, socketPath: bridge.socketPath } : address, agent))
+      .modem as unknown as Modem;
   };
 
   const dial = async <T>(request: Record<string, unknown>, signal: AbortSignal): Promise<T> => {
@@ -42,7 +48,9 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
       signal.addEventListener('abort', stop, { once: true });
       modem.dial({ statusCodes: { 200: true, 201: true, 204: true }, abortSignal: signal, ...request }, (error, data) => {
         signal.removeEventListener('abort', stop);
-        if (error) reject(toEngineError(error, signal));
+        const failure = error && bridge?.failure();
+        if (failure) reject(new EngineError(failure, null, 'ESSH'));
+        else if (error) reject(toEngineError(error, signal));
         else resolve(data as T);
       });
     });
@@ -183,6 +191,7 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
     close() {
       for (const each of open) each.destroy();
       agent.destroy();
+      bridge?.close();
     },
   };
   return client;
@@ -192,8 +201,8 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
  * docker-modem prints its request options for a debug line on every call, switched on or not, and would walk through every socket
  * of the agent: 30 to 100 times slower without this.
  */
-const keepAliveAgent = async (address: EngineAddress): Promise<HttpAgent> => {
-  const options = { keepAlive: true, maxSockets: 16 };
+const keepAliveAgent = async (address: EngineAddress, maxSockets: number): Promise<HttpAgent> => {
+  const options = { keepAlive: true, maxSockets };
   // The name of a TLS server: without one given, Node works it out for each request, of a plain connection too.
   const agent = address.tls
     ? new (await import('node:https')).Agent({ ...options, rejectUnauthorized: address.tls.verify })

@@ -32,14 +32,34 @@ export const findEngine = async (context: string | null, env: Environment): Prom
   return contextNamed(name, env);
 };
 
-/** Other engines of this machine: every context but the one in use, and the default socket. */
+/** Where engines of one's own listen that need no context: Docker Desktop, OrbStack, Colima, Rancher Desktop, rootless Docker, Podman. */
+const usualSockets = (env: Environment): string[] => {
+  const home = env['HOME'];
+  const run = env['XDG_RUNTIME_DIR'];
+  return [
+    ...(home
+      ? ['.docker/run/docker.sock', '.orbstack/run/docker.sock', '.colima/default/docker.sock', '.rd/docker.sock'].map((path) =>
+          join(home, path),
+        )
+      : []),
+    ...(run ? [join(run, 'docker.sock'), join(run, 'podman/podman.sock')] : []),
+    ...(process.platform === 'linux' ? ['/run/podman/podman.sock'] : []),
+  ];
+};
+
+/** Other engines of this machine: every context but the one in use, the default socket, and the usual sockets that exist. */
 export const otherEngines = async (used: EngineAddress, env: Environment): Promise<EngineAddress[]> => {
-  const { readdir } = await import('node:fs/promises');
+  const { readdir, stat } = await import('node:fs/promises');
   const metas = join(configFolder(env), 'contexts', 'meta');
   const folders = await readdir(metas).catch(() => []);
   const names = await Promise.all(folders.map((folder) => readJson<ContextMeta>(join(metas, folder, 'meta.json'))));
   const contexts = await Promise.all(names.flatMap((meta) => (meta?.Name ? [contextNamed(meta.Name, env).catch(() => null)] : [])));
-  const all = [addressOf(DEFAULT_SOCKET, 'default socket', null), ...contexts.filter((each) => each !== null)];
+  const sockets = await Promise.all(
+    usualSockets(env).map(async (path) =>
+      (await stat(path).catch(() => null))?.isSocket() ? addressOf(`unix://${path}`, `socket ${path}`, null) : null,
+    ),
+  );
+  const all = [addressOf(DEFAULT_SOCKET, 'default socket', null), ...[...contexts, ...sockets].filter((each) => each !== null)];
   return all.filter((each, index) => each.host !== used.host && all.findIndex((other) => other.host === each.host) === index);
 };
 

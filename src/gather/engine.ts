@@ -8,7 +8,6 @@ const OLDEST_API = '1.40';
 
 export const gatherEngine = async (engine: EngineClient, address: EngineAddress, signal: AbortSignal): Promise<EngineFact> => {
   const base = { host: address.host, source: address.source, detail: '', version: null, apiVersion: null, elsewhere: null };
-  if (address.host.startsWith('ssh://')) return { ...base, state: 'unreachable', detail: 'ssh:// engines are not supported yet' };
   try {
     const { server, apiVersion, date } = await engine.ping(signal);
     const told = date ? Date.parse(date) : Number.NaN;

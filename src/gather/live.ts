@@ -1,18 +1,28 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type { Fact, FactName, FactSource, FactTypes, NetworkFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type {
+  EngineFact,
+  Fact,
+  FactName,
+  FactSource,
+  FactTypes,
+  NetworkFact,
+  ProjectFact,
+  ServiceFactName,
+  StackFactName,
+} from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
-import { findProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
+import { findProject, NoProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
 import { findElsewhere, gatherEngine } from './engine.ts';
 import { findEngine, type EngineAddress } from './engine-address.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
 import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { gatherHost } from './host.ts';
-import { gatherPortOwners } from './port-owners.ts';
+import { gatherPortOwners, ownersOfDeclared } from './port-owners.ts';
 import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
 
@@ -25,7 +35,10 @@ const FACT_MS = 10_000;
 
 /** Errors: `UsageError` when there is no project here or no such context. */
 export const openLive = async (options: LiveOptions, signal: AbortSignal): Promise<FactSource> => {
-  const [place, address] = await Promise.all([findProject(options), findEngine(options.context, options.env)]);
+  const finding = findProject(options);
+  finding.catch(() => undefined);
+  const address = await findEngine(options.context, options.env);
+  const place = await finding.catch((missing: unknown) => placeFromLabels(missing, options, address, signal));
   const vault = createVault();
   // Compose takes longest: it is at work before Docker's client is even loaded.
   const stopFirst = new AbortController();
@@ -35,6 +48,33 @@ export const openLive = async (options: LiveOptions, signal: AbortSignal): Promi
   const engine = await openEngineClient(address);
   const first = { project, stop: () => stopFirst.abort() };
   return liveSource({ place, address, engine, vault, env: options.env, chosenFiles: options.files.length > 0, first }, signal);
+};
+
+/** In a folder without files, the engine knows which project may be meant. Errors: the one that led here, with the names there are. */
+const placeFromLabels = async (
+  missing: unknown,
+  options: LiveOptions,
+  address: EngineAddress,
+  signal: AbortSignal,
+): Promise<ProjectPlace> => {
+  if (!(missing instanceof NoProject)) throw missing;
+  const [{ openEngineClient }, { pickFor, runningProjects }] = await Promise.all([
+    import('./docker-client.ts'),
+    import('./running-projects.ts'),
+  ]);
+  const engine = await openEngineClient(address);
+  try {
+    const projects = await runningProjects(engine, signal).catch(() => []);
+    const picked = pickFor(options.cwd, projects);
+    if (!picked)
+      throw projects.length === 0
+        ? missing
+        : new NoProject(`${missing.message} (there are ${projects.map(({ name }) => name).join(', ')})`);
+    const found = await findProject({ ...options, projectName: picked.name });
+    return { ...found, pickedBy: { by: picked.by, meant: null } };
+  } finally {
+    engine.close();
+  }
 };
 
 interface Given {
@@ -49,7 +89,9 @@ interface Given {
   first: { project: Promise<ProjectFact>; stop(): void };
 }
 
-const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: Given, signal: AbortSignal): FactSource => {
+const liveSource = ({ place: meant, address, engine, vault, env, chosenFiles, first }: Given, signal: AbortSignal): FactSource => {
+  // Until the containers are known: it may have been started under another name.
+  let place = meant;
   // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
   setMaxListeners(0, signal);
   const startedAt = new Date().toISOString();
@@ -76,20 +118,34 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
       return containers?.length === 0 ? { ...found, elsewhere: await findElsewhere(place.name, address, env, signal) } : found;
     },
     project: () => gatherProjectAsStarted(),
-    containers: () => gatherContainers(engine, place.name, vault, signal),
+    containers: async () => {
+      const own = await gatherContainers(engine, place.name, vault, signal);
+      if (own.length > 0 || place.isNamed) return own;
+      const { startedHere } = await import('./running-projects.ts');
+      const name = await startedHere(engine, place, signal);
+      if (name === null || name === place.name) return own;
+      place = { ...place, name, pickedBy: { by: 'folder', meant: place.name } };
+      return gatherContainers(engine, name, vault, signal);
+    },
     networks: async () => gatherNetworks(engine, await containersNow(), signal),
     volumes: () => gatherVolumes(engine, signal),
     images: async () => gatherImages(engine, await containersNow(), signal),
     host: async () => gatherHost(engine, await containersNow(), (await value<NetworkFact[]>(fact('networks'))) ?? [], signal),
-    portOwners: async () => gatherPortOwners(engine, await containersNow(), vault, signal),
+    portOwners: async () => {
+      const containers = await containersNow();
+      if (containers.length > 0) return gatherPortOwners(engine, containers, vault, signal);
+      const [found, project] = await Promise.all([fact('engine'), fact('project')]);
+      return ownersOfDeclared({ engine: found as Fact<EngineFact>, project: project as Fact<ProjectFact> }, engine, vault, signal);
+    },
   };
 
   /** With the files and env files that the running containers were started with, unless the user names others. */
   const gatherProjectAsStarted = async (): Promise<ProjectFact> => {
-    const started = await startedWith(place, chosenFiles ? [] : await containersNow());
-    if (!started) return first.project;
+    const containers = await containersNow();
+    const started = await startedWith(place, chosenFiles ? [] : containers);
+    if (!started && place === meant) return first.project;
     first.stop();
-    return gatherProject(started, env, vault, signal);
+    return gatherProject(started ?? place, env, vault, signal);
   };
 
   const fact = (name: FactName, service?: Service): Promise<Fact<unknown>> =>

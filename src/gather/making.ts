@@ -1,35 +1,117 @@
-/** What a container is made of, while a service that should run has none: its image, what is built, a free name. */
+/** What a container is made of, while a service that should run has none: its image, what is built, a free name, the files that it mounts. */
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
-import type { MakingFact } from '../model/facts.ts';
-import { shouldRun, type Service } from '../model/stack.ts';
+import { dirname, isAbsolute, join, relative } from 'node:path';
+import type { DeclaredSource, Fact, FileLine, MakingFact, ProjectFact } from '../model/facts.ts';
+import { shouldRun, spokenBy, type Service, type ServiceSpec } from '../model/stack.ts';
+import { shownPath } from './compose-files.ts';
+import { readComposeLines, type ComposeLines, type Entry } from './compose-lines.ts';
+import { copyOf, builtStages, ignoredBy, plainSources, stagesOf, type Stage } from './dockerfile.ts';
 import { EngineError } from './engine-client.ts';
 import type { Gathering, ServiceGatherer } from './gathering.ts';
 import { onThisMachine, statNow } from './host-files.ts';
+import { commandOf, probeOf, scriptOfService } from './making-program.ts';
+import { isAkin, isUsed } from './mounts.ts';
+import { sharersOf } from './volume-sharers.ts';
 
 const MOST_MISSING = 10;
 
 export const gatherMaking: ServiceGatherer<'making'> = async (service, given) => {
+  if (service.containers.length > 0) return null;
   const project = await given.fact('project');
-  const spec = project.ok ? project.value.services?.find((each) => each.name === service.name) : undefined;
-  if (!spec || service.containers.length > 0 || !shouldRun({ ...service, spec })) return null;
-  const name = project.ok ? project.value.name : '';
-  const [image, nameTakenBy, build] = await Promise.all([
-    imageOf(spec.image ?? `${name}-${service.name}`, given),
-    spec.containerName ? ownerOf(spec.containerName, given) : null,
-    spec.build ? buildOf(spec.build) : null,
+  const services = (project.ok ? project.value.services : null) ?? [];
+  const spec = services.find((each) => each.name === service.name);
+  if (!project.ok || !spec || !isWanted({ ...service, spec }, given)) return null;
+  const engine = await given.fact('engine');
+  // The containers are on another engine: what happens here is nothing to them.
+  if (engine.ok && (engine.value.elsewhere?.containers ?? 0) > 0) return null;
+  const isUp = engine.ok && engine.value.state === 'ok';
+  const lines = await linesFor(project.value);
+  const [image, nameTakenBy, made, twins, sharers] = await Promise.all([
+    imageOf(spec.image ?? `${project.value.name}-${service.name}`, isUp ? given : null),
+    spec.containerName && isUp ? ownerOf(spec.containerName, given) : null,
+    spec.build ? buildOf(spec.build, project.value.workingDir) : null,
+    isUp ? twinsOf(spec, project.value.name, given) : null,
+    isUp && spokenBy(service.role) !== null ? sharersOf(spec.mounts, project.value.name, given) : [],
   ]);
-  return { image, nameTakenBy, build };
+  const scene = { spec, project: project.value, lines, stages: made?.stages ?? null, context: made?.build.context ?? null };
+  return {
+    image,
+    nameTakenBy,
+    build: made?.build ?? null,
+    lines: linesOf(spec, lines),
+    sources: isLocal(given) ? sourcesOf(spec, services, project.value, lines) : [],
+    script: scriptOfService(scene, image?.here === true),
+    probe: probeOf(scene, image?.here === true),
+    command: masked(commandOf(scene), given),
+    twins: twins?.twins ?? [],
+    newVolumes: twins?.absent ?? null,
+    sharers,
+  };
 };
 
-const imageOf = async (ref: string, { engine, signal }: Gathering): Promise<MakingFact['image']> =>
-  engine
-    .get(`/images/${encodeURIComponent(ref)}/json`, {}, signal)
+const masked = (words: string[] | null, { vault }: Gathering): string[] | null => words && vault.maskArguments(words);
+
+/** While nothing runs at all, also what runs once: `docker compose up` starts it. (The early stack knows only services with containers.) */
+const isWanted = (service: Service & { spec: ServiceSpec }, { stack }: Gathering): boolean =>
+  shouldRun(service) || (stack.services.length === 0 && service.spec.active && service.spec.replicas > 0);
+
+const isLocal = ({ engine }: Gathering): boolean => /^(unix|npipe):/.test(engine.host);
+
+/** Read once for all services. */
+const read = new WeakMap<ProjectFact, Promise<ComposeLines>>();
+
+const linesFor = (project: ProjectFact): Promise<ComposeLines> => {
+  const known = read.get(project) ?? readComposeLines(project.files, project.workingDir);
+  read.set(project, known);
+  return known;
+};
+
+const linesOf = (spec: ServiceSpec, lines: ComposeLines): Record<string, FileLine> => {
+  const found: Record<string, FileLine> = {};
+  const note = (name: string, at: FileLine | null) => {
+    if (at) found[name] = at;
+  };
+  for (const key of ['image', 'build', 'container_name', 'healthcheck', 'command', 'entrypoint'])
+    if (lines.has(spec.name, key)) note(key, lines.find(spec.name, key));
+  note('service', lines.find(spec.name, null));
+  for (const { hostPort } of spec.ports) if (hostPort > 0) note(`ports ${hostPort}`, lines.find(spec.name, 'ports', publishes(hostPort)));
+  for (const { destination } of spec.mounts) note(`volumes ${destination}`, lines.find(spec.name, 'volumes', mountsAt(destination)));
+  for (const on of Object.keys(spec.dependsOn))
+    note(
+      `depends_on ${on}`,
+      lines.find(spec.name, 'depends_on', ({ key, text }) => key === on || text === on),
+    );
+  for (const key of Object.keys(spec.environment)) {
+    const isKey = (entry: Entry) =>
+      entry.key === key || (entry.key === null && (entry.text === key || entry.text?.startsWith(`${key}=`) === true));
+    if (lines.has(spec.name, 'environment')) note(`environment ${key}`, lines.find(spec.name, 'environment', isKey));
+  }
+  return found;
+};
+
+const publishes =
+  (port: number) =>
+  ({ text, field }: Entry): boolean =>
+    field('published') === String(port) || new RegExp(`(?:^|:|-)${port}(?:-\\d+)?:\\d`).test(text ?? '');
+
+const mountsAt =
+  (destination: string) =>
+  ({ text, field }: Entry): boolean =>
+    field('target') === destination || text === destination || new RegExp(`:${escaped(destination)}/?(?::|$)`).test(text ?? '');
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+const imageOf = async (ref: string, given: Gathering | null): Promise<MakingFact['image']> => {
+  if (given === null) return { ref, here: null };
+  return given.engine
+    .get(`/images/${encodeURIComponent(ref)}/json`, {}, given.signal)
     .then(() => ({ ref, here: true }))
     .catch((error: unknown) => {
       if (error instanceof EngineError && error.status === 404) return { ref, here: false };
       throw error;
     });
+};
 
 /** Names of containers are of the whole engine, not of the project. */
 const ownerOf = async (name: string, { engine, signal, stack }: Gathering): Promise<MakingFact['nameTakenBy']> => {
@@ -43,27 +125,67 @@ const ownerOf = async (name: string, { engine, signal, stack }: Gathering): Prom
   return row && project !== stack.project ? { container: name, project, status: row.State } : null;
 };
 
-type Build = NonNullable<NonNullable<Service['spec']>['build']>;
+type Build = NonNullable<ServiceSpec['build']>;
+interface Made {
+  build: NonNullable<MakingFact['build']>;
+  /** What the build makes, the wanted stage first; `null`: not read, or the target is not there. */
+  stages: { all: Stage[]; built: Stage[]; file: string } | null;
+}
 
-const buildOf = async ({ context, dockerfile }: Build): Promise<MakingFact['build']> => {
+const buildOf = async ({ context, dockerfile, inline, target }: Build, workingDir: string): Promise<Made | null> => {
   // A URL, or a Dockerfile that stands in the compose file.
-  if (!isAbsolute(context)) return null;
+  if (!isAbsolute(context) || inline) return null;
   const folder = onThisMachine(context);
   const file = isAbsolute(dockerfile) ? onThisMachine(dockerfile) : join(folder, dockerfile);
   const contextExists = statNow(folder)?.isDirectory() ?? false;
   const text = contextExists ? await readFile(file, 'utf8').catch(() => null) : null;
+  const all = text === null ? [] : stagesOf(text);
+  const built = builtStages(all, target ?? null);
+  const shown = shownPath(file, workingDir);
   return {
-    context,
-    contextExists,
-    dockerfile,
-    dockerfileExists: text !== null,
-    missing:
-      text === null
-        ? []
-        : copiedFrom(text)
-            .filter(({ source }) => isMissing(folder, source))
-            .slice(0, MOST_MISSING),
+    build: {
+      context,
+      contextExists,
+      dockerfile,
+      dockerfileExists: text !== null,
+      file: shown,
+      missing: built ? await missingIn(built, folder, file, workingDir) : [],
+    },
+    stages: built && built.length > 0 ? { all, built, file: shown } : null,
   };
+};
+
+const missingIn = async (
+  stages: readonly Stage[],
+  folder: string,
+  file: string,
+  workingDir: string,
+): Promise<NonNullable<MakingFact['build']>['missing']> => {
+  const copied = stages.flatMap(({ instructions }) =>
+    instructions.flatMap((each) => {
+      const copy = copyOf(each);
+      return copy ? plainSources(copy).map((source) => ({ line: copy.line, source })) : [];
+    }),
+  );
+  if (copied.length === 0) return [];
+  const ignore = await ignoreFileOf(folder, file);
+  return copied
+    .flatMap(({ line, source }) => {
+      if (isMissing(folder, source)) return [{ line, source }];
+      const by = ignore && ignoredBy(source, ignore.text);
+      return ignore && by !== null ? [{ line, source, ignoredAt: { file: shownPath(ignore.file, workingDir), line: by } }] : [];
+    })
+    .toSorted((a, b) => a.line - b.line)
+    .slice(0, MOST_MISSING);
+};
+
+/** One of the Dockerfile's own comes before that of the context. */
+const ignoreFileOf = async (folder: string, dockerfile: string): Promise<{ file: string; text: string } | null> => {
+  for (const file of [`${dockerfile}.dockerignore`, join(folder, '.dockerignore')]) {
+    const text = await readFile(file, 'utf8').catch(() => null);
+    if (text !== null) return { file, text };
+  }
+  return null;
 };
 
 const isMissing = (folder: string, source: string): boolean => {
@@ -71,21 +193,87 @@ const isMissing = (folder: string, source: string): boolean => {
   return relative(folder, path).startsWith('..') || statNow(path) === null;
 };
 
-/** Sources of `COPY` and `ADD` that are plain paths of the context: no other stage, no pattern, no variable, no URL. */
-export const copiedFrom = (dockerfile: string): { line: number; source: string }[] => {
-  const found: { line: number; source: string }[] = [];
-  const lines = dockerfile.split('\n');
-  for (let at = 0; at < lines.length; at++) {
-    const line = at + 1;
-    let text = lines[at]!.trim();
-    while (text.endsWith('\\') && at + 1 < lines.length) text = `${text.slice(0, -1)} ${lines[++at]!.trim()}`;
-    const rest = /^(?:COPY|ADD)\s+(.*)$/i.exec(text)?.[1];
-    if (rest === undefined || /--from=|<</.test(rest)) continue;
-    const plain = rest.replace(/^(?:--\S+\s+)+/, '');
-    const words = plain.startsWith('[') ? [...plain.matchAll(/"([^"]*)"/g)].map(([, word]) => word!) : plain.split(/\s+/);
-    for (const source of words.slice(0, -1)) {
-      if (source !== '' && !/[*?[\]$\\"']|^\w+:\/\/|^git@/.test(source)) found.push({ line, source });
-    }
+const sourcesOf = (spec: ServiceSpec, services: readonly ServiceSpec[], project: ProjectFact, lines: ComposeLines): DeclaredSource[] => {
+  const binds = spec.mounts.filter(({ type, source }) => type === 'bind' && isAbsolute(onThisMachine(source)));
+  const mounted = binds.map((mount): DeclaredSource => ({
+    of: 'volume',
+    source: mount.source,
+    destination: mount.destination,
+    ...kindOf(mount.source),
+    readOnly: mount.readOnly,
+    isMade: !lines.hasEntry(
+      spec.name,
+      'volumes',
+      (entry) => mountsAt(mount.destination)(entry) && entry.field('bind', 'create_host_path') === 'false',
+    ),
+    near: isNear(mount.source, project.workingDir),
+    writer: writerOf(mount.source, spec, services),
+    at: lines.find(spec.name, 'volumes', mountsAt(mount.destination)),
+  }));
+  const files = (spec.files ?? []).map((each): DeclaredSource => ({
+    of: each.of,
+    source: each.source,
+    destination: each.name,
+    ...kindOf(each.source),
+    readOnly: true,
+    isMade: false,
+    near: isNear(each.source, project.workingDir),
+    writer: writerOf(each.source, spec, services),
+    at: lines.top(`${each.of}s`, each.name),
+  }));
+  return [...mounted, ...files];
+};
+
+const kindOf = (source: string): Pick<DeclaredSource, 'kind' | 'empty'> => {
+  const path = onThisMachine(source);
+  const stat = statNow(path);
+  if (!stat) return { kind: 'missing', empty: null };
+  if (!stat.isDirectory()) return { kind: stat.isFile() ? 'file' : 'other', empty: null };
+  try {
+    return { kind: 'folder', empty: readdirSync(path).length === 0 };
+  } catch {
+    return { kind: 'folder', empty: null };
   }
-  return found;
+};
+
+/** Other paths may be of a virtual machine that the engine runs in. The folder above holds the project's neighbours, unless it is the root. */
+const isNear = (path: string, workingDir: string): boolean => {
+  const above = dirname(workingDir);
+  return [workingDir, ...(dirname(above) === above ? [] : [above])].some((folder) => path.startsWith(`${folder}/`));
+};
+
+/** A service that mounts a folder above it, and may write there: it may make what is missing before this one starts. */
+const writerOf = (source: string, spec: ServiceSpec, services: readonly ServiceSpec[]): string | null =>
+  services.find(
+    (other) =>
+      other.name !== spec.name &&
+      other.mounts.some((mount) => mount.type === 'bind' && !mount.readOnly && source.startsWith(`${mount.source.replace(/\/$/, '')}/`)),
+  )?.name ?? null;
+
+/** A project that was renamed begins with empty volumes; the full ones lie beside them. */
+const twinsOf = async (
+  { mounts }: ServiceSpec,
+  project: string,
+  given: Gathering,
+): Promise<{ twins: NonNullable<MakingFact['twins']>; absent: string[] } | null> => {
+  const named = mounts.filter(({ type, source }) => type === 'volume' && source !== '');
+  if (named.length === 0) return { twins: [], absent: [] };
+  const volumes: Fact<{ name: string; composeName: string | null; project: string | null; createdAt: string | null }[]> =
+    await given.fact('volumes');
+  if (!volumes.ok) return null;
+  const absent = named.map(({ source }) => source).filter((name) => volumes.value.every((each) => each.name !== name));
+  const found = absent.flatMap((volume) =>
+    volumes.value.flatMap((each) =>
+      each.composeName !== null &&
+      volume === `${project}_${each.composeName}` &&
+      each.project !== null &&
+      each.createdAt !== null &&
+      each.project !== project &&
+      isAkin(each.project, project)
+        ? [{ volume, other: each.name, project: each.project, createdAt: each.createdAt }]
+        : [],
+    ),
+  );
+  const used = await Promise.all(found.slice(0, 8).map(({ other }) => isUsed(other, given)));
+  return { twins: found.filter((_, index) => used[index] === false), absent };
 };

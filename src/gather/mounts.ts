@@ -5,7 +5,8 @@ import type { MountsFact } from '../model/facts.ts';
 import { secondsSince } from '../model/age.ts';
 import { nearest } from '../model/nearest.ts';
 import { holdsAnother } from '../model/stale-mount.ts';
-import type { Container } from '../model/stack.ts';
+import { spokenBy, type Container, type Service } from '../model/stack.ts';
+import { sharersOf } from './volume-sharers.ts';
 import type { Gathering, ServiceGatherer } from './gathering.ts';
 import { onThisMachine, sharesFiles, statOf } from './host-files.ts';
 import { fileThroughProc } from './look-inside.ts';
@@ -17,9 +18,9 @@ export const gatherMounts: ServiceGatherer<'mounts'> = async (service, given) =>
   const container = service.containers.find((each) => each.state.status !== 'running') ?? service.containers[0];
   const nothing: MountsFact = { container: container?.name ?? '', sources: [], twins: [], uid: null, selinux: false };
   if (!container) return nothing;
-  const twins = await twinsOf(container, given);
+  const [twins, sharers] = await Promise.all([twinsOf(container, given), othersOn(service, container, given)]);
   const binds = container.mounts.filter(({ type }) => type === 'bind');
-  if (binds.length === 0 || !(await sharesFiles(given.engine, given.stack, container))) return { ...nothing, twins };
+  if (binds.length === 0 || !(await sharesFiles(given.engine, given.stack, container))) return { ...nothing, twins, ...sharers };
   const own = ownProcess(container);
   const sources = await Promise.all(
     binds.map(async ({ destination, source }) => {
@@ -32,7 +33,18 @@ export const gatherMounts: ServiceGatherer<'mounts'> = async (service, given) =>
       };
     }),
   );
-  return { container: container.name, sources, twins, uid: uidOf(container, own), selinux: enforcesSelinux() };
+  return { container: container.name, sources, twins, ...sharers, uid: uidOf(container, own), selinux: enforcesSelinux() };
+};
+
+/** Two servers of two projects on one volume destroy it. Costs a call only for a volume that is not named after the project. */
+const othersOn = async (service: Service, container: Container, given: Gathering): Promise<Pick<MountsFact, 'sharers'>> => {
+  if (spokenBy(service.role) === null || container.state.status !== 'running') return {};
+  const found = await sharersOf(
+    container.mounts.filter(({ readOnly }) => !readOnly),
+    container.compose.project,
+    given,
+  ).catch(() => []);
+  return found.length > 0 ? { sharers: found } : {};
 };
 
 const YOUNG_SECONDS = 24 * 3600;
@@ -64,7 +76,7 @@ const twinsOf = async (container: Container, given: Gathering): Promise<MountsFa
 };
 
 /** `shop` and `shop-old`, `my-shop` and `myshop`: strangers may well have a volume `db-data`, too. */
-const isAkin = (a: string, b: string): boolean => {
+export const isAkin = (a: string, b: string): boolean => {
   const [one, other] = [a, b].map((name) => name.replaceAll(/[-_]/g, ''));
   const words = a.split(/[-_]/).filter((word) => word.length >= 4);
   return (
@@ -73,7 +85,7 @@ const isAkin = (a: string, b: string): boolean => {
 };
 
 /** A project that still has containers is another one, not this one's former name. */
-const isUsed = async (volume: string, { engine, signal }: Gathering): Promise<boolean> => {
+export const isUsed = async (volume: string, { engine, signal }: Gathering): Promise<boolean> => {
   const query = { all: true, filters: JSON.stringify({ volume: [volume] }) };
   return engine.get<unknown[]>('/containers/json', query, signal).then(
     (rows) => rows.length > 0,

@@ -12,7 +12,8 @@ import { configFolder } from './engine-address.ts';
 import { CannotLook } from './gathering.ts';
 import type { Vault } from './vault.ts';
 
-const CONFIG_MS = 10_000;
+/** Less than any fact may take: why it did not end is looked for, too. */
+const CONFIG_MS = 9_000;
 const CONFIG_BYTES = 64 * 1024 * 1024;
 
 type Environment = Record<string, string | undefined>;
@@ -24,6 +25,7 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
   saying?.catch(() => undefined);
   const base = {
     name: place.name,
+    ...(place.pickedBy && { pickedBy: place.pickedBy }),
     workingDir: place.workingDir,
     files: place.files.map((file) => shownPath(file, place.workingDir)),
     changedAt: await newestChange(place),
@@ -33,7 +35,8 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
     blanks: [],
   };
   if (saying === null) return { ...base, loadedBy: 'labels' };
-  const said = await saying;
+  const said = await saying.catch((error: unknown) => whyEndless(error, place));
+  if (said !== null && 'error' in said) return { ...base, loadedBy: 'compose', error: said.error };
   if (said === null) {
     const { readPlainly } = await import('./compose-plain.ts');
     return { ...base, loadedBy: 'plain', ...(await readPlainly(place, env, vault)) };
@@ -65,6 +68,23 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
 export const gatherProjectAlone = async (place: ProjectPlace, env: Environment, signal: AbortSignal): Promise<ProjectFact> => {
   const { createVault } = await import('./vault.ts');
   return gatherProject(place, env, createVault(), signal);
+};
+
+/** Aliases of aliases of aliases: nine short lines that no memory holds. */
+const whyEndless = async (error: unknown, place: ProjectPlace): Promise<{ error: ComposeError }> => {
+  if (!(error instanceof CannotLook)) throw error;
+  const { composeText, oversized } = await import('./compose-text.ts');
+  const shown = (file: string) => shownPath(file, place.workingDir);
+  const large = await oversized(place.files, shown);
+  if (large) throw new CannotLook(`${error.message}: ${large}`, { timedOut: true, cause: error });
+  const { multipliesAt } = await import('./compose-error.ts');
+  for (const file of place.files) {
+    const line = multipliesAt((await composeText(file)) ?? '');
+    if (line === null) continue;
+    const message = 'its aliases multiply to more than can be read';
+    return { error: { kind: 'syntax', file: shown(file), line, message, variable: null } };
+  }
+  throw error;
 };
 
 const newestChange = async (place: ProjectPlace): Promise<string | null> => {

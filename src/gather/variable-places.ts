@@ -1,15 +1,15 @@
 /** Where unset variables stand in the compose files, and which environment keys they leave blank. */
-import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import type { ProjectFact } from '../model/facts.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
+import { composeText } from './compose-text.ts';
 
 type Places = { lines: ProjectFact['unsetVariables']; blanks: ProjectFact['blanks'] };
 
 export const placesOf = async (variables: string[], place: ProjectPlace): Promise<Places> => {
   const found: Places = { lines: [], blanks: [] };
   for (const file of place.files) {
-    const text = await readFile(file, 'utf8').catch(() => '');
+    const text = (await composeText(file)) ?? '';
     const lines = text.split('\n');
     for (const variable of variables) {
       const use = useOf(variable);

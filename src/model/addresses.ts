@@ -10,3 +10,12 @@ export const serviceAt = (stack: Stack, address: string): Service | undefined =>
 
 /** `172.18.0.4:51234` and `[fd00::4]:51234` without the port. */
 export const withoutPort = (endpoint: string): string => endpoint.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+
+/** Can two not listen on one port of these addresses? `''` is every address; the wildcard of IPv6 mostly takes IPv4 too, unless IPv4 has its own. */
+export const meets = (a: string, b: string): boolean => {
+  if (a === b || a === '' || b === '') return true;
+  const isV6 = (address: string) => address.includes(':');
+  if (isV6(a) !== isV6(b)) return false;
+  const wildcards = ['0.0.0.0', '::', '[::]'];
+  return wildcards.includes(a) || wildcards.includes(b);
+};

@@ -116,6 +116,11 @@ interface CheckBase<N extends FactName, P extends ServiceFactName> {
   needs: readonly N[];
   /** Facts needed of the services that this one connects to. */
   peerNeeds?: readonly P[];
+  /**
+   * Those of its facts that come of files alone. With these it is asked even while what it stands on fails, of a service that has no container;
+   * all its other facts are gaps then, and it is reported only for what it finds.
+   */
+  onFiles?: readonly (N | P)[];
   /** Checks that must hold (be without a blocking finding) for this one to be asked; of the same service where they are of services. */
   after: readonly string[];
   findings: Record<string, FindingSpec>;

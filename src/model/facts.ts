@@ -105,6 +105,8 @@ export interface FileLine {
 export interface ProjectFact {
   name: string;
   workingDir: string;
+  /** Why it is this project, where neither its files nor anybody said so: it was started from this `folder`, or is the `only` one. */
+  pickedBy?: { by: 'folder' | 'only'; meant: string | null };
   /** The compose files used, in order. Empty when the project is known from labels alone. */
   files: string[];
   /** How the files were loaded: `docker compose config`, a plain reading (no compose CLI here), or not at all. */
@@ -577,6 +579,8 @@ export interface MountsFact {
   }[];
   /** Volumes of the same name in other projects, older than this container's; looked for only while the container is young. */
   twins: { volume: string; other: string; project: string; createdAt: string }[];
+  /** Running containers of other projects on a volume of this database, which has a name of its own. */
+  sharers?: VolumeSharer[];
   /** Who the container's program is when it opens files; `null` when not known. */
   uid: number | null;
   /** SELinux enforces its rules on this machine. */
@@ -585,8 +589,8 @@ export interface MountsFact {
 
 /** What the container of a service is made of. Looked at only while a service that should run has none; else `null`. */
 export interface MakingFact {
-  /** The image that it would run, and whether it is here. */
-  image: { ref: string; here: boolean } | null;
+  /** The image that it would run, and whether it is here; `null`: the engine could not be asked. */
+  image: { ref: string; here: boolean | null } | null;
   /** Another container that has the name which the files give to this one. */
   nameTakenBy: { container: string; project: string | null; status: string } | null;
   build: {
@@ -594,9 +598,71 @@ export interface MakingFact {
     contextExists: boolean;
     dockerfile: string;
     dockerfileExists: boolean;
-    /** `COPY` and `ADD` of files that the context does not hold. */
-    missing: { line: number; source: string }[];
+    /** The Dockerfile as it is shown; absent in recordings of earlier versions. */
+    file?: string;
+    /** `COPY` and `ADD` of files that the context does not hold, or that a `.dockerignore` takes out of it. */
+    missing: { line: number; source: string; ignoredAt?: FileLine }[];
   } | null;
+
+  // What follows is absent in recordings of earlier versions.
+
+  /** Lines of the compose files, by what is written there: `build`, `environment DATABASE_URL`, `ports 8080`, `volumes /etc/app`. */
+  lines?: Record<string, FileLine>;
+  /** The host's side of its bind mounts, and of its secrets and configs; empty where the engine is on another machine. */
+  sources?: DeclaredSource[];
+  /** The script that it begins with, where it is known and lies in a file of this machine. */
+  script?: DeclaredScript | null;
+  /** The program of its healthcheck is `curl` or `wget`, and its image is known to have none. */
+  probe?: { program: string; base: string; at: FileLine | null } | null;
+  /** What it runs, where nothing that could wait for somebody stands before it. Masked. */
+  command?: string[] | null;
+  /** Volumes of the same name in other projects that nobody uses, where its own does not exist yet. */
+  twins?: { volume: string; other: string; project: string; createdAt: string }[];
+  /** Its volumes that do not exist yet; `null`: the engine could not be asked. */
+  newVolumes?: string[] | null;
+  /** Running containers of other projects that have one of its volumes at the same place. */
+  sharers?: VolumeSharer[];
+}
+
+export interface VolumeSharer {
+  volume: string;
+  destination: string;
+  container: string;
+  project: string | null;
+}
+
+export interface DeclaredSource {
+  of: 'volume' | 'secret' | 'config';
+  /** Absolute. */
+  source: string;
+  /** Path in the container; of a secret or config, its name. */
+  destination: string;
+  kind: 'file' | 'folder' | 'other' | 'missing';
+  /** Of a folder; `null`: not for us to read. */
+  empty: boolean | null;
+  readOnly: boolean;
+  /** Docker makes a folder where nothing is. */
+  isMade: boolean;
+  /** Lies in, or next to, the project's folder. */
+  near: boolean;
+  /** Another service of the stack that may write it before this one starts. */
+  writer: string | null;
+  at: FileLine | null;
+}
+
+export interface DeclaredScript {
+  /** In the container, and on the host. */
+  path: string;
+  hostPath: string;
+  /** Mounted, or copied into the image at build. */
+  from: 'mount' | 'image';
+  windowsLineEnds: boolean;
+  /** The kernel should run it, and its first line does not say by what. */
+  lacksShebang: boolean;
+  /** It should be executed, and nobody may; nothing at build says otherwise. */
+  lacksPermission: boolean;
+  /** Where it is named as what runs. */
+  at: FileLine | null;
 }
 
 /** The file that a container should run and could not. Looked at only after such a failure; else `null`. */

@@ -1,5 +1,5 @@
 /** From which files was a container made, and are they the ones that were read now? Labels hold absolute paths. */
-import type { ProjectFact } from './facts.ts';
+import type { FileLine, ProjectFact } from './facts.ts';
 import type { Container } from './stack.ts';
 
 /** Docker Desktop shows host paths below a prefix of its own; macOS has `/tmp` at `/private/tmp`; Windows does not mind case or slashes. */
@@ -32,3 +32,6 @@ export const madeOfTheseFiles = (container: Container, project: ProjectFact): bo
   const plainEnv = environmentFiles.every((file) => samePath(within(workingDir, file), `${workingDir}/.env`));
   return plainEnv && configFiles.length === project.files.length && absentFiles(container, project).length === 0;
 };
+
+/** `compose.yaml:12`. */
+export const placeOf = ({ file, line }: FileLine): string => (line === null ? file : `${file}:${line}`);

@@ -1,6 +1,6 @@
 /** What a server's own container says it is set up with, and how that contradicts what a client is given. */
 import { isMark } from './secrets.ts';
-import type { Connection, Container } from './stack.ts';
+import type { Connection, Container, Service } from './stack.ts';
 
 export interface Setup {
   user: string | null;
@@ -9,13 +9,19 @@ export interface Setup {
   database: string | null;
 }
 
-export const setupOf = (connection: Connection, server: Container): Setup | null => {
+type Told = Pick<Container, 'env' | 'entrypoint' | 'command'>;
+
+/** By its container; of one that has none, by what the files declare. */
+export const setupOf = (connection: Connection, { containers: [container], spec }: Pick<Service, 'containers' | 'spec'>): Setup | null => {
+  const server: Told | null =
+    container ?? (spec && { env: spec.environment, entrypoint: spec.entrypoint ?? [], command: spec.command ?? [] });
+  if (!server) return null;
   if (connection.kind === 'postgres') return postgresSetup(server);
   return connection.kind === 'redis' ? redisSetup(server) : null;
 };
 
 /** The official images' variables; `*_FILE` hides a value, `trust` makes the password moot. */
-const postgresSetup = ({ env }: Container): Setup | null => {
+const postgresSetup = ({ env }: Told): Setup | null => {
   if (env['POSTGRES_PASSWORD'] === undefined && env['POSTGRES_USER'] === undefined && env['POSTGRES_HOST_AUTH_METHOD'] !== 'trust')
     return null;
   const user = env['POSTGRES_USER'] || (env['POSTGRES_USER_FILE'] ? null : 'postgres');
@@ -24,7 +30,7 @@ const postgresSetup = ({ env }: Container): Setup | null => {
 };
 
 /** A configuration file or an ACL may hold what neither command nor environment shows. */
-const redisSetup = (server: Container): Setup | null => {
+const redisSetup = (server: Told): Setup | null => {
   const words = [...server.entrypoint, ...server.command].flatMap((part) => part.split(/\s+/));
   const at = words.indexOf('--requirepass');
   const given = at >= 0 ? (words[at + 1] ?? '').replace(/^["']|["']$/g, '') : null;

@@ -24,6 +24,8 @@ export interface PortMapping {
   hostIp: string;
   /** Host port; `0` means "any free port" in a declaration, and is never `0` once bound. */
   hostPort: number;
+  /** Of a declared range, from which one port is taken; absent: there is no choice. */
+  hostPortLast?: number;
 }
 
 export interface MountSpec {
@@ -47,12 +49,15 @@ export interface Healthcheck {
 export interface ServiceSpec {
   name: string;
   image: string | null;
-  build: { context: string; dockerfile: string } | null;
+  /** `inline`: the Dockerfile stands in the compose file. `target`: the stage that is wanted, where it is not the last. */
+  build: { context: string; dockerfile: string; inline?: true; target?: string } | null;
   command: string[] | null;
   entrypoint: string[] | null;
   environment: Record<string, string>;
   ports: PortMapping[];
   mounts: MountSpec[];
+  /** Files of the host that are its secrets and configs. Absent: none. */
+  files?: { of: 'secret' | 'config'; name: string; source: string }[];
   networks: string[];
   networkMode: string | null;
   dependsOn: Record<string, DependencyCondition>;

@@ -2,7 +2,15 @@
 import type { Report } from '../model/report.ts';
 import { count } from './words.ts';
 
-export const verdictOf = ({ status, counts, rootCauses }: Report): string => {
+export const verdictOf = (report: Report): string => (runsNothing(report) ? `nothing runs; ${sentence(report)}` : sentence(report));
+
+/** Where the engine answered. A stack of jobs that are all done is no such thing. */
+const runsNothing = ({ stack: { engine, services } }: Report): boolean =>
+  engine.apiVersion !== null &&
+  services.some(({ role }) => role !== 'one-shot' && role !== 'build-only') &&
+  services.every(({ state }) => state === 'missing' || state === 'exited' || state === 'created' || state === 'dead');
+
+const sentence = ({ status, counts, rootCauses }: Report): string => {
   const unseen = counts.error > 0 ? [`${count(counts.error, 'check')} could not look`] : [];
   if (status === 'fail') {
     const blocked = counts.blocked > 0 ? [`${counts.blocked} blocked`] : [];

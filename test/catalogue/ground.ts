@@ -79,7 +79,12 @@ export const groundRows: CatalogueRow[] = [
 
   // Image and entry point
   { id: 'image-entrypoint-crlf', title: 'The script has Windows line ends', codes: ['image/windows-line-ends'], seen: 'lab' },
-  { id: 'image-entrypoint-noexec', title: 'The script is not executable', codes: ['container/not-executable'], seen: 'lab' },
+  {
+    id: 'image-entrypoint-noexec',
+    title: 'The script is not executable',
+    codes: ['container/not-executable', 'image/not-executable'],
+    seen: 'lab',
+  },
   { id: 'image-entrypoint-hidden', title: 'A mount hides the script', codes: ['image/hidden-by-mount'], seen: 'lab' },
   { id: 'image-no-shebang', title: 'The script has no #! line', codes: ['image/no-shebang'], seen: 'lab' },
   { id: 'image-wrong-arch', title: 'The image is for another processor', codes: ['image/wrong-architecture'], seen: 'lab' },
@@ -95,6 +100,13 @@ export const groundRows: CatalogueRow[] = [
     codes: ['image/interpreter-missing'],
     seen: 'lab',
   },
+  { id: 'image-copy-ignored', title: 'A COPY of what .dockerignore leaves out', codes: ['image/build-input-missing'], seen: 'unit' },
+  { id: 'probe-tool-missing', title: 'The healthcheck calls what the image lacks', codes: ['healthcheck/tool-missing'], seen: 'unit' },
+  { id: 'up-source-missing', title: 'A file that is mounted, or a secret, is not there', codes: ['mounts/source-missing'], seen: 'unit' },
+  { id: 'up-published-twice', title: 'Two services of the files publish one port', codes: ['ports/published-twice'], seen: 'unit' },
+  { id: 'up-not-awaited', title: 'A migration does not wait for the database', codes: ['start-order/not-awaited'], seen: 'unit' },
+  { id: 'up-port-taken', title: 'A port is taken before the first start', codes: ['ports/taken'], seen: 'unit' },
+  { id: 'worktree-shared-volume', title: 'Two projects run on one named volume', codes: ['mounts/shared-by-databases'], seen: 'unit' },
   { id: 'image-copy-path', title: 'A COPY is not relative to the context', codes: ['image/build-input-missing'], seen: 'unit' },
   { id: 'image-pull-failed', title: 'The image is not here', codes: ['image/not-here'], seen: 'lab' },
 

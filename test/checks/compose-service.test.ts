@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { composeService } from '../../src/checks/compose-service.ts';
 import type { Fact, ImageFact, ProjectFact } from '../../src/model/facts.ts';
-import type { Service } from '../../src/model/stack.ts';
+import type { Verdict } from '../../src/model/check.ts';
+import type { Service, ServiceSpec } from '../../src/model/stack.ts';
 import { ask, fact, findingsOf, gap, inShort, makeConnection, makePort, makeService, makeStack } from './make.ts';
 
 interface Extra {
@@ -407,6 +408,41 @@ describe('compose of a service: the data path of Postgres', () => {
   ])('%s', (_, given, expected) => {
     expect(short(given)).toBe(expected);
   });
+});
+
+describe('compose of a service: credentials before the first start', () => {
+  const env = { POSTGRES_USER: 'shop', POSTGRES_PASSWORD: MARK_A, POSTGRES_DB: 'shop' };
+  const volume = { type: 'volume' as const, source: 'p_data', destination: '/var/lib/postgresql/data', readOnly: false };
+  const before = (spec: Partial<ServiceSpec>, made: object | null, password: string = MARK_B) => {
+    const app = makeService({ containers: [] });
+    const db = makeService({ name: 'db', role: 'postgres', containers: [], spec: { image: 'postgres:16', environment: env, ...spec } });
+    return ask(composeService, {
+      stack: makeStack({ services: [app, db], connections: [makeConnection({ user: 'shop', password, database: 'shop' })] }),
+      service: 'app',
+      facts: { making: fact({ lines: { 'environment DATABASE_URL': { file: 'compose.yaml', line: 5 } } }) },
+      peers: { db: { postgres: gap('not asked'), redis: gap('not asked'), making: fact(made) } },
+    });
+  };
+  const fresh = { newVolumes: ['p_data'], twins: [], lines: { 'environment POSTGRES_PASSWORD': { file: 'compose.yaml', line: 12 } } };
+  it.each<[string, Verdict, string]>([
+    ['the same', before({}, fresh, MARK_A), 'cannot look'],
+    ['another password for a database that is yet to be made', before({ mounts: [volume] }, fresh), 'fail credentials-conflict'],
+    ['data that is there already', before({ mounts: [volume] }, { ...fresh, newVolumes: [] }), 'warn credentials-conflict'],
+    ['an engine that does not say', before({ mounts: [volume] }, { ...fresh, newVolumes: null }), 'warn credentials-conflict'],
+    [
+      'a script that may make other users',
+      before({ mounts: [{ ...volume, type: 'bind', destination: '/docker-entrypoint-initdb.d' }] }, fresh),
+      'warn credentials-conflict',
+    ],
+    [
+      'an image of its own',
+      before({ image: null, build: { context: '/src/p/db', dockerfile: 'Dockerfile' } }, fresh),
+      'warn credentials-conflict',
+    ],
+  ])('%s', (_, verdict, expected) => expect(inShort(composeService, verdict)).toBe(expected));
+
+  it('names the lines of both sides', () =>
+    expect(findingsOf(before({}, fresh))[0].evidence.map(({ source }) => source)).toEqual(['compose.yaml:5', 'compose.yaml:12']));
 });
 
 describe('compose of a service: credentials', () => {

@@ -48,7 +48,12 @@ describe('engine', () => {
 
   it('names the context that has the stack', () => {
     const [finding] = findingsOf(look({ elsewhere }));
-    expect(finding.values).toMatchObject({ context: 'colima', socket: 'unix:///var/run/docker.sock' });
+    expect(finding.values).toEqual({ context: 'colima', socket: elsewhere.host });
+  });
+
+  it('names the address of one that no context has', () => {
+    const [finding] = findingsOf(look({ elsewhere: { ...elsewhere, source: 'socket /home/me/.colima/docker.sock' } }));
+    expect(finding.values).toEqual({ socket: elsewhere.host });
   });
 
   it('could not look', () => {

@@ -52,3 +52,21 @@ describe('healthcheck', () => {
     ).toBe('cannot look');
   });
 });
+
+describe('healthcheck: before it runs', () => {
+  const look = (making: object | null) =>
+    ask(healthcheck, {
+      stack: makeStack({ services: [makeService({ containers: [] })] }),
+      service: 'app',
+      facts: { containers: fact([]), making: fact(making) },
+    });
+  it.each<[string, object | null, string]>([
+    ['a tool that the image may have', { probe: null }, 'skip'],
+    ['nothing known', null, 'skip'],
+    [
+      'a tool that it cannot have',
+      { probe: { program: 'curl', base: 'python:3.12-slim', at: { file: 'compose.yaml', line: 9 } } },
+      'fail tool-missing',
+    ],
+  ])('%s', (_, making, expected) => expect(inShort(healthcheck, look(making))).toBe(expected));
+});

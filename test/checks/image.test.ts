@@ -13,7 +13,8 @@ interface Given {
 
 const look = (given: Given, service: Service = makeService({ containers: [{ state: { status: 'restarting', exitCode: 1 } }] })) =>
   ask(image, {
-    stack: makeStack({ services: [service] }),
+    // Somebody else runs: where nothing does, an image that is not here is only yet to be fetched.
+    stack: makeStack({ services: [service, makeService({ name: 'other' })] }),
     service: service.name,
     facts: {
       making: fact(given.making ?? null),
@@ -165,5 +166,59 @@ describe('image: what is not', () => {
     });
     const program = ran({ windowsLineEnds: true, mount: { destination: '/app', source: '/src/p/api' } });
     expect(findingsOf(look({ program }))[0].values).toMatchObject({ hostPath: '/src/p/api/start.sh' });
+  });
+});
+
+describe('image: before it runs', () => {
+  const script = (parts: object = {}): Partial<MakingFact> => ({
+    script: {
+      path: '/start.sh',
+      hostPath: '/src/p/api/start.sh',
+      from: 'image',
+      windowsLineEnds: false,
+      lacksShebang: false,
+      lacksPermission: false,
+      at: { file: 'api/Dockerfile', line: 6 },
+      ...parts,
+    },
+  });
+  it.each<[string, MakingFact, string]>([
+    ['a script as it should be', made({ image: { ref: 'p-app', here: true }, ...script() }), 'skip'],
+    [
+      'Windows line ends',
+      made({ image: { ref: 'p-app', here: true }, ...script({ windowsLineEnds: true, lacksPermission: true }) }),
+      'fail windows-line-ends',
+    ],
+    ['nobody may execute it', made({ image: { ref: 'p-app', here: true }, ...script({ lacksPermission: true }) }), 'fail not-executable'],
+    ['no first line', made({ image: { ref: 'p-app', here: true }, ...script({ lacksShebang: true }) }), 'fail no-shebang'],
+    [
+      'a COPY of what is left out of the context',
+      built({ missing: [{ line: 3, source: 'dist', ignoredAt: { file: 'api/.dockerignore', line: 2 } }] }),
+      'fail build-input-missing',
+    ],
+    [
+      'a COPY of nothing, and an engine that does not say whether it was ever built',
+      { ...built({ missing: [{ line: 3, source: 'dist' }] }), image: { ref: 'p-app', here: null } },
+      'warn build-input-missing',
+    ],
+    ['an image of which nobody knows', made({ image: { ref: 'p-app', here: null } }), 'skip'],
+  ])('%s', (_, making, expected) => {
+    expect(inShort(image, look({ making }, none))).toBe(expected);
+  });
+
+  it('names the line of both files', () => {
+    const missing = [{ line: 3, source: 'dist', ignoredAt: { file: 'api/.dockerignore', line: 2 } }];
+    const making = built({ missing, file: 'api/Dockerfile' });
+    expect(findingsOf(look({ making }, none))[0].message).toBe(
+      'app cannot be built: api/Dockerfile:3 copies dist, which api/.dockerignore:2 keeps out of the context',
+    );
+    expect(findingsOf(look({ making: made(script({ lacksPermission: true })) }, none))[0].message).toBe(
+      'start.sh (api/Dockerfile:6) of app may not be executed',
+    );
+  });
+
+  it('where nothing was ever started, nothing had to be fetched', () => {
+    const facts = { making: fact(made({})), program: fact(null), packages: fact(null) };
+    expect(inShort(image, ask(image, { stack: makeStack({ services: [none] }), service: 'app', facts }))).toBe('skip');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mounts } from '../../src/checks/mounts.ts';
-import type { MountsFact } from '../../src/model/facts.ts';
+import type { DeclaredSource, MountsFact } from '../../src/model/facts.ts';
 import type { Container, MountSpec, Service } from '../../src/model/stack.ts';
 import { ask, fact, findingsOf, gap, inShort, makeService, makeStack } from './make.ts';
 
@@ -280,6 +280,60 @@ describe('mounts: what is not', () => {
     expect(findingsOf(look({ sources: [source({ kind: 'folder', empty: true })] }))[0].values).toMatchObject({
       hostPath: '/src/p/app.conf',
       path: '/etc/app/app.conf',
+    });
+  });
+});
+
+describe('mounts: before it runs', () => {
+  const declared = (parts: Partial<DeclaredSource> = {}): DeclaredSource => ({
+    of: 'volume',
+    source: '/src/p/app.toml',
+    destination: '/app/app.toml',
+    kind: 'missing',
+    empty: null,
+    readOnly: false,
+    isMade: true,
+    near: true,
+    writer: null,
+    at: { file: 'compose.yaml', line: 9 },
+    ...parts,
+  });
+  const before = (making: object) =>
+    ask(mounts, {
+      stack: makeStack({ services: [makeService({ containers: [] })] }),
+      service: 'app',
+      facts: { making: fact(making) },
+    });
+  const data = { source: '/src/p/data', destination: '/data' };
+  it.each<[string, Partial<DeclaredSource>, string]>([
+    ['a file that is there', { kind: 'file' }, 'skip'],
+    ['a folder for data, which Docker makes', data, 'skip'],
+    ['a folder with something in it', { ...data, kind: 'folder', empty: false }, 'skip'],
+    ['an empty folder for data', { ...data, kind: 'folder', empty: true }, 'skip'],
+    ['a file that another service makes first', { writer: 'certs' }, 'skip'],
+    ['a path of the machine that the engine is on', { near: false, source: '/etc/ssl/cert.pem', destination: '/cert.pem' }, 'skip'],
+    ['a file that is not there', {}, 'fail source-missing'],
+    ['a folder that Docker may not make', { ...data, isMade: false }, 'fail source-missing'],
+    ['a folder that may only be read', { ...data, readOnly: true }, 'warn source-missing'],
+    ['a secret', { of: 'secret', source: '/src/p/secret', destination: 'db', isMade: false }, 'fail source-missing'],
+    ['an empty folder in the place of a file', { kind: 'folder', empty: true }, 'fail file-became-folder'],
+  ])('%s', (_, parts, expected) => expect(inShort(mounts, before({ sources: [declared(parts)] }))).toBe(expected));
+
+  it('says where it is written', () =>
+    expect(findingsOf(before({ sources: [declared()] }))[0].message).toBe(
+      '/src/p/app.toml, which app mounts at /app/app.toml, does not exist (compose.yaml:9); Docker would make an empty folder there',
+    ));
+
+  it('a project that was renamed', () => {
+    const twins = [{ volume: 'p_data', other: 'p-old_data', project: 'p-old', createdAt: '2026-01-01T00:00:00.000Z' }];
+    expect(inShort(mounts, before({ twins }))).toBe('warn other-project-volume');
+  });
+
+  it('another worktree on the same volume', () => {
+    const sharers = [{ volume: 'shop-data', destination: '/var/lib/postgresql', container: 'p-feature-db-1', project: 'p-feature' }];
+    expect(findingsOf(before({ sharers }))[0]).toMatchObject({
+      reason: 'shared-by-databases',
+      message: 'app would start on volume shop-data, on which p-feature-db-1 of project p-feature runs',
     });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ports } from '../../src/checks/ports.ts';
 import type { Fact, Listener, PortOwner, PublishedFact, Trial } from '../../src/model/facts.ts';
-import type { PortMapping, Service } from '../../src/model/stack.ts';
+import type { PortMapping, Service, ServiceSpec } from '../../src/model/stack.ts';
 import { ask, fact, findingsOf, gap, inShort, makeConnection, makePort, makeService, makeStack, NOW } from './make.ts';
 
 const web = makePort({ hostPort: 8080, containerPort: 8000 });
@@ -323,4 +323,57 @@ describe('ports: could not look', () => {
       cannotLook: 'no answer within 2 s',
     });
   });
+});
+
+describe('ports: before it runs', () => {
+  const none = (name: string, ports: Partial<PortMapping>[], parts: Partial<ServiceSpec> = {}) =>
+    makeService({ name, containers: [], spec: { ports: ports.map(makePort), ...parts } });
+  const before = (own: Service, other: Service, owners: Partial<PortOwner>[] = []) =>
+    ask(ports, {
+      stack: makeStack({ services: [own, other] }),
+      service: own.name,
+      facts: {
+        making: fact({ lines: { 'ports 8000': { file: 'compose.yaml', line: 7 } } }),
+        portOwners: fact(
+          owners.map((each) => ({
+            port: 8000,
+            hostIp: '',
+            kind: 'nobody',
+            container: null,
+            project: null,
+            pid: null,
+            command: null,
+            ...each,
+          })),
+        ),
+      },
+    });
+  const web = (port: Partial<PortMapping> = {}, parts: Partial<ServiceSpec> = {}) => none('web', [port], parts);
+  it.each<[string, Service, string]>([
+    ['another port', none('api', [{ hostPort: 8001 }]), 'skip'],
+    ['the same port', none('api', [{}]), 'fail published-twice'],
+    ['the same port of one address and of all', none('api', [{ hostIp: '127.0.0.1' }]), 'fail published-twice'],
+    ['the same number of UDP', none('api', [{ protocol: 'udp' }]), 'skip'],
+    ['a range to choose from', none('api', [{ hostPortLast: 8005 }]), 'skip'],
+    ['a service that is not active', none('api', [{}], { active: false, profiles: ['tools'] }), 'skip'],
+    ['a service without replicas', none('api', [{}], { replicas: 0 }), 'skip'],
+    ['a service on the network of the host', none('api', [{}], { networkMode: 'host' }), 'skip'],
+  ])('%s', (_, other, expected) => expect(inShort(ports, before(web(), other))).toBe(expected));
+
+  it('two addresses have two ports', () =>
+    expect(inShort(ports, before(web({ hostIp: '127.0.0.1' }), none('api', [{ hostIp: '127.0.0.2' }])))).toBe('skip'));
+
+  it('is told once', () => expect(inShort(ports, before(none('api', [{}]), web()))).toBe('skip'));
+
+  it.each<[string, Partial<PortOwner>, string]>([
+    ['a container of another worktree', { kind: 'container', container: 'p-feature-web-1', project: 'p-feature' }, 'fail taken'],
+    ['a program', { kind: 'process', pid: 7, command: 'python app.py' }, 'fail taken'],
+    ['nobody', {}, 'skip'],
+    ['somebody on another address', { hostIp: '127.0.0.2', kind: 'process', pid: 7, command: 'python' }, 'skip'],
+  ])('held by %s', (_, owner, expected) => expect(inShort(ports, before(web(), none('api', []), [owner]))).toBe(expected));
+
+  it('says who, and where the port is written', () =>
+    expect(findingsOf(before(web(), none('api', []), [{ kind: 'process', pid: 7, command: 'python app.py' }]))[0].message).toBe(
+      'port 8000 that web wants (compose.yaml:7) is held by process python (pid 7)',
+    ));
 });

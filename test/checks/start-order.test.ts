@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startOrder } from '../../src/checks/start-order.ts';
-import type { Container, Healthcheck, Service } from '../../src/model/stack.ts';
+import type { Container, Healthcheck, Service, ServiceSpec } from '../../src/model/stack.ts';
 import { ask, fact, findingsOf, gap, inShort, makeConnection, makeService, makeStack } from './make.ts';
 
 type Parts = Omit<Partial<Container>, 'state' | 'compose'> & {
@@ -119,4 +119,38 @@ describe('start-order: out of order', () => {
     expect(finding.message).toBe('app ended 3 s after the start of db, and did not wait until that was ready');
     expect(finding.values).toMatchObject({ target: 'db' });
   });
+});
+
+describe('start-order: before it runs', () => {
+  const before = (
+    command: string[] | null,
+    parts: Partial<ServiceSpec> = {},
+    connections = [makeConnection()],
+    db = makeService({ name: 'db', containers: [] }),
+  ) =>
+    inShort(
+      startOrder,
+      ask(startOrder, {
+        stack: makeStack({ services: [makeService({ containers: [], spec: parts }), db], connections }),
+        service: 'app',
+        facts: { making: fact({ command, lines: { 'depends_on db': { file: 'compose.yaml', line: 12 } } }) },
+      }),
+    );
+  const plain = { dependsOn: { db: 'service_started' as const } };
+  it.each<[string, string, string]>([
+    ['a migration', before(['alembic', 'upgrade', 'head'], plain), 'warn not-awaited'],
+    ['a migration before the server', before(['sh', '-c', 'alembic upgrade head && uvicorn app:app'], plain), 'warn not-awaited'],
+    ['no word of the database at all', before(['python', 'manage.py', 'migrate'], {}), 'warn not-awaited'],
+    ['a server, which may try again', before(['uvicorn', 'app:app'], plain), 'skip'],
+    ['a script that waits', before(['sh', '-c', 'until pg_isready -h db; do sleep 1; done; alembic upgrade head'], plain), 'skip'],
+    ['a database that is waited for', before(['alembic', 'upgrade', 'head'], { dependsOn: { db: 'service_healthy' } }), 'skip'],
+    ['Docker starts it again', before(['alembic', 'upgrade', 'head'], { ...plain, restart: 'on-failure' }), 'skip'],
+    ['an entry point that nobody has read', before(null, plain), 'skip'],
+    [
+      'a database of somebody else',
+      before(['alembic', 'upgrade', 'head'], plain, [makeConnection({ to: null, host: 'db.example.com' })]),
+      'skip',
+    ],
+    ['a database that runs already', before(['alembic', 'upgrade', 'head'], plain, [makeConnection()], dbIs()), 'skip'],
+  ])('%s', (_, found, expected) => expect(found).toBe(expected));
 });

@@ -1,3 +1,5 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findProject, interpolate, readDotEnv, shownPath, type ProjectOptions } from '../../src/gather/compose-files.ts';
 import { UsageError } from '../../src/model/usage-error.ts';
@@ -260,4 +262,15 @@ test('paths inside the project are shown short', () => {
   expect(shownPath('/src/shop/a/compose.yml', '/src/shop')).toBe('a/compose.yml');
   expect(shownPath('/src/shop2/compose.yml', '/src/shop')).toBe('/src/shop2/compose.yml');
   expect(shownPath('compose.yml', '/src/shop')).toBe('compose.yml');
+});
+
+test.each<[string, string, RegExp]>([
+  ['to itself', 'compose.yaml', /compose\.yaml: its symbolic link leads in a circle$/],
+  ['to nothing', 'gone.yaml', /compose\.yaml: it is a symbolic link to nothing$/],
+])('a link %s is told, and no project above is taken for it', async (_, target, message) => {
+  const folder = folderOf({ 'compose.yml': 'services: {}', 'sub/keep': '' });
+  symlinkSync(target, join(folder, 'sub/compose.yaml'));
+  await expect(
+    findProject({ files: [], projectName: null, projectDirectory: null, profiles: [], envFiles: [], cwd: join(folder, 'sub'), env: {} }),
+  ).rejects.toThrow(message);
 });

@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readPlainly } from '../../src/gather/compose-plain.ts';
 import { createVault } from '../../src/gather/vault.ts';
@@ -6,7 +8,8 @@ import { folderOf, placeIn } from './project-folder.ts';
 
 const read = async (files: Record<string, string>, env: Record<string, string> = {}, profiles: string[] = []) => {
   const folder = folderOf(files);
-  const names = Object.keys(files).filter((name) => /\.ya?ml$/.test(name));
+  // Those in folders of their own are included or extended.
+  const names = Object.keys(files).filter((name) => /^[^/]+\.ya?ml$/.test(name));
   const found = await readPlainly(placeIn(folder, names, { profiles }), env, createVault());
   return JSON.parse(JSON.stringify(found).replaceAll(folder, '/DIR')) as typeof found;
 };
@@ -174,4 +177,67 @@ test.each([
 ])('%s is no crash', async (_, yaml) => {
   const found = await read({ 'compose.yaml': yaml });
   expect(found.services !== null || found.error !== null).toBe(true);
+});
+
+describe('include and extends', () => {
+  test('of other folders, whose paths are their own', async () => {
+    const { services } = await read({
+      'compose.yaml':
+        'include:\n  - sub/db.yaml\nservices:\n  web:\n    extends: {file: base/app.yaml, service: app}\n    environment: {B: "2"}\n  job:\n    extends: web\n    command: run\n',
+      'sub/db.yaml':
+        'services:\n  db:\n    image: postgres:${TAG}\n    volumes: [./init:/init, data:/data]\n    env_file: db.env\nvolumes: {data: }\n',
+      'sub/db.env': 'A=1\n',
+      'sub/.env': 'TAG=17\n',
+      'base/app.yaml': 'services:\n  app:\n    build: ../src\n    environment: {A: "1", B: "1"}\n',
+    });
+    const [db, job, web] = services!;
+    expect(db).toMatchObject({
+      image: 'postgres:17',
+      environment: { A: '1' },
+      mounts: [{ source: '/DIR/sub/init' }, { source: 'shop_data' }],
+    });
+    expect(web).toMatchObject({ build: { context: '/DIR/src' }, environment: { A: '1', B: '2' } });
+    expect(job).toMatchObject({ build: { context: '/DIR/src' }, command: ['run'] });
+  });
+
+  test.each<[string, Record<string, string>, object]>([
+    ['a circle of includes', { 'compose.yaml': 'include: [compose.yaml]\n' }, { kind: 'schema', file: 'compose.yaml' }],
+    [
+      'a circle of extends',
+      { 'compose.yaml': 'services:\n  a: {extends: b}\n  b: {extends: a}\n' },
+      { kind: 'schema', message: 'extends leads in a circle' },
+    ],
+    [
+      'an include that is not there',
+      { 'compose.yaml': 'include: [gone.yaml]\n' },
+      { kind: 'other', message: 'gone.yaml cannot be read (ENOENT)' },
+    ],
+    [
+      'a base that is not there',
+      { 'compose.yaml': 'services:\n  a: {extends: b}\n' },
+      { kind: 'schema', message: 'extends names service "b", which is not there' },
+    ],
+  ])('%s', async (_, files, error) => expect((await read(files)).error).toMatchObject(error));
+});
+
+describe('what no reader takes', () => {
+  test('bytes that are no UTF-8', async () => {
+    const folder = folderOf({});
+    writeFileSync(join(folder, 'compose.yaml'), Buffer.from('services:\n  a:\n    image: caf\xe9\n', 'latin1'));
+    const found = await readPlainly(placeIn(folder, ['compose.yaml']), {}, createVault());
+    expect(found.error).toMatchObject({ kind: 'syntax', line: 3, message: 'it is not in UTF-8' });
+  });
+
+  test('aliases of aliases of aliases', async () => {
+    const rows = Array.from({ length: 8 }, (_, index) => `x-${index + 1}: &a${index + 1} [${Array(9).fill(`*a${index}`).join(',')}]`);
+    const yaml = `x-0: &a0 [lol]\n${rows.join('\n')}\nservices:\n  a: {image: x, labels: *a8}\n`;
+    expect((await read({ 'compose.yaml': yaml })).error).toMatchObject({ kind: 'syntax', line: 11 });
+  });
+
+  test('a file of megabytes', async () => {
+    const yaml = `services:\n  a: {image: x}\n#${'x'.repeat(1_000_000)}\n`;
+    await expect(read({ 'compose.yaml': yaml })).rejects.toThrow(
+      'compose.yaml has 1.0 MB, which is too much to be read without the Compose CLI',
+    );
+  });
 });

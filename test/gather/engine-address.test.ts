@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { addressOf, configFolder, findEngine, otherEngines } from '../../src/gather/engine-address.ts';
 import { UsageError } from '../../src/model/usage-error.ts';
 import { folderOf } from './project-folder.ts';
@@ -146,4 +149,20 @@ test('other engines: every context and the default socket, each once, but not th
   const found = await otherEngines(addressOf('unix:///u.sock', 'context used', null), { DOCKER_CONFIG: folder });
   expect(found.map((each) => each.host).toSorted()).toEqual(['unix:///c.sock', 'unix:///var/run/docker.sock']);
   expect(await otherEngines(addressOf('unix:///var/run/docker.sock', 'default socket', null), { DOCKER_CONFIG: '/nowhere' })).toEqual([]);
+});
+
+test('an engine that no context names is known by its usual socket', async () => {
+  const home = folderOf({ '.orbstack/run/docker.sock': 'no socket' });
+  mkdirSync(join(home, '.colima/default'), { recursive: true });
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(join(home, '.colima/default/docker.sock'), done));
+  onTestFinished(() => void server.close());
+  const found = await otherEngines(addressOf('unix:///var/run/docker.sock', 'default socket', null), {
+    DOCKER_CONFIG: '/nowhere',
+    HOME: home,
+  });
+  const own = found.filter(({ host }) => host.includes(home));
+  expect(own.map(({ host, source }) => ({ host, source }))).toEqual([
+    { host: `unix://${home}/.colima/default/docker.sock`, source: `socket ${home}/.colima/default/docker.sock` },
+  ]);
 });

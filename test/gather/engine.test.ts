@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { delimiter, join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openEngineClient } from '../../src/gather/docker-client.ts';
 import { addressOf } from '../../src/gather/engine-address.ts';
 import { findElsewhere, gatherEngine } from '../../src/gather/engine.ts';
@@ -92,8 +93,41 @@ describe('no engine', () => {
     expect(await gatherEngine(client, address, AbortSignal.timeout(2_000))).toMatchObject({ state });
     client.close();
   });
-  test('ssh is not supported, and says so', async () =>
-    expect(await look('ssh://me@engine')).toMatchObject({ state: 'unreachable', detail: 'ssh:// engines are not supported yet' }));
+  /** In the place of the real one, for this test. */
+  const sshThat = (script: string): void => {
+    const folder = folderOf({ ssh: script });
+    chmodSync(join(folder, 'ssh'), 0o755);
+    vi.stubEnv('PATH', `${folder}${delimiter}${process.env['PATH']}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+  };
+
+  test('through ssh: what docker would run at the other end', async () => {
+    const { host } = await smallEngine({ answer: (_request, response) => response.writeHead(200, headers('1.51')).end('OK') });
+    const said = join(folderOf({ keep: '' }), 'said');
+    sshThat(`#!${process.execPath}
+import('node:fs').then((fs) => fs.writeFileSync(${JSON.stringify(said)}, process.argv.slice(2).join(' ')));
+import('node:net').then((net) => {
+  const socket = net.connect(${JSON.stringify(host.replace('unix://', ''))});
+  process.stdin.pipe(socket).pipe(process.stdout);
+});
+`);
+    expect(await look('ssh://me@engine:2222/run/docker.sock', 10_000)).toMatchObject({
+      state: 'ok',
+      version: '28.5.2',
+      host: 'ssh://me@engine:2222/run/docker.sock',
+    });
+    expect(readFileSync(said, 'utf8')).toBe(
+      '-T -o BatchMode=yes -o ConnectTimeout=4 -l me -p 2222 -- engine docker --host unix:///run/docker.sock system dial-stdio',
+    );
+  });
+
+  test('through ssh, which says why it does not', async () => {
+    sshThat('#!/bin/sh\necho "Warning: added engine" >&2\necho "me@engine: Permission denied (publickey)." >&2\nexit 255\n');
+    expect(await look('ssh://me@engine', 10_000)).toMatchObject({
+      state: 'unreachable',
+      detail: 'me@engine: Permission denied (publickey).',
+    });
+  });
 
   test.skipIf(process.getuid?.() === 0)('a socket that one may not open', async () => {
     const { host } = await smallEngine({ answer: json({}) });
