@@ -11,6 +11,7 @@ export interface StackOptions {
   envFiles: string[];
   context: string | null;
   runbook: string | null;
+  config: string | null;
   timeoutMs: number;
 }
 
@@ -73,7 +74,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   'env-file': { value: 'file', repeatable: true, help: 'Environment file; may be given again', of: LOOKING },
   context: { short: 'c', value: 'name', help: 'Docker context', of: LOOKING },
   runbook: { value: 'file', help: "Your team's runbook, before the doctor's own", of: EVERY },
-  config: { value: 'file', help: '', of: EVERY },
+  config: { value: 'file', help: 'What your team says of the stack (doctor.yaml)', of: EVERY },
   timeout: { value: 'time', help: 'For the whole run: 30s, 1500ms, 2m (default 30s)', of: LOOKING },
   wait: { value: 'time', help: 'Look again until nothing fails, or the time is up', of: ['check'] },
   strict: { help: 'Warnings fail too', of: ['check'] },
@@ -106,8 +107,6 @@ export const parseArgs = (argv: readonly string[]): Command => {
         `--${name} is not an option of "doctor ${group}"; it goes with ${spec.of.map((each) => `"doctor ${each}"`).join(', ')}`,
       );
   }
-  if (given.has('config'))
-    throw new UsageError(`--config ${one(given, 'config')}: configuration files are not supported in this version; leave --config out`);
   if (given.has('quiet') && given.has('verbose')) throw new UsageError('--quiet and --verbose contradict each other; give one of them');
 
   const stack = stackOptions(given);
@@ -246,6 +245,7 @@ const stackOptions = (given: Given): StackOptions => ({
   envFiles: given.get('env-file') ?? [],
   context: one(given, 'context'),
   runbook: one(given, 'runbook'),
+  config: one(given, 'config'),
   timeoutMs: given.has('timeout') ? duration('--timeout', one(given, 'timeout')!) : DEFAULT_TIMEOUT_MS,
 });
 
@@ -284,7 +284,7 @@ Which stack (as in docker compose, with its COMPOSE_* and DOCKER_* variables):
 ${optionLines(['file', 'project-name', 'project-directory', 'profile', 'env-file', 'context'])}
 
 How:
-${optionLines(['timeout', 'wait', 'strict', 'json', 'format', 'runbook', 'replay', 'quiet', 'verbose', 'no-color', 'help', 'version'])}
+${optionLines(['timeout', 'wait', 'strict', 'json', 'format', 'config', 'runbook', 'replay', 'quiet', 'verbose', 'no-color', 'help', 'version'])}
 
 Exit code: 0 nothing fails, 1 something fails, 2 wrong call or configuration,
            3 nothing fails, but something could not be looked at,

@@ -25,6 +25,7 @@ export const runDoctor = async (
     context: null,
     selectors: [],
     runbook: null,
+    config: null,
     timeoutMs: 30_000,
     cwd: process.cwd(),
     env: process.env,

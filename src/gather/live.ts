@@ -1,7 +1,19 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type { Fact, FactName, FactSource, FactTypes, NetworkFact, ProjectFact, ServiceFactName, StackFactName } from '../model/facts.ts';
+import type { ServiceSettings } from '../model/config.ts';
+import {
+  isOwnFact,
+  type Fact,
+  type FactName,
+  type FactSource,
+  type FactTypes,
+  type NetworkFact,
+  type OwnFactName,
+  type ProjectFact,
+  type ServiceFactName,
+  type StackFactName,
+} from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
@@ -12,6 +24,7 @@ import { EngineError, type EngineClient } from './engine-client.ts';
 import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { gatherHost } from './host.ts';
+import type { OwnFact } from './own.ts';
 import { gatherPortOwners } from './port-owners.ts';
 import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -20,21 +33,44 @@ export interface LiveOptions extends ProjectOptions {
   context: string | null;
 }
 
+/** What a configuration adds: what it says of services, and what it asks. */
+export interface Additions {
+  settings: ServiceSettings;
+  own: Readonly<Record<OwnFactName, OwnFact>>;
+}
+
+const NOTHING: Additions = { settings: {}, own: {} };
+
 /** No fact may hold up the others for longer, whatever its own limits say. */
 const FACT_MS = 10_000;
 
 /** Errors: `UsageError` when there is no project here or no such context. */
-export const openLive = async (options: LiveOptions, signal: AbortSignal): Promise<FactSource> => {
+export const openLive = async (
+  options: LiveOptions,
+  signal: AbortSignal,
+  /** Called with the project's folder. Its errors are passed on. */
+  configure: (folder: string) => Promise<Additions> = async () => NOTHING,
+): Promise<FactSource> => {
   const [place, address] = await Promise.all([findProject(options), findEngine(options.context, options.env)]);
   const vault = createVault();
   // Compose takes longest: it is at work before Docker's client is even loaded.
   const stopFirst = new AbortController();
   const project = gatherProject(place, options.env, vault, AbortSignal.any([signal, stopFirst.signal]));
   project.catch(() => undefined);
+  const configured = configure(place.workingDir);
+  configured.catch(() => undefined);
   const { openEngineClient } = await import('./docker-client.ts');
   const engine = await openEngineClient(address);
   const first = { project, stop: () => stopFirst.abort() };
-  return liveSource({ place, address, engine, vault, env: options.env, chosenFiles: options.files.length > 0, first }, signal);
+  let additions: Additions;
+  try {
+    additions = await configured;
+  } catch (error) {
+    first.stop();
+    engine.close();
+    throw error;
+  }
+  return liveSource({ place, address, engine, vault, env: options.env, chosenFiles: options.files.length > 0, first, additions }, signal);
 };
 
 interface Given {
@@ -47,9 +83,10 @@ interface Given {
   chosenFiles: boolean;
   /** What the files say, where the place is the right one. */
   first: { project: Promise<ProjectFact>; stop(): void };
+  additions: Additions;
 }
 
-const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: Given, signal: AbortSignal): FactSource => {
+const liveSource = ({ place, address, engine, vault, env, chosenFiles, first, additions }: Given, signal: AbortSignal): FactSource => {
   // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
   setMaxListeners(0, signal);
   const startedAt = new Date().toISOString();
@@ -93,15 +130,26 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
   };
 
   const fact = (name: FactName, service?: Service): Promise<Fact<unknown>> =>
-    service
-      ? remember(`${name}:${service.name}`, async () => {
-          const { SERVICE_GATHERERS } = await import('./gatherers.ts');
-          const gather = SERVICE_GATHERERS[name as ServiceFactName] as ServiceGatherer<ServiceFactName>;
-          return gather(service, gathering(await early()));
-        })
-      : remember(name, stackGatherers[name as StackFactName]);
+    isOwnFact(name)
+      ? ownFact(name, service ?? null)
+      : service
+        ? serviceFact(name, service)
+        : remember(name, stackGatherers[name as StackFactName]);
 
-  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, fact });
+  const ownFact = (name: OwnFactName, service: Service | null): Promise<Fact<unknown>> =>
+    remember(service ? `${name}:${service.name}` : name, async () => {
+      const { gatherOwn } = await import('./own.ts');
+      return gatherOwn(additions.own[name]!, service, gathering(await (service ? early() : stack())));
+    });
+
+  const serviceFact = (name: FactName, service: Service): Promise<Fact<unknown>> =>
+    remember(`${name}:${service.name}`, async () => {
+      const { SERVICE_GATHERERS } = await import('./gatherers.ts');
+      const gather = SERVICE_GATHERERS[name as ServiceFactName] as ServiceGatherer<ServiceFactName>;
+      return gather(service, gathering(await early()));
+    });
+
+  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, settings: additions.settings, fact });
 
   let earlyStack: Promise<Stack> | null = null;
   const early = () =>
@@ -110,6 +158,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
         project: { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers: await containersNow(),
         proxies: {},
+        settings: additions.settings,
       }))());
 
   let fullStack: Promise<Stack> | null = null;
@@ -128,6 +177,7 @@ const liveSource = ({ place, address, engine, vault, env, chosenFiles, first }: 
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers,
         proxies: Object.fromEntries(proxies),
+        settings: additions.settings,
       });
     })());
 

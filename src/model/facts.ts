@@ -38,7 +38,12 @@ export interface ServiceFacts {
   packages: PackagesFact | null;
 }
 
-export type FactTypes = StackFacts & ServiceFacts;
+/** What a configuration or a plugin asks for, of the stack or of a service. */
+export interface OwnFacts {
+  [name: `own:${string}`]: unknown;
+}
+
+export type FactTypes = StackFacts & ServiceFacts & OwnFacts;
 export type StackFactName = keyof StackFacts;
 export type ServiceFactName = keyof ServiceFacts;
 export type FactName = keyof FactTypes;
@@ -69,6 +74,10 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
 };
 
 export const mayBeAsked = (name: ServiceFactName, role: Role): boolean => SPEAKERS[name]?.includes(role) ?? true;
+
+export type OwnFactName = keyof OwnFacts;
+
+export const isOwnFact = (name: FactName): name is OwnFactName => name.startsWith('own:');
 
 export interface EngineFact {
   /** `unix:///…`, `tcp://…`, `npipe://…`, `ssh://…`. */

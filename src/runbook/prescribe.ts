@@ -26,7 +26,7 @@ export const prescriber = async (options: { runbook: string | null; shippedRunbo
   const runbooks = await readRunbooks(options);
   return {
     remedyFor: (located, stack) =>
-      prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack))?.remedy ?? null,
+      prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack), located.spec.section)?.remedy ?? null,
   };
 };
 

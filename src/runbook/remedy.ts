@@ -4,7 +4,7 @@ import { isSecretName } from '../model/secrets.ts';
 import { effectOfStep } from './effect.ts';
 import { fillCommand, fillText } from './fill.ts';
 import type { Runbook, RunbookStep, Section } from './runbook.ts';
-import { withParts, sectionFor, type About } from './section-for.ts';
+import { withParts, sectionFor, sectionNamed, type About } from './section-for.ts';
 import { simpleCommands } from './shell.ts';
 
 /**
@@ -148,8 +148,10 @@ export const prescriptionFor = (
   about: About,
   runbooks: readonly Runbook[],
   values: Record<string, string>,
+  /** The heading that a configuration names. */
+  heading?: string,
 ): Prescription | null => {
-  const match = sectionFor(code, about, runbooks);
+  const match = (heading === undefined ? null : sectionNamed(heading, runbooks)) ?? sectionFor(code, about, runbooks);
   if (match === null) return null;
   const remedy = remedyFrom(match.section, match.runbook, values);
   const cure = match.how === 'meaning' ? CURES.find(([codes]) => codes.includes(code))?.[1] : undefined;

@@ -26,6 +26,16 @@ export interface Match {
   how: 'anchor' | 'heading' | 'meaning' | 'shipped';
 }
 
+/** The section that somebody named by its heading. */
+export const sectionNamed = (heading: string, runbooks: readonly Runbook[]): Match | null => {
+  const wanted = heading.trim().toLowerCase();
+  for (const runbook of runbooks) {
+    const section = runbook.sections.find((each) => each.heading.trim().toLowerCase() === wanted);
+    if (section) return { section, runbook, how: 'anchor', why: 'doctor.yaml names its heading' };
+  }
+  return null;
+};
+
 export const sectionFor = (code: string, about: About, runbooks: readonly Runbook[]): Match | null => {
   for (const [i, runbook] of runbooks.entries()) {
     const shipped = i === runbooks.length - 1;
