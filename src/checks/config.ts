@@ -33,9 +33,9 @@ export const config = defineStackCheck({
 });
 
 const findingOf = ({ ignore, state }: JudgedIgnore): Finding[] => {
-  const { finding, service, owner, until, reason, place } = ignore;
+  const { finding, service, owner, until, reason, file, place } = ignore;
   const what = service === null ? finding : `${finding} on ${service}`;
-  const evidence = [{ source: `doctor.yaml:${place.line}`, text: `${what}, until ${until}, by ${owner}: ${reason}` }];
+  const evidence = [{ source: `${file}:${place.line}`, text: `${what}, until ${until}, by ${owner}: ${reason}` }];
   const values = { owner };
   if (state === 'expired')
     return [

@@ -80,6 +80,7 @@ export const configOf = (held: Held, where: Where): Config => {
     ignore: (written.ignore ?? []).map((each, index) => ({
       ...each,
       service: each.service ?? null,
+      file: where.file,
       place: held.placeOf(`ignore.${index}`),
     })),
     thresholds: {
@@ -124,7 +125,7 @@ const checkOf = (id: string, written: WrittenCheck, place: Place, fail: (key: st
     question: written.question,
     title: written.title ?? null,
     severity: written.severity ?? 'fail',
-    kind: written.kind ?? 'symptom',
+    kind: written.kind ?? null,
     section: written.runbook ?? null,
     timeoutMs: written.timeout ?? null,
     ask,

@@ -1,5 +1,5 @@
 /** Holds a YAML document to the rules, and gives plain values with the place of each. The first mistake is told, with its line and column. */
-import { isAlias, isMap, isScalar, isSeq, type Document, type LineCounter, type Node, type Pair, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Document, type LineCounter, type Node, type YAMLMap } from 'yaml';
 import type { Place } from '../model/config.ts';
 import { didYouMean } from '../model/nearest.ts';
 import { plain } from '../model/plain.ts';
@@ -61,7 +61,7 @@ export const holdTo = (rule: Rule, document: Document, lines: LineCounter, file:
   };
 
   const pairsOf = (node: YAMLMap, name: string): [key: string, keyNode: unknown, value: unknown][] =>
-    (node.items as Pair<unknown, unknown>[]).map(({ key, value }) => {
+    node.items.map(({ key, value }) => {
       if (!isScalar(key)) return fail(key ?? node, `a key of ${name} must be a word`);
       return [key.source ?? String(key.value), key, value];
     });
@@ -115,7 +115,8 @@ export const holdTo = (rule: Rule, document: Document, lines: LineCounter, file:
         return text;
       case 'regex':
         try {
-          return new RegExp(text) && text;
+          RegExp(text);
+          return text;
         } catch (error) {
           return fail(
             at,

@@ -41,8 +41,19 @@ export const checkOf = (own: OwnCheck): Check => {
   });
 };
 
-const findingsOf = ({ question, severity, kind, section }: OwnCheck): Record<string, FindingSpec> => {
-  const shared = { severity, kind, layer: kind === 'cause' ? 'app' : 'own', ...(section !== null && { section }) } as const;
+/** What comes of nothing else: a variable is as it was given, and so is a file of an image. Whether anything comes of it, nobody knows. */
+const STATE = { env: 'value', file: 'made' } as const;
+
+const placeOf = ({ ask, kind }: OwnCheck): Pick<FindingSpec, 'kind' | 'layer' | 'drift'> => {
+  if (kind !== null) return { kind, layer: kind === 'cause' ? 'app' : 'own' };
+  return ask.kind === 'env' || ask.kind === 'file'
+    ? { kind: 'cause', layer: 'own', drift: STATE[ask.kind] }
+    : { kind: 'symptom', layer: 'own' };
+};
+
+const findingsOf = (own: OwnCheck): Record<string, FindingSpec> => {
+  const { question, severity, section } = own;
+  const shared = { severity, ...placeOf(own), ...(section !== null && { section }) };
   return {
     unexpected: { ...shared, means: `The answer to "${question}" is not the one that doctor.yaml expects.`, proof: 'The answer itself.' },
     'no-answer': { ...shared, means: `"${question}" could be asked, and got no answer.`, proof: 'The error of the one who was asked.' },
@@ -76,8 +87,8 @@ const short = (text: string): string => {
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
 };
 
-const found = (reason: string, message: string, evidence: Evidence[]): Verdict => ({
-  findings: [{ reason, message, evidence } satisfies Finding],
+const found = (reason: string, message: string, evidence: Evidence[], values?: Finding['values']): Verdict => ({
+  findings: [{ reason, message, evidence, ...(values && { values }) }],
 });
 
 const of = (service: Service | null): string => (service === null ? '' : `${service.name}: `);
@@ -115,7 +126,7 @@ const whatIsWrong = ({ ask, expect }: OwnCheck, answer: OwnAnswer): Wrong | { ca
   }
   if (ask.kind === 'exec' && answer.code !== ask.exitCode) return { seen: `Exit code ${answer.code}`, expected: String(ask.exitCode) };
   if (ask.kind === 'file') {
-    if (answer.text === null) return ask.exists ? { seen: 'No such file', expected: `${ask.path}` } : null;
+    if (answer.text === null) return ask.exists ? { seen: 'No such file', expected: ask.path } : null;
     if (!ask.exists) return { seen: `${ask.path} is there`, expected: 'no such file' };
   }
   return asExpected(expect, answer.text, answer.cut);
@@ -127,7 +138,7 @@ const asExpected = (expect: Expectation, text: string | null, cut: boolean): Wro
   const said = text ?? '';
   const wrong =
     equals !== null && !isEqual(said.trim(), equals.trim())
-      ? { seen, expected: `${equals}` }
+      ? { seen, expected: equals }
       : contains !== null && !said.includes(contains)
         ? { seen, expected: `it to contain "${contains}"` }
         : matches !== null && !new RegExp(matches, 'm').test(said)
@@ -185,24 +196,15 @@ const judgedVariable = (own: OwnCheck, service: Service): Verdict => {
   if (!container) return { cannotLook: `${service.name} has no container` };
   const told = toldTo(container);
   const value = Object.hasOwn(told, ask.name) ? told[ask.name]! : null;
-  const evidence = (text: string): Evidence[] => [{ source: `env of ${container.name}`, text }];
-  if (value === null) {
-    if (!ask.exists) return { findings: [] };
-    return found('unexpected', `${service.name}: ${own.question} ${ask.name} is not set, expected it to be`, evidence(`no ${ask.name}`));
-  }
-  if (!ask.exists)
-    return found(
-      'unexpected',
-      `${service.name}: ${own.question} ${ask.name} is set, expected it not to be`,
-      evidence(`${ask.name} is set`),
-    );
+  const differs = (what: string, text: string): Verdict =>
+    found('unexpected', `${service.name}: ${own.question} ${ask.name} ${what}`, [{ source: `env of ${container.name}`, text }], {
+      variable: ask.name,
+    });
+  if (value === null) return ask.exists ? differs('is not set, expected it to be', `no ${ask.name}`) : { findings: [] };
+  if (!ask.exists) return differs('is set, expected it not to be', `${ask.name} is set`);
   const isLooked = (own.expect.equals ?? own.expect.contains ?? own.expect.matches) !== null;
   if (isLooked && isMark(value)) return { cannotLook: `${ask.name} holds a secret: only whether it is set can be asked` };
   const wrong = asExpected(own.expect, value, false);
   if (wrong === null || 'cannotLook' in wrong) return wrong ?? { findings: [] };
-  return found(
-    'unexpected',
-    `${service.name}: ${own.question} ${ask.name} is ${wrong.seen}, expected ${wrong.expected}`,
-    evidence(`${ask.name}=${short(value)}`),
-  );
+  return differs(`is ${wrong.seen}, expected ${wrong.expected}`, `${ask.name}=${short(value)}`);
 };

@@ -52,7 +52,7 @@ export const parseConfig = (text: string, file: string, folder: string): Config 
     throw new ConfigError(`${file}:${Math.max(1, line)}:${Math.max(1, col)}: ${what}`, { cause });
   };
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false, logLevel: 'silent' });
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false, logLevel: 'error' });
     const [problem] = [...document.errors, ...document.warnings];
     if (problem) {
       const indentedByTab = /^[ ]*\t/.test(text.slice(text.lastIndexOf('\n', problem.pos[0] - 1) + 1));

@@ -22,7 +22,6 @@ export type Rule = Described &
     | { type: 'list'; of: Rule }
     /** One, or a list of them. */
     | { type: 'some'; of: Rule }
-    /** Either a single value, or a mapping whose `short` key is that value. */
     | MapRule
     /** Keys of the user's own. */
     | { type: 'named'; name: RegExp; wants: string; of: Rule }

@@ -78,7 +78,7 @@ export const askPostgres = async (
 };
 
 /** `queryMode` is missing in the types of pg. */
-const extended = (text: string, values: unknown[]): QueryConfig => ({ text, values, ...{ queryMode: 'extended' } });
+const extended = (text: string, values: unknown[]): QueryConfig => ({ text, values, queryMode: 'extended' }) as QueryConfig;
 
 const loadClient = () => {
   // Without it pg on Node 20 starts up the whole of fetch only to learn that this is not Cloudflare.

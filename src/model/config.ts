@@ -45,6 +45,8 @@ export interface Ignore {
   owner: string;
   /** `YYYY-MM-DD`: the last day on which it counts. */
   until: string;
+  /** As the configuration is shown. */
+  file: string;
   place: Place;
 }
 
@@ -57,7 +59,8 @@ export interface OwnCheck {
   /** The good state; `null`: made from what is expected. */
   title: string | null;
   severity: Severity;
-  kind: 'cause' | 'symptom';
+  /** `null`: as it is with questions of this kind. */
+  kind: 'cause' | 'symptom' | null;
   /** The heading of a section of the runbook. */
   section: string | null;
   timeoutMs: number | null;

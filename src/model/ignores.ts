@@ -49,7 +49,7 @@ const without = (outcome: Outcome, ignores: readonly Ignore[], checks: readonly 
   if (!first) return outcome;
   const findings = outcome.findings.filter((finding) => !ignored.some((each) => each.finding === finding));
   const reason = `ignored by ${first.owner} until ${first.until}: ${first.why} (${first.finding.message})`;
-  if (findings.length === 0) return { ...outcome, findings, ignored, status: 'skip', reason };
+  if (findings.length === 0) return { ...outcome, findings, ignored, status: 'skip', reason, note: null };
   const check = checks.find((each) => each.id === outcome.check && (each.scope === 'stack') === (outcome.service === null));
   const isFailing = findings.some(({ severity, reason: name }) => (severity ?? check?.findings[name]?.severity ?? 'fail') === 'fail');
   return { ...outcome, findings, ignored, status: isFailing ? 'fail' : 'warn' };
