@@ -284,9 +284,17 @@ const record = async ({ stack, looks, file }: Asked<'record'>, session: Session)
   return print(`${told.join('\n')}\n`, code);
 };
 
+const here = ({ runbook, config }: StackOptions) => ({
+  runbook,
+  config,
+  cwd: process.cwd(),
+  env: process.env,
+  shippedRunbook: SHIPPED_RUNBOOK,
+});
+
 const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number> => {
   const { explainCode } = await import('./reference.ts');
-  const explained = await explainCode(code, { runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK });
+  const explained = await explainCode(code, here(stack));
   const { renderExplanation, renderFindings } = await import('./render/explain.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose };
   return print(
@@ -299,7 +307,7 @@ const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number
 
 const runbook = async ({ stack, looks, verify }: Asked<'runbook'>): Promise<number> => {
   const { indexRunbooks } = await import('./reference.ts');
-  const index = await indexRunbooks({ runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK });
+  const index = await indexRunbooks(here(stack));
   const { renderRunbook, renderVerification } = await import('./render/runbook.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet };
   if (!verify) return print(renderRunbook(index, look), 0);

@@ -4,6 +4,7 @@ import { explain, type Explanation } from './explain/explain.ts';
 import { reportOf } from './explain/report.ts';
 import type { Loaded } from './config/load.ts';
 import type { Check, Located, Outcome, Status } from './model/check.ts';
+import { withCauses } from './model/causal-rows.ts';
 import { applyIgnores } from './model/ignores.ts';
 import { isStackFact, type EngineFact, type Fact, type FactName, type FactSource, type ProjectFact } from './model/facts.ts';
 import { graphOf, type Graph } from './model/graph.ts';
@@ -76,7 +77,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     hooks.onProgress({ kind: 'checks', ids: chosen.map(({ id }) => id) });
     const onDone = ({ id, status }: Outcome) => hooks.onProgress({ kind: 'done', id, status });
     const thresholds = loaded?.config.thresholds;
-    const seen = await evaluate(
+    const asked = await evaluate(
       chosen.filter((each) => !isOfIgnores(each)),
       instances,
       stack,
@@ -84,6 +85,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       onDone,
       thresholds,
     );
+    const seen = withCauses(asked, loaded?.causes ?? [], stack);
     const { outcomes: borne, judged } = applyIgnores(seen, loaded?.config.ignore ?? [], checks, source.startedAt);
     // Asked when all the others have been: of what they found.
     const ofIgnores = chosen.filter(isOfIgnores);
@@ -95,7 +97,9 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     const explanation = withoutIdle(explain([...locate(seen, checks), ...locate(last, checks)], outcomes, stack), outcomes);
     const prescriber =
       found.length > 0
-        ? await (await import('./runbook/prescribe.ts')).prescriber({ runbook, shippedRunbook: options.shippedRunbook })
+        ? await (
+            await import('./runbook/prescribe.ts')
+          ).prescriber({ runbook, plugins: loaded?.runbooks ?? [], shippedRunbook: options.shippedRunbook })
         : null;
     const report = reportOf({
       tool: { name: 'stack-doctor', version: options.version },
@@ -269,6 +273,23 @@ const openSource = async (options: DoctorOptions, signal: AbortSignal): Promise<
     return { settings: loaded?.config.services ?? {}, own: loaded?.own ?? {} };
   });
   return { source, loaded };
+};
+
+/** Where a call was made. */
+export type Place = Pick<DoctorOptions, 'config' | 'cwd' | 'env'>;
+
+/** Every check that a run here would have, and the runbooks that the configuration names; without a look at any stack. Errors: `ConfigError`. */
+export const checksHere = async (place: Place): Promise<{ checks: Check[]; runbooks: { runbook: string | null; plugins: string[] } }> => {
+  const { findProject } = await import('./gather/compose-files.ts');
+  const nowhere = { files: [], projectName: null, projectDirectory: null, profiles: [], envFiles: [] };
+  const folder = await findProject({ ...nowhere, ...place }).then(
+    ({ workingDir }) => workingDir,
+    () => place.cwd,
+  );
+  const loaded = await configIn(place, folder);
+  // Of ignores there is something to explain, whether there are any or not.
+  const checks = [...(await import('./checks/index.ts')).checks, ...(loaded?.checks ?? [])];
+  return { checks, runbooks: { runbook: loaded?.config.runbook ?? null, plugins: loaded?.runbooks ?? [] } };
 };
 
 const configIn = async ({ config, cwd }: Pick<DoctorOptions, 'config' | 'cwd'>, folder: string | null): Promise<Loaded | null> => {

@@ -1,5 +1,5 @@
 /** What can be told without looking at a stack: the findings, what they mean, and which runbook section answers them. */
-import { checks } from './checks/index.ts';
+import { checksHere, type Place } from './doctor.ts';
 import type { Check, FindingSpec } from './model/check.ts';
 import { didYouMean } from './model/nearest.ts';
 import type { Remedy } from './model/report.ts';
@@ -8,10 +8,10 @@ import { UsageError } from './model/usage-error.ts';
 import { readRunbooks } from './runbook/prescribe.ts';
 import { prescriptionFor } from './runbook/remedy.ts';
 import type { Runbook } from './runbook/runbook.ts';
-import type { About } from './runbook/section-for.ts';
+import { sectionNamed, type About } from './runbook/section-for.ts';
 import { verifyRunbook, type Verification } from './runbook/verify.ts';
 
-export interface RunbookChoice {
+export interface RunbookChoice extends Place {
   /** The team's own; `null`: the shipped one alone. */
   runbook: string | null;
   shippedRunbook: string;
@@ -68,6 +68,7 @@ export type Explained =
 
 /** A code, or a whole check. Errors: `UsageError` for what is neither. */
 export const explainCode = async (code: string, choice: RunbookChoice): Promise<Explained> => {
+  const { checks, runbooks } = await checksHere(choice);
   const questions = questionsOf(checks);
   const whole = questions.find(({ id }) => id === code);
   if (whole) return { kind: 'check', question: whole };
@@ -78,12 +79,14 @@ export const explainCode = async (code: string, choice: RunbookChoice): Promise<
     const words = slash < 0 ? questions.map(({ id }) => id) : codesOf(questions);
     throw new UsageError(`no finding has the code "${code}"${didYouMean(code, words) || '; "doctor list -v" shows all codes'}`);
   }
-  const prescription = prescriptionFor(code, aboutCode(code), await readRunbooks(choice), {});
+  const spec = question.findings[reason]!;
+  const files = { ...runbooks, runbook: choice.runbook ?? runbooks.runbook, shippedRunbook: choice.shippedRunbook };
+  const prescription = prescriptionFor(code, aboutCode(code), await readRunbooks(files), {}, spec.section);
   return {
     kind: 'finding',
     code,
     question,
-    spec: question.findings[reason]!,
+    spec,
     remedy: prescription?.remedy ?? null,
     why: prescription?.why ?? null,
   };
@@ -99,20 +102,36 @@ export interface RunbookIndex {
 
 /** Which section serves which finding. Errors: `RunbookError`, a `UsageError`. */
 export const indexRunbooks = async (choice: RunbookChoice): Promise<RunbookIndex> => {
-  const runbooks = await readRunbooks(choice);
-  const codes = codesOf(questionsOf(checks));
-  const entries = codes.map((code) => {
-    const prescription = prescriptionFor(code, aboutCode(code), runbooks, {});
+  const { checks, runbooks: files } = await checksHere(choice);
+  const runbooks = await readRunbooks({ ...files, runbook: choice.runbook ?? files.runbook, shippedRunbook: choice.shippedRunbook });
+  const isOwn = ({ by }: Check): boolean => by !== undefined;
+  const codes = codesOf(questionsOf(checks.filter((each) => !isOwn(each))));
+  const own = checks.filter(isOwn);
+  const ownCodes = codesOf(questionsOf(own));
+  const sections = new Map(
+    own.flatMap(({ id, findings }) => Object.entries(findings).map(([reason, { section }]) => [`${id}/${reason}`, section])),
+  );
+  const entries = [...codes, ...ownCodes].map((code) => {
+    const prescription = prescriptionFor(code, aboutCode(code), runbooks, {}, sections.get(code));
     return { code, place: prescription?.remedy.source ?? null, why: prescription?.why ?? null };
   });
-  const team = runbooks.length > 1 ? runbooks[0]! : null;
+  const team = runbooks.length > 1 && !runbooks[0]!.onlyNamed ? runbooks[0]! : null;
   const found = (code: string): string | null => placeIn(team, entries.find((entry) => entry.code === code)?.place ?? null);
+  const verification = verifyRunbook(runbooks, codes, found, ownCodes);
   return {
     files: runbooks.map(({ file, sections }) => ({ file, sections: sections.length })),
     entries,
-    verification: verifyRunbook(runbooks, codes, found),
+    verification: { ...verification, problems: [...verification.problems, ...headingsNowhere(own, runbooks)] },
   };
 };
+
+/** Sections that the configuration names and nobody has. */
+const headingsNowhere = (own: readonly Check[], runbooks: readonly Runbook[]): Verification['problems'] =>
+  own.flatMap(({ id, findings, by }) => {
+    const heading = Object.values(findings)[0]?.section;
+    if (heading === undefined || sectionNamed(heading, runbooks) !== null) return [];
+    return [{ file: by ?? '', line: null, text: `${id} names the section "${heading}", which no runbook has` }];
+  });
 
 const placeIn = (runbook: Runbook | null, place: Remedy['source'] | null): string | null =>
   runbook !== null && place !== null && place.file === runbook.file ? `${place.file}:${place.lines[0]}` : null;

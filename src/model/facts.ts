@@ -59,6 +59,28 @@ const STACK_FACTS: readonly string[] = [
   'host',
 ] satisfies StackFactName[];
 
+/** All of them, so that a plugin's can be held against them. */
+const SERVICE_FACTS: Record<ServiceFactName, true> = {
+  logs: true,
+  inside: true,
+  reach: true,
+  postgres: true,
+  redis: true,
+  mysql: true,
+  rabbitmq: true,
+  http: true,
+  nginx: true,
+  webroot: true,
+  source: true,
+  published: true,
+  mounts: true,
+  making: true,
+  program: true,
+  packages: true,
+};
+
+export const FACT_NAMES: readonly string[] = [...STACK_FACTS, ...Object.keys(SERVICE_FACTS)];
+
 /** Is this fact asked of the whole stack, rather than of each service? */
 export const isStackFact = (name: FactName): name is StackFactName => STACK_FACTS.includes(name);
 

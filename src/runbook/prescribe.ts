@@ -15,14 +15,26 @@ export interface Prescriber {
 const SHIPPED = 'RUNBOOK.md';
 const SHIPPED_BESIDE_A_TEAMS = 'stack-doctor/RUNBOOK.md';
 
-/** The team's, if any, then the shipped one. Errors: `RunbookError`. */
-export const readRunbooks = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Runbook[]> => {
-  if (options.runbook === null) return [await readRunbook(options.shippedRunbook, SHIPPED)];
-  return Promise.all([readRunbook(options.runbook), readRunbook(options.shippedRunbook, SHIPPED_BESIDE_A_TEAMS)]);
+export interface RunbookFiles {
+  /** The team's own; `null`: none. */
+  runbook: string | null;
+  /** Those of plugins. */
+  plugins?: readonly string[];
+  shippedRunbook: string;
+}
+
+/** The team's, if any, those of plugins, then the shipped one. Errors: `RunbookError`. */
+export const readRunbooks = async ({ runbook, plugins = [], shippedRunbook }: RunbookFiles): Promise<Runbook[]> => {
+  const isAlone = runbook === null && plugins.length === 0;
+  return Promise.all([
+    ...(runbook === null ? [] : [readRunbook(runbook)]),
+    ...plugins.map(async (file) => ({ ...(await readRunbook(file)), onlyNamed: true })),
+    readRunbook(shippedRunbook, isAlone ? SHIPPED : SHIPPED_BESIDE_A_TEAMS),
+  ]);
 };
 
 /** Errors: `RunbookError` when a file cannot be used. */
-export const prescriber = async (options: { runbook: string | null; shippedRunbook: string }): Promise<Prescriber> => {
+export const prescriber = async (options: RunbookFiles): Promise<Prescriber> => {
   const runbooks = await readRunbooks(options);
   return {
     remedyFor: (located, stack) =>

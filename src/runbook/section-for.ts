@@ -39,7 +39,8 @@ export const sectionNamed = (heading: string, runbooks: readonly Runbook[]): Mat
 export const sectionFor = (code: string, about: About, runbooks: readonly Runbook[]): Match | null => {
   for (const [i, runbook] of runbooks.entries()) {
     const shipped = i === runbooks.length - 1;
-    const match = byAnchor(code, runbook) ?? (shipped ? null : (byHeading(code, runbook) ?? byMeaning(code, about, runbook)));
+    const match =
+      byAnchor(code, runbook) ?? (shipped || runbook.onlyNamed ? null : (byHeading(code, runbook) ?? byMeaning(code, about, runbook)));
     if (match)
       return shipped ? { ...match, how: 'shipped', why: i > 0 ? `no section of ${runbooks[0]!.file} is about it` : match.why } : match;
   }
