@@ -40,7 +40,8 @@ export type Command =
   | { kind: 'graph'; stack: StackOptions; looks: Looks; format: GraphFormat; replay: string | null }
   | { kind: 'explain'; stack: StackOptions; looks: Looks; code: string }
   | { kind: 'runbook'; stack: StackOptions; looks: Looks; verify: boolean }
-  | { kind: 'record'; stack: StackOptions; looks: Looks; file: string };
+  | { kind: 'record'; stack: StackOptions; looks: Looks; file: string }
+  | { kind: 'init'; stack: StackOptions; looks: Looks };
 
 export const REPORT_FORMATS = ['text', 'json', 'junit', 'markdown'] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
@@ -50,7 +51,7 @@ export type GraphFormat = (typeof GRAPH_FORMATS)[number];
 const DEFAULT_TIMEOUT_MS = 30_000;
 const LONGEST_MS = 24 * 3_600_000;
 
-type Group = 'check' | 'list' | 'graph' | 'explain' | 'runbook' | 'record';
+type Group = 'check' | 'list' | 'graph' | 'explain' | 'runbook' | 'record' | 'init';
 
 interface OptionSpec {
   short?: string;
@@ -62,8 +63,8 @@ interface OptionSpec {
   of: readonly Group[];
 }
 
-const EVERY: readonly Group[] = ['check', 'list', 'graph', 'explain', 'runbook', 'record'];
-const LOOKING: readonly Group[] = ['check', 'list', 'graph', 'record'];
+const EVERY: readonly Group[] = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'init'];
+const LOOKING: readonly Group[] = ['check', 'list', 'graph', 'record', 'init'];
 
 /** In the order of the help text. */
 const OPTIONS: Record<string, OptionSpec> = {
@@ -88,7 +89,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   version: { help: 'The version', of: EVERY },
 };
 
-const COMMANDS = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'help', 'version'] as const;
+const COMMANDS = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'init', 'help', 'version'] as const;
 
 /** Throws `UsageError`. */
 export const parseArgs = (argv: readonly string[]): Command => {
@@ -146,6 +147,9 @@ export const parseArgs = (argv: readonly string[]): Command => {
         throw new UsageError('"doctor record" needs a file to write, as in "doctor record broken.json"');
       noMore(rest, 1, 'doctor record <file>');
       return { kind: 'record', stack, looks, file: rest[0] };
+    case 'init':
+      noMore(rest, 0, 'doctor init');
+      return { kind: 'init', stack, looks };
   }
 };
 
@@ -279,6 +283,7 @@ Usage: doctor [options]                  everything, in the stack of this folder
        doctor explain <code>             what a finding means, how it is proved
        doctor runbook [verify]           which section serves which finding
        doctor record <file>              save what was seen, without secrets
+       doctor init                       write a doctor.yaml to begin with
 
 Which stack (as in docker compose, with its COMPOSE_* and DOCKER_* variables):
 ${optionLines(['file', 'project-name', 'project-directory', 'profile', 'env-file', 'context'])}

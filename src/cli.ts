@@ -2,7 +2,7 @@
  * argv → exit code; the only file that touches process, stdout and stderr.
  * Above the fold stands what `--help`, `--version` and a wrong call need. Everything else is imported when it is used.
  */
-import { appendFileSync, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { helpText, parseArgs } from './args.ts';
 import type { Command, Looks, StackOptions } from './args.ts';
@@ -151,6 +151,8 @@ const answer = (command: Exclude<Command, { kind: 'help' | 'version' }>, session
       return runbook(command);
     case 'record':
       return record(command, session);
+    case 'init':
+      return init(command, session);
   }
 };
 
@@ -282,6 +284,25 @@ const record = async ({ stack, looks, file }: Asked<'record'>, session: Session)
     `See it: doctor --replay ${shown(file)}`,
   ];
   return print(`${told.join('\n')}\n`, code);
+};
+
+const init = async ({ stack, looks }: Asked<'init'>, session: Session): Promise<number> => {
+  const options = await doctorOptions(stack, [], null);
+  const { draftConfig } = await import('./doctor.ts');
+  const { file, text, services } = await draftConfig(options, { signal: session.signal, onProgress: () => undefined });
+  try {
+    // Never over what somebody wrote meanwhile.
+    writeFileSync(file.path, text, { flag: 'wx' });
+  } catch (error) {
+    throw new UsageError(`cannot write ${file.shownAs}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`, { cause: error });
+  }
+  if (looks.quiet) return 0;
+  const { count, shown } = await import('./render/words.ts');
+  const told = [
+    `Wrote ${shown(file.shownAs)} from ${count(services, 'service')}; all of it is a comment so far.`,
+    'See that it is right: doctor list',
+  ];
+  return print(`${told.join('\n')}\n`, 0);
 };
 
 const here = ({ runbook, config }: StackOptions) => ({

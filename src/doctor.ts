@@ -2,6 +2,7 @@
 import { evaluate, locate } from './evaluate.ts';
 import { explain, type Explanation } from './explain/explain.ts';
 import { reportOf } from './explain/report.ts';
+import type { ConfigFile } from './config/find.ts';
 import type { Loaded } from './config/load.ts';
 import type { Check, Located, Outcome, Status } from './model/check.ts';
 import { withCauses } from './model/causal-rows.ts';
@@ -224,6 +225,32 @@ export const drawGraph = async (options: DoctorOptions, hooks: Hooks): Promise<D
     ];
     const { project: name, workingDir, composeFiles } = stack;
     return { stack: { project: name, workingDir, composeFiles }, graph: graphOf(stack), notes };
+  } finally {
+    source.close();
+  }
+};
+
+const whyUnseen = async (source: FactSource): Promise<string> => {
+  const project = (await source.fact('project')) as Fact<ProjectFact>;
+  const why = project.ok ? (project.value.error?.message ?? 'they declare no service') : project.reason;
+  return `no service of this stack can be seen: the compose files do not tell (${why}), and no container of it was found`;
+};
+
+/** A `doctor.yaml` to begin with, and where it belongs. Errors: `UsageError` for no project, an empty one, and a configuration that is there. */
+export const draftConfig = async (options: DoctorOptions, hooks: Hooks): Promise<{ file: ConfigFile; text: string; services: number }> => {
+  const { openLive } = await import('./gather/live.ts');
+  let found: ConfigFile | null = null;
+  const source = await openLive(options, AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]), async (folder) => {
+    found = await (await import('./config/find.ts')).newConfig(options.config, options.cwd, folder);
+    return { settings: {}, own: {} };
+  });
+  try {
+    const stack = await source.stack();
+    await refuseEmpty(stack, source);
+    if (stack.services.length === 0) throw new UsageError(await whyUnseen(source));
+    const nextYear = String(Number(source.startedAt.slice(0, 4)) + 1);
+    const { draftOf } = await import('./config/draft.ts');
+    return { file: found!, text: draftOf(stack, nextYear), services: stack.services.length };
   } finally {
     source.close();
   }

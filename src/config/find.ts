@@ -22,6 +22,15 @@ export const findConfig = async (named: string | null, cwd: string, folder: stri
   return path === null ? null : { path, shownAs: shown(path, cwd) };
 };
 
+/** Where a new one goes: nothing may be there. Errors: `ConfigError`. */
+export const newConfig = async (named: string | null, cwd: string, folder: string): Promise<ConfigFile> => {
+  const there = await findConfig(null, cwd, folder);
+  if (named === null && there) throw new ConfigError(`${there.shownAs} is there already; it is left as it is`);
+  const path = named === null ? join(folder, NAMES[0]!) : resolve(cwd, named);
+  if (await stat(path).then(() => true, isAbsent)) throw new ConfigError(`${named} is there already; it is left as it is`);
+  return { path, shownAs: named ?? shown(path, cwd) };
+};
+
 /** What is there and may not be looked at is an error, told when it is read. */
 const isAbsent = ({ code }: NodeJS.ErrnoException): boolean => code !== 'ENOENT' && code !== 'ENOTDIR';
 

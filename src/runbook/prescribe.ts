@@ -1,4 +1,5 @@
 /** For each finding, the steps to take: from the team's runbook where it has a section, else from the shipped one. */
+import { isAbsolute, relative } from 'node:path';
 import type { Located } from '../model/check.ts';
 import type { Remedy } from '../model/report.ts';
 import { serviceNamed, type Container, type Stack } from '../model/stack.ts';
@@ -15,6 +16,12 @@ export interface Prescriber {
 const SHIPPED = 'RUNBOOK.md';
 const SHIPPED_BESIDE_A_TEAMS = 'stack-doctor/RUNBOOK.md';
 
+/** As people here would write it. */
+const shown = (file: string): string => {
+  const way = isAbsolute(file) ? relative(process.cwd(), file) : file;
+  return way.startsWith('..') ? file : way;
+};
+
 export interface RunbookFiles {
   /** The team's own; `null`: none. */
   runbook: string | null;
@@ -27,8 +34,8 @@ export interface RunbookFiles {
 export const readRunbooks = async ({ runbook, plugins = [], shippedRunbook }: RunbookFiles): Promise<Runbook[]> => {
   const isAlone = runbook === null && plugins.length === 0;
   return Promise.all([
-    ...(runbook === null ? [] : [readRunbook(runbook)]),
-    ...plugins.map(async (file) => ({ ...(await readRunbook(file)), onlyNamed: true })),
+    ...(runbook === null ? [] : [readRunbook(runbook, shown(runbook))]),
+    ...plugins.map(async (file) => ({ ...(await readRunbook(file, shown(file))), onlyNamed: true })),
     readRunbook(shippedRunbook, isAlone ? SHIPPED : SHIPPED_BESIDE_A_TEAMS),
   ]);
 };
