@@ -21,7 +21,7 @@ describe('npm pack', () => {
 
   test('holds the program, the library with its types, the runbook and the licences, and nothing else', () => {
     const files = readdirSync(join(folder, 'node_modules/stack-doctor'));
-    expect(files.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'RUNBOOK.md', 'dist', 'package.json']);
+    expect(files.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'RUNBOOK.md', 'dist', 'doctor.schema.json', 'package.json']);
     expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['stack-doctor']);
   });
 

@@ -4,6 +4,9 @@ import { TABLE } from './table.ts';
 
 type Schema = Record<string, unknown>;
 
+/** As the file has it. */
+export const schemaText = (): string => `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+
 export const jsonSchema = (): Schema => ({
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'doctor.yaml of stack-doctor',
