@@ -71,7 +71,7 @@ export interface OwnCheck {
 
 export type OwnQuestion =
   /** Without a service: of this machine, by `url`. `status` empty: any of 200–399. */
-  | { kind: 'http'; path: string; url: string | null; port: number | null; status: number[] }
+  | { kind: 'http'; path: string; url: string | null; port: number | null; status: readonly number[] }
   /** `host: null`: the service itself; else from inside the service, or from this machine where there is none. */
   | { kind: 'tcp'; host: string | null; port: number }
   /** `as`: the service with whose words; `null`: the server's own, else its first client's. */
