@@ -30,7 +30,8 @@ export const firstToConnect = async (
     try {
       const { trial, answer } = await ask(way);
       if (trial.outcome === 'no-tool' && last) return last;
-      if (!isBelowProtocol(trial)) return answer;
+      // By its address it is this container and no other: its no is final.
+      if (!isBelowProtocol(trial) || (way.view.kind === 'address' && trial.outcome === 'refused')) return answer;
       last = answer;
     } catch (error) {
       if (!(error instanceof CannotLook) || !last) throw error;

@@ -61,7 +61,7 @@ test('postgres: one prepared statement in a read-only transaction, with the word
   const server = await servePostgres({ value: (statement) => (statement.startsWith('select count') ? '7' : null) });
   expect(await ask(QUERY, atPostgres(server.port))).toMatchObject({ failure: null, text: '7' });
   expect(server.logins[0]).toMatchObject({ user: 'app', database: 'shop' });
-  expect(server.statements).toEqual(['begin transaction read only', 'set local statement_timeout = 1000', QUERY.query, 'rollback']);
+  expect(server.statements).toEqual(['begin transaction read only', 'set local statement_timeout = 800', QUERY.query, 'rollback']);
 });
 
 test('postgres: no row, and a server that would not', async () => {
