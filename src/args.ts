@@ -11,6 +11,7 @@ export interface StackOptions {
   envFiles: string[];
   context: string | null;
   runbook: string | null;
+  config: string | null;
   timeoutMs: number;
 }
 
@@ -39,7 +40,8 @@ export type Command =
   | { kind: 'graph'; stack: StackOptions; looks: Looks; format: GraphFormat; replay: string | null }
   | { kind: 'explain'; stack: StackOptions; looks: Looks; code: string }
   | { kind: 'runbook'; stack: StackOptions; looks: Looks; verify: boolean }
-  | { kind: 'record'; stack: StackOptions; looks: Looks; file: string };
+  | { kind: 'record'; stack: StackOptions; looks: Looks; file: string }
+  | { kind: 'init'; stack: StackOptions; looks: Looks };
 
 export const REPORT_FORMATS = ['text', 'json', 'junit', 'markdown'] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
@@ -49,7 +51,7 @@ export type GraphFormat = (typeof GRAPH_FORMATS)[number];
 const DEFAULT_TIMEOUT_MS = 30_000;
 const LONGEST_MS = 24 * 3_600_000;
 
-type Group = 'check' | 'list' | 'graph' | 'explain' | 'runbook' | 'record';
+type Group = 'check' | 'list' | 'graph' | 'explain' | 'runbook' | 'record' | 'init';
 
 interface OptionSpec {
   short?: string;
@@ -61,8 +63,8 @@ interface OptionSpec {
   of: readonly Group[];
 }
 
-const EVERY: readonly Group[] = ['check', 'list', 'graph', 'explain', 'runbook', 'record'];
-const LOOKING: readonly Group[] = ['check', 'list', 'graph', 'record'];
+const EVERY: readonly Group[] = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'init'];
+const LOOKING: readonly Group[] = ['check', 'list', 'graph', 'record', 'init'];
 
 /** In the order of the help text. */
 const OPTIONS: Record<string, OptionSpec> = {
@@ -73,7 +75,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   'env-file': { value: 'file', repeatable: true, help: 'Environment file; may be given again', of: EVERY },
   context: { short: 'c', value: 'name', help: 'Docker context', of: LOOKING },
   runbook: { value: 'file', help: "Your team's runbook, before the doctor's own", of: EVERY },
-  config: { value: 'file', help: '', of: EVERY },
+  config: { value: 'file', help: 'What your team says of the stack (doctor.yaml)', of: EVERY },
   timeout: { value: 'time', help: 'For the whole run: 30s, 1500ms, 2m (default 30s)', of: LOOKING },
   wait: { value: 'time', help: 'Look again until nothing fails, or the time is up', of: ['check'] },
   strict: { help: 'Warnings fail too', of: ['check'] },
@@ -87,7 +89,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   version: { help: 'The version', of: EVERY },
 };
 
-const COMMANDS = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'help', 'version'] as const;
+const COMMANDS = ['check', 'list', 'graph', 'explain', 'runbook', 'record', 'init', 'help', 'version'] as const;
 
 /** Throws `UsageError`. */
 export const parseArgs = (argv: readonly string[]): Command => {
@@ -106,8 +108,6 @@ export const parseArgs = (argv: readonly string[]): Command => {
         `--${name} is not an option of "doctor ${group}"; it goes with ${spec.of.map((each) => `"doctor ${each}"`).join(', ')}`,
       );
   }
-  if (given.has('config'))
-    throw new UsageError(`--config ${one(given, 'config')}: configuration files are not supported in this version; leave --config out`);
   if (given.has('quiet') && given.has('verbose')) throw new UsageError('--quiet and --verbose contradict each other; give one of them');
 
   const stack = stackOptions(given);
@@ -147,6 +147,9 @@ export const parseArgs = (argv: readonly string[]): Command => {
         throw new UsageError('"doctor record" needs a file to write, as in "doctor record broken.json"');
       noMore(rest, 1, 'doctor record <file>');
       return { kind: 'record', stack, looks, file: rest[0] };
+    case 'init':
+      noMore(rest, 0, 'doctor init');
+      return { kind: 'init', stack, looks };
   }
 };
 
@@ -246,6 +249,7 @@ const stackOptions = (given: Given): StackOptions => ({
   envFiles: given.get('env-file') ?? [],
   context: one(given, 'context'),
   runbook: one(given, 'runbook'),
+  config: one(given, 'config'),
   timeoutMs: given.has('timeout') ? duration('--timeout', one(given, 'timeout')!) : DEFAULT_TIMEOUT_MS,
 });
 
@@ -279,12 +283,13 @@ Usage: doctor [options]                  everything, in the stack of this folder
        doctor explain <code>             what a finding means, how it is proved
        doctor runbook [verify]           which section serves which finding
        doctor record <file>              save what was seen, without secrets
+       doctor init                       write a doctor.yaml to begin with
 
 Which stack (as in docker compose, with its COMPOSE_* and DOCKER_* variables):
 ${optionLines(['file', 'project-name', 'project-directory', 'profile', 'env-file', 'context'])}
 
 How:
-${optionLines(['timeout', 'wait', 'strict', 'json', 'format', 'runbook', 'replay', 'quiet', 'verbose', 'no-color', 'help', 'version'])}
+${optionLines(['timeout', 'wait', 'strict', 'json', 'format', 'config', 'runbook', 'replay', 'quiet', 'verbose', 'no-color', 'help', 'version'])}
 
 Exit code: 0 nothing fails, 1 something fails, 2 wrong call or configuration,
            3 nothing fails, but something could not be looked at,

@@ -2,14 +2,13 @@
  * argv → exit code; the only file that touches process, stdout and stderr.
  * Above the fold stands what `--help`, `--version` and a wrong call need. Everything else is imported when it is used.
  */
-import { appendFileSync, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { helpText, parseArgs } from './args.ts';
 import type { Command, Looks, StackOptions } from './args.ts';
-import type { Diagnosis, DoctorOptions, Hooks } from './doctor.ts';
+import type { Diagnosis, DoctorOptions, Hooks, Reference } from './doctor.ts';
 import { plain } from './model/plain.ts';
 import type { Report } from './model/report.ts';
-import type { RunbookChoice } from './runbook/prescribe.ts';
 import { UsageError } from './model/usage-error.ts';
 import type { Progress } from './progress.ts';
 import { exitCode, SIGNAL_CODES } from './render/exit-code.ts';
@@ -152,6 +151,8 @@ const answer = (command: Exclude<Command, { kind: 'help' | 'version' }>, session
       return runbook(command, session);
     case 'record':
       return record(command, session);
+    case 'init':
+      return init(command, session);
   }
 };
 
@@ -287,9 +288,34 @@ const record = async ({ stack, looks, file }: Asked<'record'>, session: Session)
   return print(`${told.join('\n')}\n`, code);
 };
 
+const init = async ({ stack, looks }: Asked<'init'>, session: Session): Promise<number> => {
+  const options = await doctorOptions(stack, [], null);
+  const { draftConfig } = await import('./doctor.ts');
+  const { file, text, services } = await draftConfig(options, { signal: session.signal, onProgress: () => undefined });
+  try {
+    // Never over what somebody wrote meanwhile.
+    writeFileSync(file.path, text, { flag: 'wx' });
+  } catch (error) {
+    throw new UsageError(`cannot write ${file.shownAs}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`, { cause: error });
+  }
+  if (looks.quiet) return 0;
+  const { count, shown } = await import('./render/words.ts');
+  const told = [
+    `Wrote ${shown(file.shownAs)} from ${count(services, 'service')}; all of it is a comment so far.`,
+    'See that it is right: doctor list',
+  ];
+  return print(`${told.join('\n')}\n`, 0);
+};
+
+const reference = async (stack: StackOptions): Promise<Reference> => {
+  const { checksHere } = await import('./doctor.ts');
+  return checksHere(await doctorOptions(stack, [], null));
+};
+
 const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number> => {
   const { explainCode } = await import('./reference.ts');
-  const explained = await explainCode(code, await runbookChoice(stack));
+  const { checks, choice } = await reference(stack);
+  const explained = await explainCode(code, checks, choice);
   const { renderExplanation, renderFindings } = await import('./render/explain.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose };
   return print(
@@ -300,17 +326,12 @@ const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number
   );
 };
 
-const runbookChoice = async (stack: StackOptions): Promise<RunbookChoice> => {
-  const { folderHere } = await import('./doctor.ts');
-  const project = await folderHere(await doctorOptions(stack, [], null));
-  return { runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK, project };
-};
-
 const runbook = async ({ stack, looks, verify }: Asked<'runbook'>, session: Session): Promise<number> => {
   const { filesHere } = await import('./doctor.ts');
   const here = await filesHere(await doctorOptions(stack, [], null), session.signal);
   const { indexRunbooks } = await import('./reference.ts');
-  const index = await indexRunbooks({ runbook: stack.runbook, shippedRunbook: SHIPPED_RUNBOOK, project: here.folder }, here, verify);
+  const { checks, choice } = await reference(stack);
+  const index = await indexRunbooks(checks, choice, here, verify);
   const { renderRunbook, renderVerification } = await import('./render/runbook.ts');
   const look = { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet };
   if (index.verification === null) return print(renderRunbook(index, look), 0);

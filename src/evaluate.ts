@@ -3,6 +3,7 @@ import { LAYERS, type Check, type Finding, type Located, type Outcome, type Verd
 import { isStackFact, mayBeAsked, type Fact, type FactName, type FactSource } from './model/facts.ts';
 import type { Instance } from './model/selection.ts';
 import { connectionsFrom, running, serviceNamed, type Service, type Stack } from './model/stack.ts';
+import { DEFAULT_THRESHOLDS, type Thresholds } from './model/thresholds.ts';
 
 /**
  * Outcomes in the order of the instances. Prerequisites that were not chosen are asked too; they are reported only where they fail,
@@ -14,12 +15,13 @@ export const evaluate = async (
   stack: Stack,
   source: FactSource,
   onDone: (outcome: Outcome) => void,
+  thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ): Promise<Outcome[]> => {
   const asked = new Map<Instance, Promise<Outcome>>();
   const ask = (instance: Instance): Promise<Outcome> => {
     const known = asked.get(instance);
     if (known) return known;
-    const outcome = outcomeOf(instance, all, stack, source, ask);
+    const outcome = outcomeOf(instance, { all, stack, source, ask, thresholds });
     asked.set(instance, outcome);
     return outcome;
   };
@@ -30,13 +32,15 @@ export const evaluate = async (
   return outcomes.filter(({ instance, outcome }) => chosen.includes(instance) || outcome.status === 'fail').map(({ outcome }) => outcome);
 };
 
-const outcomeOf = async (
-  instance: Instance,
-  all: readonly Instance[],
-  stack: Stack,
-  source: FactSource,
-  ask: (instance: Instance) => Promise<Outcome>,
-): Promise<Outcome> => {
+interface Asking {
+  all: readonly Instance[];
+  stack: Stack;
+  source: FactSource;
+  thresholds: Thresholds;
+  ask(instance: Instance): Promise<Outcome>;
+}
+
+const outcomeOf = async (instance: Instance, { all, stack, source, ask, thresholds }: Asking): Promise<Outcome> => {
   const { id, check, service } = instance;
   const base: Outcome = {
     id,
@@ -62,7 +66,7 @@ const outcomeOf = async (
       peerFacts(check, service, stack, asked ?? source),
     ]);
     const durationMs = Math.max(0, ...Object.values(facts).map((fact) => fact.ms));
-    const verdict = check.evaluate({ stack, service, facts, peers, now: source.startedAt } as never);
+    const verdict = check.evaluate({ stack, service, facts, peers, now: source.startedAt, thresholds } as never);
     if (blocked) return 'findings' in verdict && verdict.findings.length > 0 ? { ...base, durationMs, ...judged(verdict, check) } : blocked;
     const standing = 'cannotLook' in verdict ? await firstFailingPeer(Object.keys(peers), check, all, ask) : null;
     if (standing) return { ...base, durationMs, ...blockedBy(standing) };
@@ -75,7 +79,7 @@ const outcomeOf = async (
     return {
       ...base,
       status: 'error',
-      reason: `internal error in check ${check.id}: ${error instanceof Error ? error.message : String(error)}`,
+      reason: `${check.by ? `check ${check.id} of ${check.by} failed` : `internal error in check ${check.id}`}: ${messageOf(error)}`,
     };
   }
 };
@@ -91,6 +95,7 @@ const onFiles = ({ check, service }: Instance, source: FactSource): Pick<FactSou
         : { ok: false, reason: `${name} is not asked while nothing runs`, timedOut: false, ms: 0 },
   };
 };
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** No container runs, and that is known: where the containers could not be listed, nobody can say. */
 const isDown = async (service: Service, source: FactSource): Promise<boolean> =>

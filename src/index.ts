@@ -25,6 +25,7 @@ export const runDoctor = async (
     context: null,
     selectors: [],
     runbook: null,
+    config: null,
     timeoutMs: 30_000,
     cwd: process.cwd(),
     env: process.env,
@@ -38,8 +39,10 @@ export const runDoctor = async (
 };
 
 export { defineCheck, defineStackCheck } from './model/check.ts';
+export { definePlugin } from './model/plugin.ts';
 export { UsageError } from './model/usage-error.ts';
 export type { Check, Evidence, Finding, FindingSpec, Outcome, Status, Verdict } from './model/check.ts';
 export type { Fact, FactTypes } from './model/facts.ts';
 export type { Candidate, CheckReport, Effect, Remedy, Report, RootCause, Step } from './model/report.ts';
+export type { CausalRow, Plugin, PluginContext, PluginFact } from './model/plugin.ts';
 export type { Connection, Container, Role, Service, Stack } from './model/stack.ts';

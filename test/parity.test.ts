@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checks } from '../src/checks/index.ts';
 import { LAYERS } from '../src/model/check.ts';
-import { isStackFact, type FactName } from '../src/model/facts.ts';
+import { isOwnFact, isStackFact, type FactName } from '../src/model/facts.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const text = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -58,7 +58,8 @@ describe.each(named)('$name', ({ check }) => {
   });
 
   test('asks for facts that it may have', () => {
-    for (const need of check.needs as FactName[]) if (check.scope === 'stack') expect(isStackFact(need), need).toBe(true);
+    for (const need of check.needs as FactName[])
+      if (check.scope === 'stack') expect(isStackFact(need) || isOwnFact(need), need).toBe(true);
     for (const need of (check.peerNeeds ?? []) as FactName[]) expect(isStackFact(need), need).toBe(false);
   });
 

@@ -1,6 +1,7 @@
 /** Has the machine under the engine what a stack needs: room on the disk, free subnets, the right time? */
 import { defineStackCheck, type Finding, type FindingSpec } from '../model/check.ts';
 import type { EngineFact, HostFact } from '../model/facts.ts';
+import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
 const cause = (severity: FindingSpec['severity'], means: string, proof: string): FindingSpec => ({
   severity,
@@ -38,19 +39,21 @@ export const host = defineStackCheck({
       "The `Date` of the engine's answer, against the clock of this machine.",
     ),
   },
-  evaluate({ facts }) {
-    const clock = facts.engine.ok ? clockDiffers(facts.engine.value) : [];
+  evaluate({ facts, thresholds = DEFAULT_THRESHOLDS }) {
+    const clock = facts.engine.ok ? clockDiffers(facts.engine.value, thresholds.clockApart) : [];
     if (!facts.host.ok) return clock.length > 0 ? { findings: clock } : { cannotLook: facts.host.reason };
-    const findings = [...diskFull(facts.host.value), ...noFreeSubnet(facts.host.value), ...crossings(facts.host.value), ...clock];
+    const findings = [
+      ...diskFull(facts.host.value, thresholds.diskFree),
+      ...noFreeSubnet(facts.host.value),
+      ...crossings(facts.host.value),
+      ...clock,
+    ];
     return { findings };
   },
 });
 
-/** One segment of a database's log. */
-const LEAST_BYTES = 16 * 1024 * 1024;
-
-const diskFull = ({ disk }: HostFact): Finding[] => {
-  if (!disk || (disk.freeBytes >= LEAST_BYTES && disk.freeInodes !== 0)) return [];
+const diskFull = ({ disk }: HostFact, leastBytes: number): Finding[] => {
+  if (!disk || (disk.freeBytes >= leastBytes && disk.freeInodes !== 0)) return [];
   const mebibytes = Math.floor(disk.freeBytes / 1024 / 1024);
   const left = disk.freeInodes === 0 ? 'no inode' : `${mebibytes} MiB`;
   return [
@@ -95,11 +98,8 @@ const crossings = ({ crossings: found }: HostFact): Finding[] => {
   ];
 };
 
-/** The answer's time has whole seconds, and came a moment ago. */
-const TOLERATED_SECONDS = 5;
-
-const clockDiffers = ({ clockAheadSeconds: ahead }: EngineFact): Finding[] => {
-  if (ahead === undefined || ahead === null || Math.abs(ahead) <= TOLERATED_SECONDS) return [];
+const clockDiffers = ({ clockAheadSeconds: ahead }: EngineFact, toleratedMs: number): Finding[] => {
+  if (ahead === undefined || ahead === null || Math.abs(ahead) * 1_000 <= toleratedMs) return [];
   return [
     {
       reason: 'clock-differs',

@@ -6,9 +6,8 @@ import { sinceLastReload } from '../model/crash.ts';
 import type { Fact, HttpAnswer, HttpFact, HttpTry, LogLine } from '../model/facts.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
 import { connectionsFrom, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
+import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
-/** Half of what a healthcheck is mostly given. A developer's machine is busy; a page that is compiled when it is first asked for takes a second. */
-const SLOW_MS = 2_500;
 const BODY_SHOWN = 300;
 
 interface Given {
@@ -16,6 +15,8 @@ interface Given {
   stack: Stack;
   fact: HttpFact;
   now: string;
+  /** Milliseconds. */
+  slowHealth: number;
 }
 
 export const httpHealth = defineCheck({
@@ -101,8 +102,8 @@ export const httpHealth = defineCheck({
       proof: 'The time of the fastest answer.',
     },
   },
-  evaluate({ service, stack, facts, now }): Verdict {
-    const verdict = judgeHttp(service, stack, facts.http, now);
+  evaluate({ service, stack, facts, now, thresholds: { slowHealth } = DEFAULT_THRESHOLDS }): Verdict {
+    const verdict = judgeHttp(facts.http, { service, stack, now, slowHealth });
     const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
     return logged.length === 0 ? verdict : { findings: [...('findings' in verdict ? verdict.findings : []), ...logged] };
   },
@@ -144,14 +145,14 @@ const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Fi
     ];
   });
 
-const judgeHttp = (service: Service, stack: Stack, http: Fact<HttpFact>, now: string): Verdict => {
+const judgeHttp = (http: Fact<HttpFact>, about: Omit<Given, 'fact'>): Verdict => {
   if (!http.ok) return { cannotLook: http.reason };
-  const given: Given = { service, stack, fact: http.value, now };
+  const given: Given = { ...about, fact: http.value };
   const tries = relevant(http.value);
   const answered = tries.filter((each) => each.answer !== null);
   if (answered.length > 0) return judgeAnswers(answered, given);
   const silent = tries.filter((each) => each.trial.outcome !== 'no-tool' && each.trial.layer !== 'name');
-  if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${service.name} could not be asked over HTTP` };
+  if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${given.service.name} could not be asked over HTTP` };
   return { findings: [unanswered(silent, given)] };
 };
 
@@ -171,7 +172,7 @@ const judgeAnswers = (answered: HttpTry[], given: Given): Verdict => {
   const good = judged.filter(({ finding }) => finding === null).map(({ each }) => each);
   if (good.length === 0) return { findings: [judged[0]!.finding!] };
   const fastest = good.toSorted((a, b) => a.trial.ms - b.trial.ms)[0]!;
-  if (fastest.trial.ms > SLOW_MS) return { findings: [slow(fastest, given)] };
+  if (fastest.trial.ms > given.slowHealth) return { findings: [slow(fastest, given)] };
   return { findings: [], note: `${pathOf(fastest.url)} answers ${fastest.answer!.status} in ${Math.round(fastest.trial.ms)} ms` };
 };
 
@@ -182,13 +183,16 @@ const judgeAnswer = (asked: HttpTry, answer: HttpAnswer, given: Given): Finding 
   const counted = answer.status >= 500 || body?.overall === 'ill' ? ill : ill.filter((part) => part.services.length > 0);
   if (counted.length > 0) return dependencyFailing(asked, answer, counted, given);
   if (answer.status >= 500 || body?.overall === 'ill') return serverError(asked, answer, given);
-  return answer.status === 404 && asked.pathFrom === 'healthcheck' ? notFound(asked, given) : null;
+  return answer.status === 404 && isTold(asked) ? notFound(asked, given) : null;
 };
 
+/** The path is no guess: somebody wrote it down as the one that tells the health. */
+const isTold = ({ pathFrom }: HttpTry): boolean => pathFrom === 'healthcheck' || pathFrom === 'doctor.yaml';
+
 /** Of other pages, `false` and `error` are mere data. */
-const saysOfParts = ({ url, pathFrom }: HttpTry, { status, body }: HttpAnswer): boolean =>
+const saysOfParts = (asked: HttpTry, { status, body }: HttpAnswer): boolean =>
   body.trimStart().startsWith('{') &&
-  (status >= 500 || pathFrom === 'healthcheck' || /health|ready|live|status|ping|heartbeat|actuator/i.test(pathOf(url))) &&
+  (status >= 500 || isTold(asked) || /health|ready|live|status|ping|heartbeat|actuator/i.test(pathOf(asked.url))) &&
   (status < 400 || status >= 500);
 
 const KIND_WORDS: [ConnectionKind, RegExp][] = [
@@ -259,7 +263,7 @@ const serverError = (asked: HttpTry, answer: HttpAnswer, given: Given): Finding 
 
 const notFound = (asked: HttpTry, given: Given): Finding => ({
   reason: 'not-found',
-  message: `${given.service.name} answers 404 on ${pathOf(asked.url)}, the path of its healthcheck`,
+  message: `${given.service.name} answers 404 on ${pathOf(asked.url)}, ${asked.pathFrom === 'healthcheck' ? 'the path of its healthcheck' : 'which doctor.yaml names as its health path'}`,
   evidence: [answerEvidence(asked, asked.answer!)],
   values: valuesOf(asked, given),
 });

@@ -3,6 +3,7 @@ import type { Check } from '../model/check.ts';
 import { address } from './address.ts';
 import { composeService } from './compose-service.ts';
 import { compose } from './compose.ts';
+import { config } from './config.ts';
 import { container } from './container.ts';
 import { engine } from './engine.ts';
 import { healthcheck } from './healthcheck.ts';
@@ -48,4 +49,5 @@ export const checks: readonly Check[] = [
   staticFiles,
   proxy,
   worker,
+  config,
 ];

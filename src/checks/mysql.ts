@@ -17,8 +17,7 @@ import {
   type Rejection,
 } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
-
-const BLOCKED_SECONDS = 1;
+import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
 interface Known {
   service: Service;
@@ -27,6 +26,8 @@ interface Known {
   declared: DeclaredLogin[];
   tries: MysqlAttempt[];
   secondsUp: number;
+  /** How long sessions may wait for an idle transaction. */
+  blockedSeconds: number;
   /** It may still take its time. */
   isStarting: boolean;
 }
@@ -193,7 +194,7 @@ export const mysql = defineCheck({
       proof: 'The try timed out, or was cut off, before an answer came.',
     },
   },
-  evaluate({ service, stack, facts, now }): Verdict {
+  evaluate({ service, stack, facts, now, thresholds = DEFAULT_THRESHOLDS }): Verdict {
     if (!facts.mysql.ok) return { cannotLook: facts.mysql.reason };
     const fact = facts.mysql.value;
     const known: Known = {
@@ -204,6 +205,7 @@ export const mysql = defineCheck({
       declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
       isStarting: isStarting(service, now),
+      blockedSeconds: thresholds.blockedFor / 1_000,
     };
     const findings = [...rejections(known), ...stateOfServer(known)];
     if (findings.some((each) => each.reason !== 'probe-blind')) return { findings };
@@ -359,7 +361,7 @@ const stateOfServer = (known: Known): Finding[] => {
       evidence: [{ source: `mysql of ${service.name}`, text: 'read_only = ON' }],
     });
   }
-  const root = server?.blockers.find((each) => each.command === 'Sleep' && each.blocked > 0 && each.seconds > BLOCKED_SECONDS);
+  const root = server?.blockers.find((each) => each.command === 'Sleep' && each.blocked > 0 && each.seconds > known.blockedSeconds);
   if (root) findings.push(blocking(root, service, stack));
   return [...findings, ...blindProbe(service)];
 };

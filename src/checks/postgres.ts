@@ -8,10 +8,10 @@ import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
+import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
 /** A start takes seconds; after this, "starting up" is no longer a state to wait for. */
 const START_SECONDS = 60;
-const BLOCKED_SECONDS = 1;
 
 interface Known {
   service: Service;
@@ -20,6 +20,8 @@ interface Known {
   declared: DeclaredLogin | null;
   tries: PostgresAttempt[];
   secondsUp: number;
+  /** How long sessions may wait for an idle transaction. */
+  blockedSeconds: number;
 }
 
 export const postgres = defineCheck({
@@ -174,7 +176,7 @@ export const postgres = defineCheck({
       proof: 'The try timed out, or was cut off, before an answer came.',
     },
   },
-  evaluate({ service, stack, facts, now }): Verdict {
+  evaluate({ service, stack, facts, now, thresholds = DEFAULT_THRESHOLDS }): Verdict {
     if (!facts.postgres.ok) return { cannotLook: facts.postgres.reason };
     const fact = facts.postgres.value;
     const tries = deciding(fact.attempts, service.name);
@@ -185,6 +187,7 @@ export const postgres = defineCheck({
       tries,
       declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      blockedSeconds: thresholds.blockedFor / 1_000,
     };
     const told = rejections(known);
     const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
@@ -308,7 +311,8 @@ const holderValues = (reason: string, { fact, stack }: Known): Record<string, st
   return most ? { owner: most.holder } : {};
 };
 
-const stateOfServer = ({ service, stack, fact }: Known): Finding[] => {
+const stateOfServer = (known: Known): Finding[] => {
+  const { service, stack, fact } = known;
   const { server } = fact;
   if (!server) return [];
   const findings: Finding[] = [];
@@ -327,7 +331,7 @@ const stateOfServer = ({ service, stack, fact }: Known): Finding[] => {
     });
   }
   const root = server.blockers.find(
-    (each) => each.state.startsWith('idle in transaction') && each.blocked > 0 && each.seconds > BLOCKED_SECONDS,
+    (each) => each.state.startsWith('idle in transaction') && each.blocked > 0 && each.seconds > known.blockedSeconds,
   );
   if (root) findings.push(blocking(root, service, stack));
   return findings;

@@ -249,9 +249,10 @@ const layer = (located: Located): number => LAYERS.indexOf(located.spec.layer);
 const isGround = (located: Located): boolean => layer(located) <= LAYERS.indexOf('compose');
 const isAbove = (candidate: Located, effect: Located): boolean => layer(candidate) > layer(effect);
 
-/** Drift comes last. What does not run comes first; then what lies highest; a symptom, which is explained in its turn, before a cause; then the more particular. */
+/** Drift comes last, and before it what a team asks beyond what the doctor knows. What does not run comes first; then what lies highest; a symptom, which is explained in its turn, before a cause; then the more particular. */
 const byNearness = (a: Located, b: Located, ranks: ReadonlyMap<string, number>): number =>
   Number(a.spec.drift !== undefined) - Number(b.spec.drift !== undefined) ||
+  Number(a.spec.layer === 'own') - Number(b.spec.layer === 'own') ||
   Number(blocks(b)) - Number(blocks(a)) ||
   layer(b) - layer(a) ||
   Number(b.spec.kind === 'symptom') - Number(a.spec.kind === 'symptom') ||

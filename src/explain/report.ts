@@ -111,6 +111,15 @@ const checkReport = (outcome: Outcome, found: readonly Located[], told: Told): C
     reason: outcome.reason,
     durationMs: outcome.durationMs,
     remedy: main ? told.remedyFor(main) : null,
+    ...(outcome.ignored && {
+      ignored: outcome.ignored.map(({ finding, owner, until, why }) => ({
+        code: `${outcome.check}/${finding.reason}`,
+        message: finding.message,
+        owner,
+        until,
+        reason: why,
+      })),
+    }),
     alsoFound: more.map((located) => ({
       code: located.code,
       severity: located.severity,

@@ -1,5 +1,6 @@
 /** What every gatherer is handed, and what it is. A gatherer looks; it never judges, never writes, and always ends. */
 import { availableParallelism, loadavg } from 'node:os';
+import type { ServiceSettings } from '../model/config.ts';
 import type { Fact, ServiceFactName, ServiceFacts, StackFactName, StackFacts } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import type { EngineClient } from './engine-client.ts';
@@ -25,6 +26,8 @@ export interface Gathering {
   signal: AbortSignal;
   /** ISO 8601 of the start of the run. */
   startedAt: string;
+  /** What the team says of services. */
+  settings: ServiceSettings;
   /** Another fact; gathered once, whoever asks. */
   fact<N extends ServiceFactName>(name: N, service: Service): Promise<Fact<ServiceFacts[N]>>;
   fact<N extends StackFactName>(name: N): Promise<Fact<StackFacts[N]>>;

@@ -2,6 +2,7 @@
 import type { HttpTry } from '../model/facts.ts';
 import { connectionsTo, running, serviceNamed, type Container, type Service } from '../model/stack.ts';
 import { askHttp } from './ask-http.ts';
+import { dialTcp } from './dial.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { couldBeHttp, healthcheckUrl, httpPorts, isTlsPort, usualFirst } from './health-path.ts';
 import { isBelowProtocol } from './trial.ts';
@@ -9,21 +10,31 @@ import { byAddress, byPublishedPort, fromInside, type Vantage } from './vantage.
 
 export { askHttp } from './ask-http.ts';
 
+/** As a service is configured: where this machine reaches it. */
+const asTold = (url: string): { vantage: Vantage; url: URL } => {
+  const at = new URL(url);
+  const host = at.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(at.port) || (at.protocol === 'https:' ? 443 : 80);
+  return { vantage: { view: { kind: 'published', address: at.host }, host, port, dial: dialTcp(host, port) }, url: at };
+};
+
 const GUESSES = ['/health', '/healthz', '/api/health', '/'];
 
 export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const container = speaker(service);
+  const setting = Object.hasOwn(given.settings, service.name) ? given.settings[service.name] : undefined;
+  const told = setting?.url ? asTold(setting.url) : null;
   const known = healthcheckUrl(container);
-  const port = known?.port ?? (await findPort(service, container, given));
-  const scheme = known?.scheme ?? (isTlsPort(port) ? 'https' : 'http');
-  const address = byAddress(given.engine, given.stack, container, port);
-  const published = byPublishedPort(given.engine, container, port);
+  const port = told?.vantage.port ?? known?.port ?? (await findPort(service, container, given));
+  const scheme = told?.url.protocol.slice(0, -1) ?? known?.scheme ?? (isTlsPort(port) ? 'https' : 'http');
+  const address = told ? told.vantage : byAddress(given.engine, given.stack, container, port);
+  const published = told ? null : byPublishedPort(given.engine, container, port);
 
   const ask = async (vantage: Vantage, path: string, pathFrom: string): Promise<HttpTry> => {
     const host = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
     const url = new URL(path, `${scheme}://${host}:${vantage.port}`);
     // A name that every framework's list of allowed hosts takes; the container's address is on none.
-    const headers = { host: `localhost:${vantage.port}` };
+    const headers = { host: told ? told.url.host : `localhost:${vantage.port}` };
     const { trial, answer } = await askHttp({
       url: url.href,
       view: vantage.view,
@@ -36,9 +47,12 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   };
 
   // A proxy passes on what it does not serve, so that its own health is only in its root.
-  const paths: [string, string][] = known
-    ? [[known.path, 'healthcheck']]
-    : (service.role === 'nginx' ? ['/'] : GUESSES).map((path) => [path, path === '/' ? 'root' : 'guess']);
+  const toldPath = setting?.healthPath ?? (told && told.url.pathname !== '/' ? told.url.pathname + told.url.search : null);
+  const paths: [string, string][] = toldPath
+    ? [[toldPath, 'doctor.yaml']]
+    : known
+      ? [[known.path, 'healthcheck']]
+      : (service.role === 'nginx' ? ['/'] : GUESSES).map((path) => [path, path === '/' ? 'root' : 'guess']);
 
   /** The first path that is there; the last one where none is. */
   const settle = async (vantage: Vantage): Promise<HttpTry & { path: string }> => {
@@ -55,7 +69,7 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const [first, early] = await Promise.all([main && settle(main), address && published && ask(published, ...paths[0]!)]);
   const second = early && first && first.path !== paths[0]![0] ? await ask(published!, first.path, first.pathFrom) : early;
   const tries = [first, second].filter((each) => each !== null);
-  const inside = tries.every((each) => isBelowProtocol(each.trial)) ? tunnel(service, container, port, given) : null;
+  const inside = !told && tries.every((each) => isBelowProtocol(each.trial)) ? tunnel(service, container, port, given) : null;
   const third = inside && (await settle(inside).catch(unlessOver(given)));
   if (third && !(tries.length > 0 && third.trial.outcome === 'no-tool')) tries.push(third);
   const settled = first ?? third;
@@ -85,7 +99,7 @@ const tunnel = (service: Service, container: Container, port: number, given: Gat
 };
 
 /** What is declared, else what listens. Errors: `CannotLook`. */
-const findPort = async (service: Service, container: Container, given: Gathering): Promise<number> => {
+export const findPort = async (service: Service, container: Container, given: Gathering): Promise<number> => {
   const declared = httpPorts(given.stack, service, container)[0];
   if (declared !== undefined) return declared;
   const inside = await given.fact('inside', service);

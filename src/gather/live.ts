@@ -1,16 +1,19 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
 import { assembleStack } from '../model/assemble.ts';
-import type {
-  EngineFact,
-  Fact,
-  FactName,
-  FactSource,
-  FactTypes,
-  NetworkFact,
-  ProjectFact,
-  ServiceFactName,
-  StackFactName,
+import type { ServiceSettings } from '../model/config.ts';
+import {
+  isOwnFact,
+  type EngineFact,
+  type Fact,
+  type FactName,
+  type FactSource,
+  type FactTypes,
+  type NetworkFact,
+  type OwnFactName,
+  type ProjectFact,
+  type ServiceFactName,
+  type StackFactName,
 } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 import { connectionsOpened } from './connections-opened.ts';
@@ -22,6 +25,7 @@ import { EngineError, type EngineClient } from './engine-client.ts';
 import { gatherImages, gatherNetworks, gatherVolumes } from './engine-objects.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { gatherHost } from './host.ts';
+import type { OwnFact } from './own.ts';
 import { gatherPortOwners, ownersOfDeclared } from './port-owners.ts';
 import { gatherProject } from './project.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -30,11 +34,24 @@ export interface LiveOptions extends ProjectOptions {
   context: string | null;
 }
 
+/** What a configuration adds: what it says of services, and what it asks. */
+export interface Additions {
+  settings: ServiceSettings;
+  own: Readonly<Record<OwnFactName, OwnFact>>;
+}
+
+const NOTHING: Additions = { settings: {}, own: {} };
+
 /** No fact may hold up the others for longer, whatever its own limits say. */
 const FACT_MS = 10_000;
 
 /** Errors: `UsageError` when there is no project here or no such context. */
-export const openLive = async (options: LiveOptions, signal: AbortSignal): Promise<FactSource> => {
+export const openLive = async (
+  options: LiveOptions,
+  signal: AbortSignal,
+  /** Called with the project's folder. Its errors are passed on. */
+  configure: (folder: string) => Promise<Additions> = async () => NOTHING,
+): Promise<FactSource> => {
   const finding = findProject(options);
   finding.catch(() => undefined);
   const address = await findEngine(options.context, options.env);
@@ -44,10 +61,20 @@ export const openLive = async (options: LiveOptions, signal: AbortSignal): Promi
   const stopFirst = new AbortController();
   const project = gatherProject(place, options.env, vault, AbortSignal.any([signal, stopFirst.signal]));
   project.catch(() => undefined);
+  const configured = configure(place.workingDir);
+  configured.catch(() => undefined);
   const { openEngineClient } = await import('./docker-client.ts');
   const engine = await openEngineClient(address);
   const first = { project, stop: () => stopFirst.abort() };
-  return liveSource({ place, address, engine, vault, env: options.env, chosenFiles: options.files.length > 0, first }, signal);
+  let additions: Additions;
+  try {
+    additions = await configured;
+  } catch (error) {
+    first.stop();
+    engine.close();
+    throw error;
+  }
+  return liveSource({ place, address, engine, vault, env: options.env, chosenFiles: options.files.length > 0, first, additions }, signal);
 };
 
 /** In a folder without files, the engine knows which project may be meant. Errors: the one that led here, with the names there are. */
@@ -87,9 +114,13 @@ interface Given {
   chosenFiles: boolean;
   /** What the files say, where the place is the right one. */
   first: { project: Promise<ProjectFact>; stop(): void };
+  additions: Additions;
 }
 
-const liveSource = ({ place: meant, address, engine, vault, env, chosenFiles, first }: Given, signal: AbortSignal): FactSource => {
+const liveSource = (
+  { place: meant, address, engine, vault, env, chosenFiles, first, additions }: Given,
+  signal: AbortSignal,
+): FactSource => {
   // Until the containers are known: it may have been started under another name.
   let place = meant;
   // Every fact listens for the end of the run; Node takes eleven listeners for a leak.
@@ -149,15 +180,26 @@ const liveSource = ({ place: meant, address, engine, vault, env, chosenFiles, fi
   };
 
   const fact = (name: FactName, service?: Service): Promise<Fact<unknown>> =>
-    service
-      ? remember(`${name}:${service.name}`, async () => {
-          const { SERVICE_GATHERERS } = await import('./gatherers.ts');
-          const gather = SERVICE_GATHERERS[name as ServiceFactName] as ServiceGatherer<ServiceFactName>;
-          return gather(service, gathering(await early()));
-        })
-      : remember(name, stackGatherers[name as StackFactName]);
+    isOwnFact(name)
+      ? ownFact(name, service ?? null)
+      : service
+        ? serviceFact(name, service)
+        : remember(name, stackGatherers[name as StackFactName]);
 
-  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, fact });
+  const ownFact = (name: OwnFactName, service: Service | null): Promise<Fact<unknown>> =>
+    remember(service ? `${name}:${service.name}` : name, async () => {
+      const { gatherOwn } = await import('./own.ts');
+      return gatherOwn(additions.own[name]!, service, gathering(await (service ? early() : stack())));
+    });
+
+  const serviceFact = (name: FactName, service: Service): Promise<Fact<unknown>> =>
+    remember(`${name}:${service.name}`, async () => {
+      const { SERVICE_GATHERERS } = await import('./gatherers.ts');
+      const gather = SERVICE_GATHERERS[name as ServiceFactName] as ServiceGatherer<ServiceFactName>;
+      return gather(service, gathering(await early()));
+    });
+
+  const gathering = (stack: Stack): Gathering => ({ engine, vault, stack, signal, startedAt, settings: additions.settings, fact });
 
   let earlyStack: Promise<Stack> | null = null;
   const early = () =>
@@ -166,6 +208,7 @@ const liveSource = ({ place: meant, address, engine, vault, env, chosenFiles, fi
         project: { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers: await containersNow(),
         proxies: {},
+        settings: additions.settings,
       }))());
 
   let fullStack: Promise<Stack> | null = null;
@@ -184,6 +227,7 @@ const liveSource = ({ place: meant, address, engine, vault, env, chosenFiles, fi
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers,
         proxies: Object.fromEntries(proxies),
+        settings: additions.settings,
       });
     })());
 

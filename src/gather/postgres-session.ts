@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClientConfig, Client as PgClient } from 'pg';
+import type { ClientConfig, Client as PgClient, QueryConfig } from 'pg';
 import type { PostgresAttempt, PostgresFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import { asSocket } from './dial.ts';
@@ -29,6 +29,7 @@ export interface PostgresLogin {
   inquire?: Inquiry;
 }
 
+/** One statement at a time: the server itself refuses a second one behind a semicolon. */
 export type Inquiry = (
   query: (sql: string, values: unknown[]) => Promise<Record<string, string | null>[]>,
   database: string,
@@ -67,7 +68,7 @@ export const askPostgres = async (
       answer = readIdentity(said.rows[0] ?? {});
       at.layer = 'done';
       if (login.wantSessions()) Object.assign(answer.server, await askSessionsTwice(client, limits));
-      await login.inquire?.(async (sql, values) => (await client.query(sql, values)).rows, login.database);
+      await login.inquire?.(async (sql, values) => (await client.query(extended(sql, values))).rows as Row[], login.database);
       await Promise.race([client.end(), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
       throw postgresFailure(error, at, login);
@@ -75,6 +76,9 @@ export const askPostgres = async (
   });
   return { trial, answer };
 };
+
+/** `queryMode` is missing in the types of pg. */
+const extended = (text: string, values: unknown[]): QueryConfig => ({ text, values, queryMode: 'extended' }) as QueryConfig;
 
 const loadClient = () => {
   // Without it pg on Node 20 starts up the whole of fetch only to learn that this is not Cloudflare.

@@ -24,6 +24,8 @@ export interface RedisLogin {
   tls: boolean;
   /** Also ask who is connected and what waits in its queues. */
   wantSessions: () => boolean;
+  /** Asked of the server once it let us in. */
+  inquire?: (call: (command: readonly string[]) => Promise<unknown>) => Promise<void>;
 }
 
 /** For this connection alone, so that it can be told from the clients'. */
@@ -60,6 +62,7 @@ export const askRedis = async (
       if (info.status === 'fulfilled') answer = readInfo(parseInfo(String(info.value)), limits.vault);
       if (ping.status === 'rejected') throw ping.reason;
       at.layer = 'done';
+      await login.inquire?.(([name = '', ...words]) => redis.call(name, ...words));
       if (answer && login.wantSessions()) Object.assign(answer.server, await askSessions(redis, answer.server, limits.vault));
     } catch (error) {
       throw redisFailure(broken ?? error, at, greeting);

@@ -1,5 +1,6 @@
 /** Facts → stack: services with their roles, and the connections between them. */
-import { connectionsOf, nameTable, proxyConnection, sortConnections } from './connections.ts';
+import { connectionsOf, namedConnection, nameTable, proxyConnection, sortConnections } from './connections.ts';
+import type { ServiceSettings } from './config.ts';
 import type { NginxFact, ProjectFact } from './facts.ts';
 import { roleOf } from './roles.ts';
 import {
@@ -17,14 +18,16 @@ export interface Parts {
   containers: Container[];
   /** nginx's configuration by service, where it was read. */
   proxies: Record<string, Pick<NginxFact, 'upstreams'>>;
+  /** What the team says of services. */
+  settings?: ServiceSettings;
 }
 
-export const assembleStack = ({ project, containers, proxies }: Parts): Stack => {
+export const assembleStack = ({ project, containers, proxies, settings = {} }: Parts): Stack => {
   const specs = project.services ?? [];
   const own = containers.filter((container) => !container.oneOff);
   const names = [...new Set([...specs.map((spec) => spec.name), ...own.map((container) => container.service)])].toSorted();
-  const known = names.map((name) => serviceOf(name, specs, own));
-  const connections = sortConnections([...connectionsOf(known), ...proxied(proxies, known)]);
+  const known = names.map((name) => asSaid(serviceOf(name, specs, own), settings));
+  const connections = sortConnections([...withNamed(connectionsOf(known), known, settings), ...proxied(proxies, known)]);
   const services = known.map((service) => asAskedOf(service, connections));
   return {
     project: project.name,
@@ -46,6 +49,23 @@ const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]):
     portsOfOthers: portsOfOthers(spec, own[0], specs, containers),
   });
   return { name, role, roleReason: reason, spec, containers: own };
+};
+
+/** A team knows what its service is. */
+const asSaid = (service: Service, settings: ServiceSettings): Service => {
+  const role = Object.hasOwn(settings, service.name) && settings[service.name]!.role;
+  return role ? { ...service, role, roleReason: 'doctor.yaml says so' } : service;
+};
+
+/** Connections that only the configuration knows: their variable tells nothing of whom it is for. */
+const withNamed = (found: Connection[], known: Service[], settings: ServiceSettings): Connection[] => {
+  const named = Object.entries(settings).flatMap(([name, { credentials }]) => {
+    const server = known.find((each) => each.name === name);
+    const client = credentials && known.find((each) => each.name === credentials.service);
+    return server && client ? namedConnection(server, client, credentials.variable) : [];
+  });
+  const isNamed = (each: Connection) => named.some(({ from, source }) => from === each.from && source === each.source);
+  return named.length === 0 ? found : [...found.filter((each) => !isNamed(each)), ...named];
 };
 
 /** Offered by a service that is made of the same image or folder and starts something else of it: the image cannot tell which one listens. */

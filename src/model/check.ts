@@ -1,9 +1,10 @@
 /** The nouns of judging: a check, what it may find, and what came of asking it. */
-import type { Fact, FactName, FactTypes, ServiceFactName, StackFactName } from './facts.ts';
+import type { Fact, FactName, FactTypes, OwnFactName, ServiceFactName, StackFactName } from './facts.ts';
 import type { Service, Stack } from './stack.ts';
+import type { Thresholds } from './thresholds.ts';
 
-/** From the ground up. Of two explanations, the lower layer is the likelier root. */
-export const LAYERS = ['engine', 'host', 'compose', 'data', 'migration', 'app', 'proxy'] as const;
+/** From the ground up. Of two explanations, the lower layer is the likelier root. `own`: what a team asks beyond what the doctor knows. */
+export const LAYERS = ['engine', 'host', 'compose', 'data', 'migration', 'app', 'proxy', 'own'] as const;
 export type Layer = (typeof LAYERS)[number];
 
 export type Severity = 'warn' | 'fail';
@@ -52,6 +53,8 @@ export interface FindingSpec {
    * environment, named by the value `variable`, or of what it was `made` from.
    */
   drift?: 'value' | 'made';
+  /** The heading of the section of a runbook that a configuration names for it. */
+  section?: string;
 }
 
 /** The same, where it may pass by itself. */
@@ -103,6 +106,8 @@ interface Case<N extends FactName, P extends ServiceFactName> {
   peers: Record<string, Known<P>>;
   /** ISO 8601: when the facts were gathered. Checks have no clock. */
   now: string;
+  /** The team's; absent: `DEFAULT_THRESHOLDS`. */
+  thresholds?: Thresholds;
 }
 
 interface CheckBase<N extends FactName, P extends ServiceFactName> {
@@ -124,6 +129,8 @@ interface CheckBase<N extends FactName, P extends ServiceFactName> {
   /** Checks that must hold (be without a blocking finding) for this one to be asked; of the same service where they are of services. */
   after: readonly string[];
   findings: Record<string, FindingSpec>;
+  /** Whose it is, where it is not the doctor's own: `doctor.yaml`, `plugin kafka`. */
+  by?: string;
 }
 
 export interface ServiceCheck<N extends FactName = FactName, P extends ServiceFactName = ServiceFactName> extends CheckBase<N, P> {
@@ -134,7 +141,7 @@ export interface ServiceCheck<N extends FactName = FactName, P extends ServiceFa
   evaluate(given: Case<N, P> & { service: Service }): Verdict;
 }
 
-export interface StackCheck<N extends StackFactName = StackFactName> extends CheckBase<N, never> {
+export interface StackCheck<N extends StackFactName | OwnFactName = StackFactName | OwnFactName> extends CheckBase<N, never> {
   scope: 'stack';
   evaluate(given: Case<N, never>): Verdict;
 }
@@ -148,7 +155,7 @@ export const defineCheck = <const N extends FactName, const P extends ServiceFac
   check: Omit<ServiceCheck<N, P>, 'scope'>,
 ): ServiceCheck<N, P> => ({ scope: 'service', ...check });
 
-export const defineStackCheck = <const N extends StackFactName>(check: Omit<StackCheck<N>, 'scope'>): StackCheck<N> => ({
+export const defineStackCheck = <const N extends StackFactName | OwnFactName>(check: Omit<StackCheck<N>, 'scope'>): StackCheck<N> => ({
   scope: 'stack',
   ...check,
 });
@@ -171,7 +178,17 @@ export interface Outcome {
   reason: string | null;
   /** What a pass saw, when that is worth a word. */
   note: string | null;
+  /** Findings that a team bears with for a while (`doctor.yaml`). */
+  ignored?: IgnoredFinding[];
   durationMs: number;
+}
+
+export interface IgnoredFinding {
+  finding: Finding;
+  owner: string;
+  /** `YYYY-MM-DD`. */
+  until: string;
+  why: string;
 }
 
 /** A finding with its address: unique within a run. */

@@ -161,6 +161,15 @@ const NOTHING = { user: null, password: null, database: null, tls: false, malfor
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 65_535;
 
+/** The address in a variable that the configuration names, whatever the variable is called; `[]` where it holds none. */
+export const namedConnection = (server: Service, client: Service, variable: string): Connection[] => {
+  const env = client.containers[0] ? toldTo(client.containers[0]) : (client.spec?.environment ?? {});
+  const value = env[variable] ?? '';
+  const parsed = value.length > LONGEST_ADDRESS ? null : (parseUrl(value) ?? parseWords(value));
+  const source = `env ${variable}`;
+  return parsed ? [{ ...parsed, ...siblings(parsed, variable, value, env), from: client.name, to: server.name, source }] : [];
+};
+
 /** `redis:6379`, where the first word is a service: whoever writes it means to go there. */
 const fromHostAndPort: Told = (service, key, value, _, names) => {
   const [, host = '', port = ''] = /^([\w.-]+):(\d{1,5})$/.exec(value) ?? [];

@@ -38,7 +38,12 @@ export interface ServiceFacts {
   packages: PackagesFact | null;
 }
 
-export type FactTypes = StackFacts & ServiceFacts;
+/** What a configuration or a plugin asks for, of the stack or of a service. */
+export interface OwnFacts {
+  [name: `own:${string}`]: unknown;
+}
+
+export type FactTypes = StackFacts & ServiceFacts & OwnFacts;
 export type StackFactName = keyof StackFacts;
 export type ServiceFactName = keyof ServiceFacts;
 export type FactName = keyof FactTypes;
@@ -53,6 +58,28 @@ const STACK_FACTS: readonly string[] = [
   'portOwners',
   'host',
 ] satisfies StackFactName[];
+
+/** All of them, so that a plugin's can be held against them. */
+const SERVICE_FACTS: Record<ServiceFactName, true> = {
+  logs: true,
+  inside: true,
+  reach: true,
+  postgres: true,
+  redis: true,
+  mysql: true,
+  rabbitmq: true,
+  http: true,
+  nginx: true,
+  webroot: true,
+  source: true,
+  published: true,
+  mounts: true,
+  making: true,
+  program: true,
+  packages: true,
+};
+
+export const FACT_NAMES: readonly string[] = [...STACK_FACTS, ...Object.keys(SERVICE_FACTS)];
 
 /** Is this fact asked of the whole stack, rather than of each service? */
 export const isStackFact = (name: FactName): name is StackFactName => STACK_FACTS.includes(name);
@@ -69,6 +96,10 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
 };
 
 export const mayBeAsked = (name: ServiceFactName, role: Role): boolean => SPEAKERS[name]?.includes(role) ?? true;
+
+export type OwnFactName = keyof OwnFacts;
+
+export const isOwnFact = (name: FactName): name is OwnFactName => name.startsWith('own:');
 
 export interface EngineFact {
   /** `unix:///…`, `tcp://…`, `npipe://…`, `ssh://…`. */

@@ -61,6 +61,8 @@ export interface CheckReport {
   reason: string | null;
   durationMs: number;
   remedy: Remedy | null;
+  /** Findings that doctor.yaml tells to bear with; absent: none. */
+  ignored?: { code: string; message: string; owner: string; until: string; reason: string }[];
   /** Further findings of the same instance. */
   alsoFound: { code: string; severity: 'warn' | 'fail'; message: string; evidence: Evidence[]; causedBy: string | null }[];
 }

@@ -189,7 +189,7 @@ const factProblem = (key: string, fact: unknown): string | null => {
   if (typeof fact['ms'] !== 'number') return 'has no "ms"';
   if (!fact['ok']) return typeof fact['reason'] === 'string' && typeof fact['timedOut'] === 'boolean' ? null : 'is a gap without a reason';
   if (fact['value'] === undefined) return 'has no "value"';
-  const shape = Object.hasOwn(SHAPES, key) ? SHAPES[key]! : key.includes(':') ? isRecordOrNull : () => true;
+  const shape = Object.hasOwn(SHAPES, key) ? SHAPES[key]! : key.includes(':') && !key.startsWith('own:') ? isRecordOrNull : () => true;
   return shape(fact['value']) ? null : 'is not of the form that such a fact has';
 };
 

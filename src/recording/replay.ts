@@ -1,9 +1,10 @@
 /** Facts from a recording: the same diagnosis, with no Docker at all. */
 import { assembleStack } from '../model/assemble.ts';
+import type { ServiceSettings } from '../model/config.ts';
 import type { Fact, FactName, FactSource, NginxFact, ProjectFact } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 
-export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: string): FactSource => {
+export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: string, settings: ServiceSettings = {}): FactSource => {
   const known = <T>(key: string): T | null => {
     const fact = facts[key];
     return fact?.ok ? (fact.value as T) : null;
@@ -24,6 +25,7 @@ export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: st
     },
     containers,
     proxies: Object.fromEntries(proxies),
+    settings,
   });
   const missing: Fact<unknown> = { ok: false, reason: 'the recording does not hold this fact', timedOut: false, ms: 0 };
   return {

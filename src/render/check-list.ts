@@ -22,7 +22,9 @@ const LONG_LIST = 12;
 export const checkList = (report: Report, pen: Pen, manner: Manner): string[][] => {
   const groups = new Map<string | null, CheckReport[]>([[null, []]]);
   for (const check of report.checks) groups.set(check.service, [...(groups.get(check.service) ?? []), check]);
-  const green = [...groups].filter(([, checks]) => checks.every((check) => check.status === 'skip' || isGreen(check)));
+  const green = [...groups].filter(([, checks]) =>
+    checks.every((check) => (check.status === 'skip' && check.ignored === undefined) || isGreen(check)),
+  );
   const folded =
     !manner.verbose && green.length > MOST_GREEN_SERVICES ? new Set(green.map(([service]) => service)) : new Set<string | null>();
 
@@ -37,7 +39,8 @@ export const checkList = (report: Report, pen: Pen, manner: Manner): string[][] 
   for (const [service, checks] of sorted) {
     if (folded.has(service)) continue;
     const shown = checks.filter(
-      ({ status }) => manner.verbose || !(status === 'skip' || (status === 'blocked' && stackBlocker !== undefined)),
+      ({ status, ignored }) =>
+        manner.verbose || ignored !== undefined || !(status === 'skip' || (status === 'blocked' && stackBlocker !== undefined)),
     );
     const name = service === null ? 'the stack' : pen.say(service);
     const passing = manner.brief ? shown.filter(isGreen) : [];
@@ -78,7 +81,8 @@ export const checkList = (report: Report, pen: Pen, manner: Manner): string[][] 
   return [lines, closing(report, pen, manner, lines.length >= LONG_LIST)];
 };
 
-const isGreen = ({ status, alsoFound }: CheckReport): boolean => status === 'pass' && alsoFound.length === 0;
+const isGreen = ({ status, alsoFound, ignored }: CheckReport): boolean =>
+  status === 'pass' && alsoFound.length === 0 && ignored === undefined;
 
 const about = (service: string | null, report: Report, pen: Pen): string => {
   const found = report.stack.services.find(({ name }) => name === service);
@@ -110,6 +114,11 @@ const list = (checks: CheckReport[], report: Report, pen: Pen, manner: Manner, n
     if (manner.verbose && check.status === 'fail' && !isRoot(check.id, check.code, report)) {
       lines.push(...proof(check.evidence, pen, manner).map((line) => `  ${line}`));
     }
+    if (check.status !== 'skip')
+      for (const { message, owner, until } of check.ignored ?? [])
+        lines.push(
+          ...row({ sign: 'skip', name: check.check, text: `ignored by ${owner} until ${until}: ${message}` }, pen, manner, nameWidth),
+        );
     for (const also of check.alsoFound) {
       // All of a check's root causes stand above; one line points there.
       if (isRoot(check.id, also.code, report)) continue;
@@ -126,7 +135,7 @@ const said = (check: CheckReport, report: Report): string => {
     case 'pass':
       return check.message || check.title;
     case 'skip':
-      return `does not apply: ${check.reason ?? ''}`;
+      return check.ignored ? (check.reason ?? '') : `does not apply: ${check.reason ?? ''}`;
     case 'error':
       return `could not look: ${check.reason ?? ''}`;
     case 'blocked':

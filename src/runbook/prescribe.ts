@@ -17,6 +17,8 @@ export interface Prescriber {
 export interface RunbookChoice {
   /** The team's own, by the user's word; `null`: what is found in the project. */
   runbook: string | null;
+  /** Those of plugins. */
+  plugins?: readonly string[];
   /** The project's folder: where to look, and what names of files are relative to. `null`: look nowhere. */
   project: string | null;
   shippedRunbook: string;
@@ -35,14 +37,20 @@ const SHIPPED = 'RUNBOOK.md';
 const SHIPPED_BESIDE_A_TEAMS = 'stack-doctor/RUNBOOK.md';
 
 /** Errors: `RunbookError` for one that the user named. One that was found is never an error. */
-export const openLibrary = async ({ runbook, project, shippedRunbook }: RunbookChoice): Promise<Library> => {
+export const openLibrary = async ({ runbook, plugins = [], project, shippedRunbook }: RunbookChoice): Promise<Library> => {
   const own = readRunbook(shippedRunbook, SHIPPED);
   own.catch(() => undefined);
   const team = runbook === null ? await found(project, shippedRunbook) : await named(runbook, project);
+  const added = await Promise.all(plugins.map(async (file) => ({ ...(await readRunbook(file, shownAs(file, project))), onlyNamed: true })));
   const shipped = await own;
+  const others = [...team.runbooks, ...added];
   return {
-    runbooks: [...team.runbooks, team.runbooks.length > 0 ? { ...shipped, file: SHIPPED_BESIDE_A_TEAMS } : shipped],
-    why: [...team.why, team.runbooks.length > 0 ? "the doctor's own, for what the others do not have" : "the doctor's own"],
+    runbooks: [...others, others.length > 0 ? { ...shipped, file: SHIPPED_BESIDE_A_TEAMS } : shipped],
+    why: [
+      ...team.why,
+      ...added.map(() => 'a plugin brings it, for its own findings'),
+      others.length > 0 ? "the doctor's own, for what the others do not have" : "the doctor's own",
+    ],
     notes: team.notes,
   };
 };
@@ -74,7 +82,7 @@ export const prescriber = async (choice: RunbookChoice): Promise<Prescriber> => 
   const { runbooks, notes } = await openLibrary(choice);
   return {
     remedyFor: (located, stack) =>
-      prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack))?.remedy ?? null,
+      prescriptionFor(located.code, aboutOf(located, stack), runbooks, valuesOf(located, stack), located.spec.section)?.remedy ?? null,
     notes,
   };
 };

@@ -3,7 +3,7 @@ import type { Remedy } from '../model/report.ts';
 import { connectionsTo, type Role, type Stack } from '../model/stack.ts';
 import { prescriptionFor, resetOf } from './remedy.ts';
 import type { Runbook, Section } from './runbook.ts';
-import { sectionFor, type About, type Match } from './section-for.ts';
+import { sectionFor, sectionNamed, type About, type Match } from './section-for.ts';
 
 export interface Reach {
   /** `place: null`: no section in any runbook. A section of the team's before the shipped one. */
@@ -64,8 +64,13 @@ const subjectsOf = (code: string, services: Services, pairs: readonly (readonly 
   return [aboutCode(code, services), ...one, ...two];
 };
 
-/** `stack`: as declared or as it runs; `null`: there is no project here. */
-export const reachOf = (codes: readonly string[], runbooks: readonly Runbook[], stack: Stack | null): Reach => {
+/** `stack`: as declared or as it runs; `null`: there is no project here. `headings`: by code, where a configuration names one. */
+export const reachOf = (
+  codes: readonly string[],
+  runbooks: readonly Runbook[],
+  stack: Stack | null,
+  headings: ReadonlyMap<string, string | undefined> = new Map(),
+): Reach => {
   const known: Services = stack ? stack.services.map(({ name, role }) => ({ name, role })) : ANY_SERVICES;
   const pairs = stack
     ? known.flatMap(({ name }) => [...new Set(connectionsTo(stack, name).map(({ from }) => from))].map((from) => [from, name] as const))
@@ -73,13 +78,15 @@ export const reachOf = (codes: readonly string[], runbooks: readonly Runbook[], 
   const reached = new Set<Section>();
   const entries = codes.map((code): Reach['entries'][number] => {
     let best: { about: About; match: Match } | null = null;
+    const heading = headings.get(code);
+    const named = heading === undefined ? null : sectionNamed(heading, runbooks);
     for (const about of subjectsOf(code, known, pairs)) {
-      const match = sectionFor(code, about, runbooks);
+      const match = named ?? sectionFor(code, about, runbooks);
       if (match === null) continue;
       reached.add(match.section);
       if (best === null || (best.match.how === 'shipped' && match.how !== 'shipped')) best = { about, match };
     }
-    const prescription = best && prescriptionFor(code, best.about, runbooks, {});
+    const prescription = best && prescriptionFor(code, best.about, runbooks, {}, heading);
     return { code, place: prescription?.remedy.source ?? null, why: prescription?.why ?? null, how: best?.match.how ?? null };
   });
   const reset = resetOf(runbooks.slice(0, -1));

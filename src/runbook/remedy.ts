@@ -4,7 +4,7 @@ import { isSecretName } from '../model/secrets.ts';
 import { effectOfStep } from './effect.ts';
 import { fillCommand, fillText } from './fill.ts';
 import type { Runbook, RunbookStep, Section } from './runbook.ts';
-import { withParts, sectionFor, type About } from './section-for.ts';
+import { withParts, sectionFor, sectionNamed, type About } from './section-for.ts';
 import { isReset } from './vocabulary.ts';
 import { simpleCommands } from './shell.ts';
 
@@ -177,8 +177,10 @@ export const prescriptionFor = (
   about: About,
   runbooks: readonly Runbook[],
   values: Record<string, string>,
+  /** The heading that a configuration names. */
+  heading?: string,
 ): Prescription | null => {
-  const match = sectionFor(code, about, runbooks);
+  const match = (heading === undefined ? null : sectionNamed(heading, runbooks)) ?? sectionFor(code, about, runbooks);
   if (match === null) return null;
   const remedy = remedyFrom(match.section, match.runbook, values);
   const told = (steps: Step[], why: string): Prescription => ({ remedy: { ...remedy, why, steps: destructiveLast(steps) }, why });

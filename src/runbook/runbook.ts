@@ -1,6 +1,8 @@
 /** The nouns of a runbook. */
 
 export interface Runbook {
+  /** Only sections that name a code count: it is a plugin's, and knows nothing else. */
+  onlyNamed?: boolean;
   /** As it is to be shown. */
   file: string;
   /** Where it is to be read again; absent where the text came from nowhere. */

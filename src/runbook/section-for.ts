@@ -36,10 +36,21 @@ export interface Match {
   how: 'anchor' | 'heading' | 'meaning' | 'shipped';
 }
 
+/** The section that somebody named by its heading. */
+export const sectionNamed = (heading: string, runbooks: readonly Runbook[]): Match | null => {
+  const wanted = heading.trim().toLowerCase();
+  for (const runbook of runbooks) {
+    const section = runbook.sections.find((each) => each.heading.trim().toLowerCase() === wanted);
+    if (section) return { section, runbook, how: 'anchor', why: 'doctor.yaml names its heading' };
+  }
+  return null;
+};
+
 export const sectionFor = (code: string, about: About, runbooks: readonly Runbook[]): Match | null => {
   const teams = runbooks.slice(0, -1);
   for (const find of [byAnchor, byHeading, (of: string, runbook: Runbook) => byMeaning(of, about, runbook)]) {
     for (const runbook of teams) {
+      if (runbook.onlyNamed && find !== byAnchor) continue;
       const match = find(code, runbook);
       if (match) return match;
     }

@@ -22,13 +22,21 @@ export interface Verification {
 /** Every code that a runbook names, with its line. */
 export const anchorsOf = (runbook: Runbook): Anchor[] => runbook.sections.flatMap(({ anchors }) => anchors);
 
-/** `codes`: all codes there are. The last runbook is the shipped one; one of a team need not have everything. */
-export const verifyRunbook = (runbooks: readonly Runbook[], codes: readonly string[], reach: Reach | null = null): Verification => {
+/** `codes`: all codes that the doctor has; `own`: those of the team's own checks, which may have a section. The last runbook is the shipped one; others need not have everything. */
+export const verifyRunbook = (
+  runbooks: readonly Runbook[],
+  codes: readonly string[],
+  reach: Reach | null = null,
+  own: readonly string[] = [],
+): Verification => {
   const shipped = runbooks.at(-1)!;
-  const teams = runbooks.slice(0, -1);
-  const known = new Set([IGNORED, ...codes, ...codes.map((code) => `${code.slice(0, code.indexOf('/'))}/*`)]);
+  const others = runbooks.slice(0, -1);
+  const teams = others.filter(({ onlyNamed }) => !onlyNamed);
+  const every = [...codes, ...own];
+  const known = new Set([IGNORED, ...every, ...every.map((code) => `${code.slice(0, code.indexOf('/'))}/*`)]);
   const problems = [
-    ...teams.flatMap((runbook) => [...namesAndSteps(runbook, codes, known, false), ...unreached(runbook, reach)]),
+    ...others.flatMap((runbook) => namesAndSteps(runbook, codes, known, false)),
+    ...teams.flatMap((runbook) => unreached(runbook, reach)),
     ...namesAndSteps(shipped, codes, known, true),
     ...shipped.sections
       .filter(({ level, anchors }) => level === 3 && anchors.length === 0)

@@ -11,6 +11,7 @@ const NOWHERE = {
   envFiles: [],
   context: null,
   runbook: null,
+  config: null,
   timeoutMs: 30_000,
 };
 const CALM = { json: false, quiet: false, verbose: false, color: true };
@@ -20,6 +21,7 @@ describe('what a call asks for', () => {
   test.each<[string, object]>([
     ['', RUN],
     ['check', RUN],
+    ['--config team.yml', { ...RUN, stack: { ...NOWHERE, config: 'team.yml' } }],
     ['check db', { ...RUN, selectors: ['db'] }],
     ['check db/postgres web */ports', { ...RUN, selectors: ['db/postgres', 'web', '*/ports'] }],
     ['--json -q', { ...RUN, format: 'json', looks: { ...CALM, json: true, quiet: true } }],
@@ -101,7 +103,7 @@ describe('a wrong call is told in one line, with the right word', () => {
     ['explain', /needs a code/],
     ['explain a/b c/d', /too many words/],
     ['runbook verfy', /^unknown word "verfy" after "doctor runbook"; it takes only "verify"$/],
-    ['--config x.yml', /^--config x\.yml: configuration files are not supported in this version/],
+    ['--config', /^--config needs a value: --config <file>/],
   ])('doctor %s', (line, message) => {
     const call = () => parseArgs(words(line));
     expect(call).toThrow(UsageError);

@@ -410,6 +410,73 @@ describe('an engine that says nothing', () => {
   });
 });
 
+describe('doctor.yaml', () => {
+  const recording = join(root, 'fixtures/recordings/db-stopped.json.gz');
+  const team = join(folder, 'team');
+  const inTeam = (args: string[], config: string | null) => {
+    mkdirSync(team, { recursive: true });
+    writeFileSync(join(team, 'compose.yaml'), 'services:\n  web:\n    image: nginx:alpine\n');
+    rmSync(join(team, 'doctor.yaml'), { force: true });
+    if (config !== null) writeFileSync(join(team, 'doctor.yaml'), config);
+    const run = spawnSync(process.execPath, [cli, ...args], { cwd: team, env: environment(), encoding: 'utf8', timeout: 30_000 });
+    return { code: run.status, stdout: run.stdout, stderr: run.stderr };
+  };
+
+  test.each([['list'], ['check'], ['explain', 'postgres'], ['runbook']])('beside the compose file it is found by "doctor %s"', (...args) =>
+    expect(inTeam(args, 'serivces: {}\n')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'doctor: doctor.yaml:1:1: unknown key "serivces"; did you mean services?\n',
+    }),
+  );
+
+  test('a service that is not there is a mistake', () =>
+    expect(inTeam(['check'], 'services: { wep: { role: http } }\n').stderr).toBe(
+      'doctor: doctor.yaml:1:13: the stack has no service "wep"; did you mean web?\n',
+    ));
+
+  test('its checks and roles are listed', () => {
+    const config =
+      'services: { web: { role: http } }\nchecks:\n  shop-answers: { service: web, question: "Does the shop answer?", http: /shop }\n';
+    const { code, stdout } = inTeam(['list'], config);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/shop-answers\s+Does the shop answer\?\n\s+web\n/);
+    expect(stdout).toMatch(/web\s+http\n/);
+  });
+
+  test('init drafts one, and leaves one that is there as it is', () => {
+    expect(inTeam(['init'], null).stdout).toMatch(/^Wrote doctor\.yaml from 1 service; all of it is a comment so far\.\n/);
+    const draft = readFileSync(join(team, 'doctor.yaml'), 'utf8');
+    expect(draft).toContain('#   web:');
+    expect(inTeam(['init'], draft)).toMatchObject({ code: 2, stderr: 'doctor: doctor.yaml is there already; it is left as it is\n' });
+    expect(inTeam(['list'], draft).code).toBe(0);
+  });
+
+  test('with a recording: ignores, and checks whose facts it has', () => {
+    const ignore = (until: string) => `{ finding: container/exited, service: db, reason: known, owner: ana, until: ${until} }`;
+    const config = (until: string) =>
+      `ignore: [${ignore(until)}]\nchecks:\n  quiet: { service: redis, question: "Is it quiet?", log: "no such words" }\n` +
+      '  orders: { service: db, question: "Are there orders?", postgres: { query: select 1, expect: 1 } }\n' +
+      '  asked: { service: redis, question: "Is it there?", redis: { command: PING, expect: PONG } }\n';
+    const look = (until: string) => {
+      const { stdout } = inTeam(['--replay', recording, '--config', 'doctor.yaml', '--json'], config(until));
+      const { checks, rootCauses } = JSON.parse(stdout) as Report;
+      return { rootCauses, status: (id: string) => checks.find((each) => each.id === id) };
+    };
+    const borne = look('2030-01-01');
+    expect(borne.status('db/container')).toMatchObject({ status: 'skip', ignored: [{ code: 'container/exited', owner: 'ana' }] });
+    expect(borne.status('config')).toMatchObject({ status: 'pass' });
+    expect(borne.status('redis/quiet')).toMatchObject({ status: 'pass' });
+    expect(borne.status('redis/asked')).toMatchObject({ status: 'error', reason: 'the recording does not hold this fact' });
+    // The app fails of it all the same.
+    expect(borne.rootCauses).toMatchObject([{ id: 'db/container', summary: expect.stringContaining('(ignored by ana until 2030-01-01)') }]);
+    const over = look('2026-01-01');
+    expect(over.status('db/container')).toMatchObject({ status: 'fail' });
+    expect(over.status('config')).toMatchObject({ status: 'warn', code: 'config/ignore-expired' });
+    expect(over.status('db/orders')).toMatchObject({ status: 'blocked', blockedBy: 'db/container' });
+  });
+});
+
 describe('where the output goes', () => {
   test('a reader that leaves early is no error', () => {
     const { stdout, stderr } = shell(`${call('--json', '--replay', noEngine())} | true; echo "\${PIPESTATUS[0]}"`);

@@ -131,6 +131,7 @@ export const gatheringOf = (
   stack,
   signal: parts.signal ?? new AbortController().signal,
   startedAt: '2026-11-23T07:00:00.000Z',
+  settings: {},
   fact: ((name: FactName, _service?: Service) =>
     Promise.resolve(
       parts.facts?.[name] ?? { ok: false, reason: 'not asked for in this test', timedOut: false, ms: 0 },

@@ -49,6 +49,7 @@ const makingOf = async (name: string, files: Record<string, string>, world: Worl
     stack: makeStack(),
     signal: new AbortController().signal,
     startedAt: '',
+    settings: {},
     fact: async (key: string) => fact(facts[key]),
   };
   const found = await gatherMaking(service, given);

@@ -188,6 +188,7 @@ export const gatheringOf = (
     },
     signal: signalOfRun(),
     startedAt: new Date().toISOString(),
+    settings: {},
     fact: ((name: string, service: Service) => {
       const key = `${name} ${service.name}`;
       const gather = gatherers[name];

@@ -60,6 +60,8 @@ export interface PostgresBehaviour {
   password?: string;
   sessions?: (string | null)[][];
   waits?: (string | null)[][];
+  /** A prepared statement's one value; `null`: none. An error's message is sent as it is. */
+  value?: (statement: string) => string | null | Buffer;
 }
 
 export interface PostgresStandIn extends Listening {
@@ -67,11 +69,14 @@ export interface PostgresStandIn extends Listening {
   logins: Record<string, string>[];
   /** Passwords given, in plain. */
   passwords: string[];
+  /** Prepared statements, in order. */
+  statements: string[];
 }
 
 export const servePostgres = async (behaviour: PostgresBehaviour = {}): Promise<PostgresStandIn> => {
   const logins: Record<string, string>[] = [];
   const passwords: string[] = [];
+  const statements: string[] = [];
   const serve = (socket: Socket) => {
     let buffered: Buffer = Buffer.alloc(0);
     let isStarted = false;
@@ -110,11 +115,22 @@ export const servePostgres = async (behaviour: PostgresBehaviour = {}): Promise<
           if (body === behaviour.password) socket.write(accepted);
           else socket.end(errorMessage('28P01', 'password authentication failed for user "app"'));
         }
+        // Parse: the name, which is empty, then the statement. Everything else of it is answered at its Sync.
+        if (letter === 'P') statements.push(body.split('\0')[1] ?? '');
+        if (letter === 'S') socket.write(Buffer.concat([prepared(statements.at(-1) ?? '', behaviour), ready]));
         if (letter === 'Q') socket.write(Buffer.concat([answer(body, behaviour), ready]));
       }
     });
   };
-  return { ...(await listen(serve)), logins, passwords };
+  return { ...(await listen(serve)), logins, passwords, statements };
+};
+
+/** ParseComplete and BindComplete, then what the statement gives. */
+const prepared = (statement: string, { value = () => null }: PostgresBehaviour): Buffer => {
+  const given = value(statement);
+  if (Buffer.isBuffer(given)) return given;
+  const done = [message('1', Buffer.alloc(0)), message('2', Buffer.alloc(0))];
+  return Buffer.concat([...done, rows(['value'], given === null ? [] : [[given]])]);
 };
 
 const answer = (

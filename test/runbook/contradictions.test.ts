@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { filesHere } from '../../src/doctor.ts';
+import { checks } from '../../src/checks/index.ts';
 import { indexRunbooks, type RunbookIndex } from '../../src/reference.ts';
 import { contradictionsIn, type Remark } from '../../src/runbook/contradictions.ts';
 import { documentOf } from '../../src/runbook/document.ts';
@@ -39,7 +40,7 @@ const verified = async (folder: string): Promise<NonNullable<RunbookIndex['verif
     env: { PATH: process.env['PATH'] },
   };
   const here = await filesHere(options, AbortSignal.timeout(30_000));
-  return (await indexRunbooks({ runbook: null, shippedRunbook: 'RUNBOOK.md', project: folder }, here, true)).verification!;
+  return (await indexRunbooks(checks, { runbook: null, shippedRunbook: 'RUNBOOK.md', project: folder }, here, true)).verification!;
 };
 
 const alone = (text: string): Remark[] => contradictionsIn(documentOf(parseRunbook(text, 'x.md')));
