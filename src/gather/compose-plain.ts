@@ -1,19 +1,18 @@
 /**
  * A plain reading of the compose files, for machines with an engine but no Compose CLI. It knows variables with defaults, env files, both
- * spellings of lists and maps, and merging of several files; not `extends`, `include` or build-time subtleties.
+ * spellings of lists and maps, merging of several files, `extends` and `include`; not build-time subtleties, nor the tags of overrides.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import type { ProjectFact } from '../model/facts.ts';
 import { shellWords } from '../model/command-line.ts';
-import { interpolate, readDotEnv, shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
+import { readDotEnv, shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
+import { asList, asMap, isPlain, mergeFiles, splitVolume, type Plain } from './compose-merge.ts';
 import { specFromConfig, type ConfigModel, type ConfigService } from './compose-model.ts';
+import { readParts, type Reading } from './compose-parts.ts';
 import { placesOf } from './variable-places.ts';
 import type { Vault } from './vault.ts';
-
-type Plain = Record<string, unknown>;
 
 export const readPlainly = async (
   place: ProjectPlace,
@@ -23,26 +22,31 @@ export const readPlainly = async (
   const nothing = { services: null, error: null, unsetVariables: [], blanks: [] };
   const variables = { ...(await readDotEnv(place.envFiles.length > 0 ? place.envFiles : [join(place.workingDir, '.env')])), ...env };
   const unset = new Set<string>();
+  const required: Reading['required'] = [];
   let merged: Plain = {};
   for (const file of place.files) {
     const shown = shownPath(file, place.workingDir);
     try {
-      const text = await readFile(file, 'utf8');
-      const read: unknown = parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'error' });
-      if (!isPlain(read)) throw new Error('the top level is no mapping');
-      const { value, required } = filled(read, variables, unset);
-      if (required) {
-        const line = text.split('\n').findIndex((each) => each.includes(`\${${required.variable}`)) + 1 || null;
-        const message = `required variable ${required.variable} is missing a value: ${required.message}`;
-        return { ...nothing, error: { kind: 'required-variable', file: shown, line, message, variable: required.variable } };
-      }
-      merged = mergeFiles(merged, value);
+      merged = mergeFiles(merged, await readParts(file, { variables, base: place.workingDir, unset, required }));
     } catch (error) {
-      const line = (error as { linePos?: { line: number }[] }).linePos?.[0]?.line ?? null;
+      const { message, linePos, kind } = error as Error & { linePos?: { line: number }[]; kind?: 'other' };
       return {
         ...nothing,
-        error: { kind: 'syntax', file: shown, line, message: (error as Error).message.split('\n')[0]!, variable: null },
+        error: {
+          kind: kind ?? 'syntax',
+          file: shown,
+          line: linePos?.[0]?.line ?? null,
+          message: message.split('\n')[0]!.replaceAll(`${place.workingDir}/`, ''),
+          variable: null,
+        },
       };
+    }
+    const [missing] = required;
+    if (missing) {
+      const { variable, text } = missing;
+      const line = text.split('\n').findIndex((each) => each.includes(`\${${variable}`)) + 1 || null;
+      const message = `required variable ${variable} is missing a value: ${missing.message}`;
+      return { ...nothing, error: { kind: 'required-variable', file: shownPath(missing.file, place.workingDir), line, message, variable } };
     }
   }
   const places = await placesOf([...unset], place);
@@ -68,69 +72,6 @@ export const readPlainly = async (
     blanks: places.blanks,
   };
 };
-
-const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Variables are filled into values, not into keys. */
-const filled = (
-  read: Plain,
-  variables: Variables,
-  unset: Set<string>,
-): { value: Plain; required: { variable: string; message: string } | null } => {
-  let required: { variable: string; message: string } | null = null;
-  const fill = (value: unknown): unknown => {
-    if (typeof value === 'string') {
-      const found = interpolate(value, variables);
-      for (const each of found.unset) unset.add(each);
-      required ??= found.required[0] ?? null;
-      return found.text;
-    }
-    if (Array.isArray(value)) return value.map(fill);
-    return isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fill(each)])) : value;
-  };
-  return { value: fill(read) as Plain, required };
-};
-
-/** Of a service, lists of things are joined, commands are replaced; what names the same container path or variable wins by coming later. */
-const mergeFiles = (base: Plain, over: Plain): Plain => {
-  const merged: Plain = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    merged[key] =
-      key === 'services' && isPlain(old) && isPlain(value)
-        ? mergeServices(old, value)
-        : isPlain(old) && isPlain(value)
-          ? { ...old, ...value }
-          : value;
-  }
-  return merged;
-};
-
-const mergeServices = (base: Plain, over: Plain): Plain =>
-  Object.fromEntries(
-    [...new Set([...Object.keys(base), ...Object.keys(over)])].map((name) => {
-      const [old, value] = [base[name], over[name]];
-      return [name, isPlain(old) && isPlain(value) ? mergeService(old, value) : (value ?? old)];
-    }),
-  );
-
-const MAPS = new Set(['environment', 'labels', 'build', 'healthcheck', 'deploy', 'networks', 'depends_on', 'extra_hosts', 'logging']);
-const LISTS = new Set(['ports', 'volumes', 'expose', 'env_file', 'profiles', 'dns', 'cap_add', 'configs', 'secrets', 'tmpfs']);
-
-const mergeService = (base: Plain, over: Plain): Plain => {
-  const merged: Plain = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    if (MAPS.has(key)) merged[key] = { ...asMap(old), ...asMap(value) };
-    else if (key === 'volumes')
-      merged[key] = [...new Map([...asList(old), ...asList(value)].map((each) => [targetOf(each), each])).values()];
-    else if (LISTS.has(key)) merged[key] = [...asList(old), ...asList(value)];
-    else merged[key] = value;
-  }
-  return merged;
-};
-
-const targetOf = (volume: unknown): unknown => (isPlain(volume) ? volume['target'] : volumeOf(volume, '/').target);
 
 const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel | { missing: string }> => {
   const names = (kind: string) =>
@@ -195,22 +136,28 @@ const serviceOf = (raw: Plain, base: string): ConfigService => {
     environment: asMap(raw['environment']) as Record<string, string>,
     ports: asList(raw['ports']).flatMap(portsOf),
     volumes: asList(raw['volumes']).map((each) => volumeOf(each, base)),
-    networks: raw['networks'] === undefined ? (raw['network_mode'] ? {} : { default: null }) : asMap(raw['networks']),
-    depends_on: Object.fromEntries(Object.entries(asMap(raw['depends_on'])).map(([on, how]) => [on, isPlain(how) ? how : {}])),
+    networks:
+      raw['networks'] === undefined
+        ? raw['network_mode']
+          ? {}
+          : { default: null }
+        : Object.fromEntries(Object.entries(asMap(raw['networks'])).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    depends_on: {
+      ...implied(raw),
+      ...Object.fromEntries(Object.entries(asMap(raw['depends_on'])).map(([on, how]) => [on, isPlain(how) ? how : {}])),
+    },
     profiles: asList(raw['profiles']).map(String),
+    expose: asList(raw['expose']).map(String),
+    links: asList(raw['links']).map(String),
+    labels: asMap(raw['labels']) as Record<string, string>,
   };
 };
 
-const asList = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-
-/** `KEY=value` entries, or names alone. */
-const asMap = (value: unknown): Plain => {
-  if (isPlain(value)) return value;
-  return Object.fromEntries(
-    asList(value)
-      .map(String)
-      .map((each) => (each.includes('=') ? [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] : [each, null])),
-  );
+/** Whom a service shares with is started before it, as if it depended on that. */
+const implied = (raw: Plain): Record<string, Record<string, never>> => {
+  const shared = ['network_mode', 'ipc', 'pid'].flatMap((key) => /^service:(.+)$/.exec(String(raw[key] ?? ''))?.[1] ?? []);
+  const others = [...asList(raw['links']), ...asList(raw['volumes_from'])].map((each) => String(each).split(':')[0]!);
+  return Object.fromEntries([...shared, ...others].filter((name) => name !== 'container').map((name) => [name, {}]));
 };
 
 type ConfigPort = NonNullable<ConfigService['ports']>[number];
@@ -236,12 +183,13 @@ const volumeOf = (volume: unknown, base: string): NonNullable<ConfigService['vol
     const long = volume as unknown as NonNullable<ConfigService['volumes']>[number];
     return long.type === 'bind' && long.source ? { ...long, source: resolve(base, long.source) } : long;
   }
-  const [first = '', second, mode] = String(volume).split(':');
+  const [first = '', second, mode] = splitVolume(String(volume));
   if (second === undefined) return { type: 'volume', target: first };
-  const bind = /^[./~]/.test(first);
+  const isOnDrive = /^[A-Za-z]:/.test(first);
+  const bind = isOnDrive || /^[./~]/.test(first);
   return {
     type: bind ? 'bind' : 'volume',
-    source: bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first,
+    source: isOnDrive ? first : bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first,
     target: second,
     read_only: /\bro\b/.test(mode ?? ''),
   };

@@ -3,7 +3,7 @@ import type { HttpTry } from '../model/facts.ts';
 import { connectionsTo, running, serviceNamed, type Container, type Service } from '../model/stack.ts';
 import { askHttp } from './ask-http.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
-import { couldBeHttp, healthcheckUrl, httpPorts, isTlsPort, usualFirst } from './health-path.ts';
+import { couldBeHttp, healthcheckUrl, httpPorts, schemeOf, usualFirst } from './health-path.ts';
 import { isBelowProtocol } from './trial.ts';
 import { byAddress, byPublishedPort, fromInside, type Vantage } from './vantage.ts';
 
@@ -15,7 +15,7 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const container = speaker(service);
   const known = healthcheckUrl(container);
   const port = known?.port ?? (await findPort(service, container, given));
-  const scheme = known?.scheme ?? (isTlsPort(port) ? 'https' : 'http');
+  const scheme = known?.scheme ?? schemeOf(given.stack, service, port);
   const address = byAddress(given.engine, given.stack, container, port);
   const published = byPublishedPort(given.engine, container, port);
 
@@ -86,10 +86,11 @@ const tunnel = (service: Service, container: Container, port: number, given: Gat
 
 /** What is declared, else what listens. Errors: `CannotLook`. */
 const findPort = async (service: Service, container: Container, given: Gathering): Promise<number> => {
-  const declared = httpPorts(given.stack, service, container)[0];
-  if (declared !== undefined) return declared;
+  const { told, guessed } = httpPorts(given.stack, service, container);
+  if (told[0] !== undefined) return told[0];
   const inside = await given.fact('inside', service);
   const listening = inside.ok ? usualFirst(inside.value.listeners.map((each) => each.port)).filter(couldBeHttp) : [];
-  if (listening[0] === undefined) throw new CannotLook(`${service.name} declares no port that could speak HTTP`);
-  return listening[0];
+  const best = guessed.find((port) => listening.includes(port)) ?? listening[0] ?? guessed[0];
+  if (best === undefined) throw new CannotLook(`${service.name} declares no port that could speak HTTP`);
+  return best;
 };

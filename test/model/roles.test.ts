@@ -77,7 +77,7 @@ const TABLE: [Role, string, RoleEvidence][] = [
     of('rediscommander/redis-commander', ['/usr/bin/dumb-init', '--'], ['/redis-commander/docker/entrypoint.sh'], { exposedPorts: [8081] }),
   ],
   [
-    'unknown',
+    'http',
     'RedisInsight',
     of('redis/redisinsight', ['./docker-entry.sh', 'node', 'redisinsight/api/dist/src/main'], [], { exposedPorts: [5540] }),
   ],
