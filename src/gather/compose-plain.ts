@@ -155,7 +155,9 @@ const serviceOf = (raw: Plain, base: string): ConfigService => {
 
 /** Whom a service shares with is started before it, as if it depended on that. */
 const implied = (raw: Plain): Record<string, Record<string, never>> => {
-  const shared = ['network_mode', 'ipc', 'pid'].flatMap((key) => /^service:(.+)$/.exec(String(raw[key] ?? ''))?.[1] ?? []);
+  const shared = [raw['network_mode'], raw['ipc'], raw['pid']].flatMap((mode) =>
+    typeof mode === 'string' ? (/^service:(.+)$/.exec(mode)?.[1] ?? []) : [],
+  );
   const others = [...asList(raw['links']), ...asList(raw['volumes_from'])].map((each) => String(each).split(':')[0]!);
   return Object.fromEntries([...shared, ...others].filter((name) => name !== 'container').map((name) => [name, {}]));
 };
