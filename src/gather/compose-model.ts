@@ -1,4 +1,5 @@
 /** `docker compose config --format json` → `ServiceSpec`. Pure but for the vault that masks. */
+import { labelRoutes } from '../model/label-routes.ts';
 import type { DependencyCondition, Healthcheck, MountSpec, PortMapping, ServiceSpec } from '../model/stack.ts';
 import type { Vault } from './vault.ts';
 
@@ -22,6 +23,9 @@ export interface ConfigService {
   secrets?: (string | { source?: string })[];
   configs?: (string | { source?: string })[];
   networks?: Record<string, unknown> | null;
+  expose?: (string | number)[];
+  links?: string[];
+  labels?: Record<string, string | number | boolean | null>;
   network_mode?: string;
   depends_on?: Record<string, { condition?: string; required?: boolean }>;
   healthcheck?: {
@@ -74,6 +78,9 @@ export const specFromConfig = (
     replicas: service.deploy?.replicas ?? service.scale ?? 1,
     restart: service.restart ?? null,
     containerName: service.container_name ?? null,
+    ...namesOf(service),
+    ...exposedOf(service),
+    ...labelRoutes(Object.fromEntries(Object.entries(service.labels ?? {}).map(([key, value]) => [key, String(value ?? '')]))),
   };
 };
 
@@ -98,6 +105,25 @@ const filesOf = (service: ConfigService, model: ConfigModel): Pick<ServiceSpec, 
     });
   const files = [...of('secret'), ...of('config')];
   return files.length > 0 ? { files } : {};
+};
+
+/** Other names of it for all, and other names of others for it alone. Few have any. */
+const namesOf = ({ networks, links }: ConfigService): Pick<ServiceSpec, 'aliases' | 'links'> => {
+  const aliases = Object.values(networks ?? {}).flatMap((end) => (end as { aliases?: string[] } | null)?.aliases ?? []);
+  const linked = (links ?? []).flatMap((link) => {
+    const [to = '', alias] = link.split(':');
+    return alias === undefined || alias === to ? [] : [[alias, to] as const];
+  });
+  return {
+    ...(aliases.length > 0 && { aliases: [...new Set(aliases.map(String))] }),
+    ...(linked.length > 0 && { links: Object.fromEntries(linked) }),
+  };
+};
+
+/** `8000`, `8000/tcp`; a range says little. */
+const exposedOf = ({ expose }: ConfigService): Pick<ServiceSpec, 'exposed'> => {
+  const exposed = (expose ?? []).flatMap((each) => Number(/^(\d+)(?:\/tcp)?$/.exec(String(each))?.[1]) || []);
+  return exposed.length > 0 ? { exposed } : {};
 };
 
 /** `required: false`, which few write. */

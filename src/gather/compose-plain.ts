@@ -1,39 +1,18 @@
 /**
  * A plain reading of the compose files, for machines with an engine but no Compose CLI. It knows variables with defaults, env files, both
- * spellings of lists and maps, merging of several files, `include` and `extends`; not `!reset`, remote files or build-time subtleties.
+ * spellings of lists and maps, merging of several files, `extends` and `include`; not build-time subtleties, nor the tags of overrides.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { join, resolve } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
 import { shellWords } from '../model/command-line.ts';
-import { multipliesAt, type ComposeError } from './compose-error.ts';
-import { interpolate, readDotEnv, shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
+import { readDotEnv, shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
+import { asList, asMap, isPlain, mergeFiles, splitVolume, type Plain } from './compose-merge.ts';
 import { specFromConfig, type ConfigModel, type ConfigService } from './compose-model.ts';
-import { badBytesAt, oversized } from './compose-text.ts';
-import { CannotLook } from './gathering.ts';
+import { isRemote, readParts, Unreadable, type Reading } from './compose-parts.ts';
 import { placesOf } from './variable-places.ts';
 import type { Vault } from './vault.ts';
-
-type Plain = Record<string, unknown>;
-
-interface Reading {
-  place: ProjectPlace;
-  variables: Variables;
-  unset: Set<string>;
-}
-
-/** Why the files do not load. */
-class Unreadable extends Error {
-  readonly told: ComposeError;
-  constructor(told: ComposeError) {
-    super(told.message);
-    this.told = told;
-  }
-}
-
-const MOST_DEPTH = 10;
 
 /** Errors: `CannotLook` for a file that is too large to be parsed here. */
 export const readPlainly = async (
@@ -44,10 +23,10 @@ export const readPlainly = async (
   const nothing = { services: null, error: null, unsetVariables: [], blanks: [] };
   const variables = { ...(await readDotEnv(place.envFiles.length > 0 ? place.envFiles : [join(place.workingDir, '.env')])), ...env };
   const unset = new Set<string>();
+  const reading: Reading = { variables, base: place.workingDir, unset, shown: (file) => shownPath(file, place.workingDir) };
   let merged: Plain = {};
   try {
-    for (const file of place.files) merged = mergeFiles(merged, await load(file, place.workingDir, { place, variables, unset }, 0));
-    merged = { ...merged, services: await extended(merged['services'], { place, variables, unset }, 0) };
+    for (const file of place.files) merged = mergeFiles(merged, await readParts(file, reading));
   } catch (error) {
     if (error instanceof Unreadable) return { ...nothing, error: error.told };
     throw error;
@@ -75,178 +54,6 @@ export const readPlainly = async (
     blanks: places.blanks,
   };
 };
-
-/** One file with its variables filled in, and those that it includes; their relative paths are of `base`. */
-const load = async (file: string, base: string, reading: Reading, depth: number): Promise<Plain> => {
-  const { place, variables, unset } = reading;
-  const shown = shownPath(file, place.workingDir);
-  const unreadable = (parts: Partial<ComposeError>) =>
-    new Unreadable({ kind: 'syntax', file: shown, line: null, message: '', variable: null, ...parts });
-  if (depth > MOST_DEPTH) throw unreadable({ kind: 'schema', message: 'include and extends lead in a circle' });
-  const large = await oversized([file], () => shown);
-  if (large) throw new CannotLook(`${large}, which is too much to be read without the Compose CLI`);
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw unreadable({ kind: 'other', message: `${shown} cannot be read (${error.code ?? 'unknown'})` });
-  });
-  const bad = badBytesAt(bytes);
-  if (bad !== null) throw unreadable({ line: bad, message: 'it is not in UTF-8' });
-  const text = bytes.toString('utf8');
-  const read = parsedOr(text, unreadable);
-  if (!isPlain(read)) throw unreadable({ message: 'the top level is no mapping' });
-  const { value, required } = filled(read, variables, unset);
-  if (required) {
-    const line = text.split('\n').findIndex((each) => each.includes(`\${${required.variable}`)) + 1 || null;
-    const message = `required variable ${required.variable} is missing a value: ${required.message}`;
-    throw unreadable({ kind: 'required-variable', line, message, variable: required.variable });
-  }
-  let merged = { ...(base === place.workingDir ? value : rebased(value, base)), include: undefined };
-  for (const included of asList(value['include'])) {
-    const paths = asList(isPlain(included) ? wrapped(included['path']) : [included]).map((path) => resolve(base, String(path)));
-    const [first] = paths;
-    if (first === undefined) continue;
-    const folder =
-      isPlain(included) && typeof included['project_directory'] === 'string'
-        ? resolve(base, included['project_directory'])
-        : dirname(first);
-    const own = { ...reading, variables: { ...(await readDotEnv([join(folder, '.env')])), ...variables } };
-    for (const path of paths) merged = { ...mergeFiles(await load(path, folder, own, depth + 1), merged), include: undefined };
-  }
-  return merged;
-};
-
-const parsedOr = (text: string, unreadable: (parts: Partial<ComposeError>) => Unreadable): unknown => {
-  try {
-    return parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'error' });
-  } catch (error) {
-    const { message, linePos } = error as Error & { linePos?: { line: number }[] };
-    const line = linePos?.[0]?.line ?? (/alias/i.test(message) ? multipliesAt(text) : null);
-    throw unreadable({ line, message: message.split('\n')[0]!.replace(/(?: at line \d+, column \d+)?:$/, '') });
-  }
-};
-
-const wrapped = (value: unknown): unknown => (Array.isArray(value) ? value : [value]);
-
-/** `extends: name`, or of another file; what the service says itself comes over it. */
-const extended = async (services: unknown, reading: Reading, depth: number): Promise<Plain> => {
-  const all = isPlain(services) ? services : {};
-  const found: Plain = {};
-  for (const [name, service] of Object.entries(all))
-    found[name] = isPlain(service) ? await withBase(service, all, reading, depth) : service;
-  return found;
-};
-
-const withBase = async (service: Plain, siblings: Plain, reading: Reading, depth: number): Promise<Plain> => {
-  const how = service['extends'];
-  const name = isPlain(how) ? how['service'] : how;
-  if (typeof name !== 'string') return service;
-  const file = isPlain(how) && typeof how['file'] === 'string' ? resolve(reading.place.workingDir, how['file']) : null;
-  const { workingDir, files } = reading.place;
-  const fails = (message: string) =>
-    new Unreadable({ kind: 'schema', file: shownPath(file ?? files[0] ?? '', workingDir), line: null, message, variable: null });
-  if (depth > MOST_DEPTH) throw fails('extends leads in a circle');
-  const others = file === null ? siblings : (await load(file, dirname(file), reading, depth + 1))['services'];
-  const base = isPlain(others) ? others[name] : undefined;
-  if (!isPlain(others) || !isPlain(base)) throw fails(`extends names service "${name}", which is not there`);
-  return { ...mergeService(await withBase(base, others, reading, depth + 1), service), extends: undefined };
-};
-
-/** Relative paths of a file from another folder, made absolute. */
-const rebased = (model: Plain, base: string): Plain => {
-  const path = (value: unknown): unknown => (typeof value === 'string' ? resolve(base, value) : value);
-  const service = (raw: unknown): unknown => {
-    if (!isPlain(raw)) return raw;
-    const { build, volumes, env_file: envFile, extends: how } = raw;
-    return {
-      ...raw,
-      ...(typeof build === 'string' && !isRemote(build) && { build: path(build) }),
-      ...(isPlain(build) && !isRemote(build['context']) && { build: { ...build, context: path(build['context'] ?? '.') } }),
-      ...(Array.isArray(volumes) && { volumes: volumes.map((each: unknown) => volumeOf(each, base)) }),
-      ...(envFile !== undefined && {
-        env_file: asList(wrapped(envFile)).map((each) => (isPlain(each) ? { ...each, path: path(each['path']) } : path(each))),
-      }),
-      ...(isPlain(how) && how['file'] !== undefined && { extends: { ...how, file: path(how['file']) } }),
-    };
-  };
-  const files = (section: unknown): unknown =>
-    isPlain(section)
-      ? Object.fromEntries(
-          Object.entries(section).map(([name, each]) => [
-            name,
-            isPlain(each) && each['file'] ? { ...each, file: path(each['file']) } : each,
-          ]),
-        )
-      : section;
-  const services = model['services'];
-  return {
-    ...model,
-    ...(isPlain(services) && { services: Object.fromEntries(Object.entries(services).map(([name, each]) => [name, service(each)])) }),
-    ...(model['secrets'] !== undefined && { secrets: files(model['secrets']) }),
-    ...(model['configs'] !== undefined && { configs: files(model['configs']) }),
-  };
-};
-
-const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Variables are filled into values, not into keys. */
-const filled = (
-  read: Plain,
-  variables: Variables,
-  unset: Set<string>,
-): { value: Plain; required: { variable: string; message: string } | null } => {
-  let required: { variable: string; message: string } | null = null;
-  const fill = (value: unknown): unknown => {
-    if (typeof value === 'string') {
-      const found = interpolate(value, variables);
-      for (const each of found.unset) unset.add(each);
-      required ??= found.required[0] ?? null;
-      return found.text;
-    }
-    if (Array.isArray(value)) return value.map(fill);
-    return isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fill(each)])) : value;
-  };
-  return { value: fill(read) as Plain, required };
-};
-
-/** Of a service, lists of things are joined, commands are replaced; what names the same container path or variable wins by coming later. */
-const mergeFiles = (base: Plain, over: Plain): Plain => {
-  const merged: Plain = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    merged[key] =
-      key === 'services' && isPlain(old) && isPlain(value)
-        ? mergeServices(old, value)
-        : isPlain(old) && isPlain(value)
-          ? { ...old, ...value }
-          : value;
-  }
-  return merged;
-};
-
-const mergeServices = (base: Plain, over: Plain): Plain =>
-  Object.fromEntries(
-    [...new Set([...Object.keys(base), ...Object.keys(over)])].map((name) => {
-      const [old, value] = [base[name], over[name]];
-      return [name, isPlain(old) && isPlain(value) ? mergeService(old, value) : (value ?? old)];
-    }),
-  );
-
-const MAPS = new Set(['environment', 'labels', 'build', 'healthcheck', 'deploy', 'networks', 'depends_on', 'extra_hosts', 'logging']);
-const LISTS = new Set(['ports', 'volumes', 'expose', 'env_file', 'profiles', 'dns', 'cap_add', 'configs', 'secrets', 'tmpfs']);
-
-const mergeService = (base: Plain, over: Plain): Plain => {
-  const merged: Plain = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    if (MAPS.has(key)) merged[key] = { ...asMap(old), ...asMap(value) };
-    else if (key === 'volumes')
-      merged[key] = [...new Map([...asList(old), ...asList(value)].map((each) => [targetOf(each), each])).values()];
-    else if (LISTS.has(key)) merged[key] = [...asList(old), ...asList(value)];
-    else merged[key] = value;
-  }
-  return merged;
-};
-
-const targetOf = (volume: unknown): unknown => (isPlain(volume) ? volume['target'] : volumeOf(volume, '/').target);
 
 const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel | { missing: string }> => {
   const names = (kind: string) =>
@@ -304,9 +111,6 @@ const envFilesOf = async (value: unknown, base: string): Promise<{ values: Recor
   return { values: await readDotEnv(entries.map(({ path }) => path)) };
 };
 
-/** `https://…`, `git@…`, `github.com/…` are of no folder here. */
-const isRemote = (context: unknown): boolean => typeof context === 'string' && /^\w+:\/\/|^git@|^github\.com\//.test(context);
-
 const serviceOf = (raw: Plain, base: string): ConfigService => {
   const build = raw['build'];
   const context = isPlain(build) ? build['context'] : build;
@@ -321,28 +125,36 @@ const serviceOf = (raw: Plain, base: string): ConfigService => {
     ...(build !== undefined && {
       build: {
         ...(isPlain(build) ? build : {}),
-        context: isRemote(context) ? String(context) : resolve(base, typeof context === 'string' ? context : '.'),
+        context: typeof context !== 'string' ? resolve(base) : isRemote(context) ? context : resolve(base, context),
       },
     }),
     environment: asMap(raw['environment']) as Record<string, string>,
     ports: asList(raw['ports']).flatMap(portsOf),
     volumes: asList(raw['volumes']).map((each) => volumeOf(each, base)),
-    networks: raw['networks'] === undefined ? (raw['network_mode'] ? {} : { default: null }) : asMap(raw['networks']),
-    depends_on: Object.fromEntries(Object.entries(asMap(raw['depends_on'])).map(([on, how]) => [on, isPlain(how) ? how : {}])),
+    networks:
+      raw['networks'] === undefined
+        ? raw['network_mode']
+          ? {}
+          : { default: null }
+        : Object.fromEntries(Object.entries(asMap(raw['networks'])).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    depends_on: {
+      ...implied(raw),
+      ...Object.fromEntries(Object.entries(asMap(raw['depends_on'])).map(([on, how]) => [on, isPlain(how) ? how : {}])),
+    },
     profiles: asList(raw['profiles']).map(String),
+    expose: asList(raw['expose']).map(String),
+    links: asList(raw['links']).map(String),
+    labels: asMap(raw['labels']) as Record<string, string>,
   };
 };
 
-const asList = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-
-/** `KEY=value` entries, or names alone. */
-const asMap = (value: unknown): Plain => {
-  if (isPlain(value)) return value;
-  return Object.fromEntries(
-    asList(value)
-      .map(String)
-      .map((each) => (each.includes('=') ? [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] : [each, null])),
+/** Whom a service shares with is started before it, as if it depended on that. */
+const implied = (raw: Plain): Record<string, Record<string, never>> => {
+  const shared = [raw['network_mode'], raw['ipc'], raw['pid']].flatMap((mode) =>
+    typeof mode === 'string' ? (/^service:(.+)$/.exec(mode)?.[1] ?? []) : [],
   );
+  const others = [...asList(raw['links']), ...asList(raw['volumes_from'])].map((each) => String(each).split(':')[0]!);
+  return Object.fromEntries([...shared, ...others].filter((name) => name !== 'container').map((name) => [name, {}]));
 };
 
 type ConfigPort = NonNullable<ConfigService['ports']>[number];
@@ -368,12 +180,13 @@ const volumeOf = (volume: unknown, base: string): NonNullable<ConfigService['vol
     const long = volume as unknown as NonNullable<ConfigService['volumes']>[number];
     return long.type === 'bind' && long.source ? { ...long, source: resolve(base, long.source) } : long;
   }
-  const [first = '', second, mode] = String(volume).split(':');
+  const [first = '', second, mode] = splitVolume(String(volume));
   if (second === undefined) return { type: 'volume', target: first };
-  const bind = /^[./~]/.test(first);
+  const isOnDrive = /^[A-Za-z]:/.test(first);
+  const bind = isOnDrive || /^[./~]/.test(first);
   return {
     type: bind ? 'bind' : 'volume',
-    source: bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first,
+    source: isOnDrive ? first : bind ? resolve(base, first.replace(/^~(?=\/|$)/, homedir())) : first,
     target: second,
     read_only: /\bro\b/.test(mode ?? ''),
   };

@@ -1,4 +1,5 @@
 /** The project's containers: one filtered list, then one inspect each (a list row lacks environment, health log and start errors). */
+import { labelRoutes } from '../model/label-routes.ts';
 import type { Container, ContainerState, DependencyCondition, Healthcheck, PortMapping } from '../model/stack.ts';
 import type { EngineClient } from './engine-client.ts';
 import { EngineError } from './engine-client.ts';
@@ -189,6 +190,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
     ...dataRootOf(raw),
+    ...labelRoutes(labels),
     compose: {
       project: labels[`${LABEL}.project`] ?? '',
       workingDir: labels[`${LABEL}.project.working_dir`] ?? '',

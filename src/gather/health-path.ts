@@ -1,4 +1,5 @@
 /** Where a service answers over HTTP, and which path tells its health: from its healthcheck first, then from what is declared around it. */
+import { webPortOf } from '../model/web-images.ts';
 import { connectionsTo, type Container, type Service, type Stack } from '../model/stack.ts';
 
 export interface HealthUrl {
@@ -15,6 +16,10 @@ export const healthcheckUrl = (container: Container): HealthUrl | null => {
   const test = container.healthcheck?.test ?? [];
   if (test[0] === 'NONE') return null;
   const line = withVariables(test.slice(1).join(' '), container.env);
+  // Spoken by hand, by bash: `exec 3<>/dev/tcp/127.0.0.1/9000; printf 'GET /health HTTP/1.1…' >&3`.
+  const [, port] = /\/dev\/tcp\/(?:localhost|127\.[\d.]+)\/(\d{1,5})/.exec(line) ?? [];
+  const [, path] = /\b(?:GET|HEAD) (\/\S*) HTTP\/1/.exec(line) ?? [];
+  if (port && path) return { scheme: 'http', port: Number(port), path };
   for (const found of line.matchAll(URL_WORD)) {
     const [, scheme, host = '', port, path] = found;
     if (!isItself(host, container) || (!scheme && !port)) continue;
@@ -43,23 +48,37 @@ const withVariables = (line: string, env: Record<string, string>): string =>
 
 /** Of protocols that answer HTTP with noise in their logs, or not at all. */
 const NOT_HTTP = new Set([
-  20, 21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1433, 1521, 1883, 2181, 2379, 2525, 3306, 4222, 4369, 5222, 5432, 5433,
-  5671, 5672, 5678, 6379, 6380, 6432, 7687, 8883, 9042, 9092, 9093, 9229, 9300, 11211, 15432, 25672, 26379, 27017, 33060, 61613,
+  20, 21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1110, 1433, 1521, 1883, 2181, 2379, 2525, 3306, 4222, 4317, 4369, 5222,
+  5432, 5433, 5671, 5672, 5678, 6334, 6379, 6380, 6432, 7233, 7687, 8883, 9042, 9092, 9093, 9229, 9300, 11211, 15432, 25672, 26379, 27017,
+  33060, 61613,
 ]);
 
 export const couldBeHttp = (port: number): boolean => !NOT_HTTP.has(port);
 
 const USUAL = [80, 8080, 8000, 3000, 5000, 4321, 5173, 443, 8443];
 
-/** Best first: what its clients use, what is published, what the image exposes; the usual ones first among equals. */
-export const httpPorts = (stack: Stack, service: Service, container: Container): number[] => {
+/**
+ * `told`: what its clients use, what is published. `guessed`: what the image exposes, or is known for; nobody may listen there, and nobody miss it.
+ * Best first; what the image is known for, and then the usual ones, first among equals.
+ */
+export const httpPorts = (stack: Stack, service: Service, container: Container): { told: number[]; guessed: number[] } => {
+  const known = webPortOf(container.image);
   const used = connectionsTo(stack, service.name)
     .filter((each) => each.kind === 'http' && each.from !== service.name)
     .map((each) => each.port);
   const bound = [...container.ports, ...container.portBindings].filter((each) => each.protocol === 'tcp').map((each) => each.containerPort);
-  return [...new Set([...used, ...usualFirst(bound), ...usualFirst(container.exposedPorts)])].filter(
-    (port) => port > 0 && couldBeHttp(port),
-  );
+  const chosen = (ports: number[]) => [...new Set(ports)].filter((port) => port > 0 && (port === known || couldBeHttp(port)));
+  const first = (ports: number[]) => [...ports.filter((port) => port === known), ...usualFirst(ports)];
+  return {
+    told: chosen([...used, ...first(bound)]),
+    guessed: chosen([...first(container.exposedPorts), ...(known === null ? [] : [known])]),
+  };
+};
+
+/** As its clients ask it there; without any, by the port. */
+export const schemeOf = (stack: Stack, service: Service, port: number): 'http' | 'https' => {
+  const clients = connectionsTo(stack, service.name).filter((each) => each.kind === 'http' && each.port === port);
+  return (clients.length > 0 ? clients.every(({ tls }) => tls) : isTlsPort(port)) ? 'https' : 'http';
 };
 
 export const usualFirst = (ports: number[]): number[] => ports.toSorted((a, b) => rank(a) - rank(b) || a - b);

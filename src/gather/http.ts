@@ -4,7 +4,7 @@ import { connectionsTo, running, serviceNamed, type Container, type Service } fr
 import { askHttp } from './ask-http.ts';
 import { dialTcp } from './dial.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
-import { couldBeHttp, healthcheckUrl, httpPorts, isTlsPort, usualFirst } from './health-path.ts';
+import { couldBeHttp, healthcheckUrl, httpPorts, schemeOf, usualFirst } from './health-path.ts';
 import { isBelowProtocol } from './trial.ts';
 import { byAddress, byPublishedPort, fromInside, type Vantage } from './vantage.ts';
 
@@ -26,7 +26,7 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const told = setting?.url ? asTold(setting.url) : null;
   const known = healthcheckUrl(container);
   const port = told?.vantage.port ?? known?.port ?? (await findPort(service, container, given));
-  const scheme = told?.url.protocol.slice(0, -1) ?? known?.scheme ?? (isTlsPort(port) ? 'https' : 'http');
+  const scheme = told?.url.protocol.slice(0, -1) ?? known?.scheme ?? schemeOf(given.stack, service, port);
   const address = told ? told.vantage : byAddress(given.engine, given.stack, container, port);
   const published = told ? null : byPublishedPort(given.engine, container, port);
 
@@ -100,10 +100,11 @@ const tunnel = (service: Service, container: Container, port: number, given: Gat
 
 /** What is declared, else what listens. Errors: `CannotLook`. */
 export const findPort = async (service: Service, container: Container, given: Gathering): Promise<number> => {
-  const declared = httpPorts(given.stack, service, container)[0];
-  if (declared !== undefined) return declared;
+  const { told, guessed } = httpPorts(given.stack, service, container);
+  if (told[0] !== undefined) return told[0];
   const inside = await given.fact('inside', service);
   const listening = inside.ok ? usualFirst(inside.value.listeners.map((each) => each.port)).filter(couldBeHttp) : [];
-  if (listening[0] === undefined) throw new CannotLook(`${service.name} declares no port that could speak HTTP`);
-  return listening[0];
+  const best = guessed.find((port) => listening.includes(port)) ?? listening[0] ?? guessed[0];
+  if (best === undefined) throw new CannotLook(`${service.name} declares no port that could speak HTTP`);
+  return best;
 };

@@ -39,7 +39,8 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
   if (said !== null && 'error' in said) return { ...base, loadedBy: 'compose', error: said.error };
   if (said === null) {
     const { readPlainly } = await import('./compose-plain.ts');
-    return { ...base, loadedBy: 'plain', ...(await readPlainly(place, env, vault)) };
+    const read = await readPlainly(place, env, vault);
+    return { ...base, loadedBy: 'plain', ...read, ...(await caddyfilesOf(read.services)) };
   }
   const mask = (text: string) => vault.maskText(text);
   const warnings = [...said.stderr.matchAll(/The \\?"([^"\\]+)\\?" variable is not set/g)].map((found) => found[1]!);
@@ -51,16 +52,18 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
     return { ...base, loadedBy: 'compose', error: { ...error, message: mask(error.message) }, unsetVariables: places.lines };
   }
   const model = parseConfig(said.stdout);
+  const services = Object.entries(model.services ?? {})
+    .map(([name, service]) => specFromConfig(name, service, model, place.profiles, vault))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...base,
     name: model.name ?? place.name,
     loadedBy: 'compose',
-    services: Object.entries(model.services ?? {})
-      .map(([name, service]) => specFromConfig(name, service, model, place.profiles, vault))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    services,
     unsetVariables: places.lines,
     blanks: places.blanks,
     altered: await alteredValues(place, env, unset),
+    ...(await caddyfilesOf(services)),
   };
 };
 
@@ -86,6 +89,12 @@ const whyEndless = async (error: unknown, place: ProjectPlace): Promise<{ error:
   }
   throw error;
 };
+
+/** Loaded where a service mounts something at Caddy's place. */
+const caddyfilesOf = async (services: ProjectFact['services']): Promise<Pick<ProjectFact, 'proxied'>> =>
+  services?.some(({ mounts }) => mounts.some(({ destination }) => /^\/etc\/(caddy|Caddyfile)/.test(destination)))
+    ? (await import('./caddyfile.ts')).readCaddyfiles(services)
+    : {};
 
 const newestChange = async (place: ProjectPlace): Promise<string | null> => {
   const beside = await readdir(place.workingDir).catch(() => []);

@@ -2,6 +2,7 @@
 import { connectionsOf, namedConnection, nameTable, proxyConnection, sortConnections } from './connections.ts';
 import type { ServiceSettings } from './config.ts';
 import type { NginxFact, ProjectFact } from './facts.ts';
+import { routedByLabels } from './label-routes.ts';
 import { roleOf } from './roles.ts';
 import {
   commandLine,
@@ -14,7 +15,7 @@ import {
 } from './stack.ts';
 
 export interface Parts {
-  project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services'>;
+  project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services' | 'proxied'>;
   containers: Container[];
   /** nginx's configuration by service, where it was read. */
   proxies: Record<string, Pick<NginxFact, 'upstreams'>>;
@@ -27,7 +28,12 @@ export const assembleStack = ({ project, containers, proxies, settings = {} }: P
   const own = containers.filter((container) => !container.oneOff);
   const names = [...new Set([...specs.map((spec) => spec.name), ...own.map((container) => container.service)])].toSorted();
   const known = names.map((name) => asSaid(serviceOf(name, specs, own), settings));
-  const connections = sortConnections([...withNamed(connectionsOf(known), known, settings), ...proxied(proxies, known)]);
+  const connections = sortConnections([
+    ...withNamed(connectionsOf(known), known, settings),
+    ...proxied(proxies, known),
+    ...routedByLabels(known),
+    ...proxiedInside(project.proxied ?? {}, known),
+  ]);
   const services = known.map((service) => asAskedOf(service, connections));
   return {
     project: project.name,
@@ -47,6 +53,7 @@ const serviceOf = (name: string, specs: ServiceSpec[], containers: Container[]):
     containers: own,
     awaitedAs: awaitedAs(name, specs, containers),
     portsOfOthers: portsOfOthers(spec, own[0], specs, containers),
+    lendsNetwork: specs.some(({ networkMode }) => networkMode === `service:${name}`),
   });
   return { name, role, roleReason: reason, spec, containers: own };
 };
@@ -92,6 +99,17 @@ const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]):
   [...specs.map((spec) => spec.dependsOn[name]), ...containers.map((container) => container.compose.dependsOn[name])].filter(
     (each) => each !== undefined,
   );
+
+/** A Caddyfile names the outside too, of which nothing is asked. */
+const proxiedInside = (declared: NonNullable<Parts['project']['proxied']>, services: Service[]): Connection[] => {
+  const names = nameTable(services);
+  return Object.entries(declared).flatMap(([service, upstreams]) => {
+    const distinct = new Map(upstreams.map((each) => [`${each.host}:${each.port}`, each]));
+    return [...distinct.values()]
+      .filter(({ host }) => names.has(host) && names.get(host) !== service)
+      .map(({ host, port, tls, at }) => ({ ...proxyConnection(service, host, port, at, names), tls }));
+  });
+};
 
 const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] => {
   const names = nameTable(services);

@@ -1,10 +1,14 @@
 /** A container's command → the programs that it runs, without what merely starts them (shells, init, wrappers, waiting scripts). */
 
-/** Quotes hold together; what a shell would expand is left as written. */
+/** Quotes hold together, wherever they stand; what a shell would expand is left as written. */
 export const shellWords = (line: string): string[] =>
-  [...line.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)].map(([word]) =>
-    word.replace(/^(["'])(.*)\1$/s, '$2').replace(/\\(.)/gs, '$1'),
-  );
+  [...line.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)].map(([word]) => word.replace(QUOTED, unquoted));
+
+const QUOTED = /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs;
+
+/** Between single quotes a backslash is a backslash. */
+const unquoted = (_: string, double?: string, single?: string, escaped?: string): string =>
+  single ?? escaped ?? (double ?? '').replace(/\\(.)/gs, '$1');
 
 const nameOf = (path: string): string => path.replace(/^.*[\\/]/, '');
 
@@ -37,6 +41,7 @@ const WRAPPERS: Record<string, RegExp | null> = {
   reflex: /^-[rgs]$/,
   timeout: null,
   'xvfb-run': null,
+  thrust: null,
 };
 /** Words of a wrapper itself, before the program. */
 const WRAPPER_WORDS = /^(run|exec|run-program|auto-restart|tool|--)$/;
@@ -64,7 +69,7 @@ const simple = (words: readonly string[], depth: number): string[][] => {
     const at = rest.findIndex((word, index) => index > 0 && /^-\w*c$/.test(word));
     if (at > 0) return lines(rest[at + 1] ?? '').flatMap((line) => simple(line, depth + 1));
     const script = rest.findIndex((word, index) => index > 0 && !word.startsWith('-'));
-    return script > 0 ? simple(rest.slice(script), depth + 1) : [rest];
+    return script > 0 ? simple(rest.slice(script), depth + 1) : [[name, ...rest.slice(1)]];
   }
   const own = wrapped(rest, name);
   if (own) return simple(own, depth + 1);
@@ -120,7 +125,7 @@ const dropAssignments = (words: readonly string[]): string[] => {
 
 /** Of `a || b`, only `a`: what follows is for the case that it fails. */
 const lines = (script: string): string[][] =>
-  script
+  withoutHeredocs(script)
     .replace(/\\\n/g, ' ')
     .split(/&&|;|\n|(?<!\|)\|(?!\|)|(?<![&>])&(?![&>\d])/)
     .map((line) =>
@@ -132,3 +137,13 @@ const lines = (script: string): string[][] =>
       ),
     )
     .filter((words) => words.length > 0);
+
+/** `cat > file <<EOF … EOF` is text; what a shell is given so (`bash -s <<EOF`) is a script. */
+const withoutHeredocs = (script: string): string =>
+  script.includes('<<')
+    ? script.replace(
+        /^(.*?)<<-?\s*(["']?)(\w+)\2(.*)\n([\s\S]*?)\n[ \t]*\3[ \t]*$/gm,
+        (_, before: string, _quote, _word, after: string, text: string) =>
+          /^\s*(exec\s+)?(\/\S*\/)?(ba|da|a|z)?sh(\s+-\w+)*\s*$/.test(before) ? text : before + after,
+      )
+    : script;

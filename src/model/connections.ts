@@ -2,13 +2,13 @@
 import { spokenBy, toldTo, type Connection, type ConnectionKind, type Service } from './stack.ts';
 
 const KINDS: [ConnectionKind, RegExp, number][] = [
-  ['postgres', /^(postgres|postgresql|postgis|timescaledb|pgsql|psql|cockroachdb)$/, 5432],
+  ['postgres', /^(postgres|postgresql|postgis|timescaledb|pgsql|psql|cockroachdb|ecto)$/, 5432],
   ['redis', /^(redis|rediss|valkey|valkeys|keydb)$/, 6379],
   ['amqp', /^(py|librabbitmq)?amqps?$/, 5672],
   ['mysql', /^(mysql|mariadb|mysql2|mysqls)$/, 3306],
   ['mongodb', /^mongodb$/, 27017],
   ['http', /^(https?|wss?)$/, 80],
-  ['tcp', /^(tcp|nats|kafka|smtp|smtps|memcached|ldap|s3|grpc|clickhouse|elasticsearch|bolt|neo4j)$/, 0],
+  ['tcp', /^(tcp|nats|kafka|smtp|smtps|memcached|ldap|s3|grpc|clickhouse|elasticsearch|bolt|neo4j|plaintext|ssl)$/, 0],
 ];
 
 const SECURE = /^(https|wss|rediss|valkeys|amqps|smtps)$/;
@@ -24,22 +24,30 @@ const LONGEST_ADDRESS = 8_192;
 export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
+    const own = ownNames(service, names);
     const env = service.containers[0] ? toldTo(service.containers[0]) : (service.spec?.environment ?? {});
     const told = Object.entries(env)
       .filter(([, value]) => value.length <= LONGEST_ADDRESS)
-      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, names, services)));
+      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, own, services)));
     return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
   return sortConnections(unique(found));
 };
+
+/** Beside the names that all use, those that `links` give to this one alone. */
+const ownNames = ({ spec }: Service, names: Map<string, string>): Map<string, string> =>
+  spec?.links ? new Map([...names, ...Object.entries(spec.links)]) : names;
 
 const HOST = String.raw`(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?`;
 const HOSTS = `${HOST}(?:,${HOST})+`;
 const BARE_LIST = new RegExp(String.raw`^${HOST}(?:\s?,\s?${HOST})+$`, 'i');
 const URL_WITH_LIST = new RegExp(String.raw`^([a-z][a-z0-9+.-]{0,40}://(?:[^@/?#,]*@)?)(${HOSTS})(?=[/?#]|$)`, 'i');
 
-/** `kafka1:9092,kafka2:9092`, `mongodb://app:…@one:27017,two:27017/app`: the client goes to each of them. */
+/** `kafka1:9092,kafka2:9092`, `mongodb://app:…@one:27017,two:27017/app`, `http://one:9200,http://two:9200`: the client goes to each of them. */
 const hostByHost = (value: string): string[] => {
+  const quoted = /^\["([^"]+)"(?:\s*,\s*"[^"]+")*\]$/.test(value) ? value.slice(2, -2).replace(/"\s*,\s*"/g, ',') : value;
+  const urls = quoted.split(/,\s*(?=[a-z][a-z0-9+.-]{0,40}:\/\/)/i);
+  if (urls.length > 1 || quoted !== value) return urls;
   const [whole, head, hosts] = URL_WITH_LIST.exec(value) ?? [];
   if (whole !== undefined) return hosts!.split(',').map((host) => head! + host + value.slice(whole.length));
   return BARE_LIST.test(value) && /:\d/.test(value) ? value.split(',').map((host) => host.trim()) : [value];
@@ -66,6 +74,7 @@ export const nameTable = (services: Service[]): Map<string, string> => {
       for (const name of [container.name, ...container.networks.flatMap((each) => each.names)])
         if (!table.has(name)) table.set(name, service.name);
     }
+    for (const alias of service.spec?.aliases ?? []) if (!table.has(alias)) table.set(alias, service.name);
     if (service.spec?.containerName) table.set(service.spec.containerName, service.name);
   }
   for (const service of services) table.set(service.name, service.name);
@@ -89,7 +98,7 @@ export const HOST_GATEWAY = 'host.docker.internal';
 
 /** A variable says one thing: an address, or the host of a family of variables. */
 const fromVariable: Told = (...given) => {
-  const [service, key, value, env, names] = given;
+  const [service, key, value, env, names, services] = given;
   const parsed = parseUrl(value) ?? parseWords(value);
   if (!parsed) {
     const family = fromFamily(...given);
@@ -97,9 +106,26 @@ const fromVariable: Told = (...given) => {
   }
   const to = names.get(parsed.host) ?? null;
   // An HTTP URL may be for a browser, a webhook, an allowed origin: it is a connection only where it names a service.
+  // What a broker listens on, and tells of itself, is written as its clients write where they go.
+  if (KAFKA_LISTENER.test(value) && (to === null || to === service.name)) return [];
   if (parsed.kind === 'http' && ((to === null && parsed.host !== HOST_GATEWAY) || to === service.name || isForBrowsers(key))) return [];
-  return [{ ...parsed, ...siblings(parsed, key, value, env), from: service.name, to, source: `env ${key}` }];
+  return [
+    {
+      ...parsed,
+      ...siblings(parsed, key, value, env),
+      ...ecto(value, kindByRole(services.find(({ name }) => name === to))),
+      from: service.name,
+      to,
+      source: `env ${key}`,
+    },
+  ];
 };
+
+const KAFKA_LISTENER = /^(plaintext|ssl):/i;
+
+/** Elixir's URLs do not say which database they are for. */
+const ecto = (value: string, kind: ConnectionKind | null): Partial<Parsed> =>
+  kind === 'mysql' && value.startsWith('ecto:') ? { kind, ...(/:\d+\//.test(value) ? {} : { port: 3306 }) } : {};
 
 /** Read by a browser, or a list of who may ask. */
 const isForBrowsers = (key: string): boolean =>
@@ -244,7 +270,7 @@ const IS_NONE = /^\(?(null|nil|none)\)?$/i;
 /** `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD`, `DB_NAME` and their kin; `PGHOST` and its own. */
 const fromFamily: Told = (service, key, value, env, names, services) => {
   // A virtual host is a name inside a server, not where it is.
-  const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER)$/i.exec(key)?.[1];
+  const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER|SEEDS)$/i.exec(key)?.[1];
   // WordPress writes the port into the host.
   const [, host, given] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
   if (
@@ -261,7 +287,8 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   if (to === service.name) return [];
   const get = (...ends: string[]) =>
     ends
-      .map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`])
+      // `database__connection__host`, as some spell it.
+      .map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`] ?? env[`${prefix}_${end.toLowerCase()}`])
       .find((each) => each !== undefined && each !== '' && !IS_NONE.test(each)) ?? null;
   const kind =
     FAMILY_KINDS.find(([, pattern]) => pattern.test(prefix))?.[0] ??

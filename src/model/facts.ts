@@ -159,6 +159,8 @@ export interface ProjectFact {
   blanks: { variable: string; service: string; key: string }[];
   /** Values that do not arrive as they are written. Absent in recordings of earlier versions. */
   altered?: AlteredValue[];
+  /** Whom the Caddyfiles that services mount name, by service. Absent: none. */
+  proxied?: Record<string, { host: string; port: number; tls: boolean; at: string }[]>;
 }
 
 /** A value of the files that a service gets otherwise. */

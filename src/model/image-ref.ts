@@ -19,3 +19,10 @@ export const taggedMajor = (ref: string, name: string): number | null => {
   const found = new RegExp(`(?:^|/)${name}:(\\d+)(?:[.-]|$)`).exec(ref.replace(DIGEST, ''));
   return found ? Number(found[1]) : null;
 };
+
+/** Of `registry:5000/team/postgres:16@sha256:…`: `postgres`, and the tag `16`. */
+export const imageName = (ref: string): { name: string; tag: string } => {
+  const last = ref.replace(/@.*$/, '').split('/').at(-1) ?? '';
+  const [name = '', tag = ''] = last.split(':');
+  return { name, tag };
+};

@@ -1,6 +1,8 @@
 /** What a service is, from evidence: the program it runs, its image, what it listens on, how others wait for it. Names count least. */
 import { commandsOf } from './command-line.ts';
+import { imageName } from './image-ref.ts';
 import type { Container, DependencyCondition, Role, ServiceSpec } from './stack.ts';
+import { webPortOf } from './web-images.ts';
 
 export interface RoleEvidence {
   spec: ServiceSpec | null;
@@ -9,6 +11,8 @@ export interface RoleEvidence {
   awaitedAs: DependencyCondition[];
   /** Another service runs the same image by another command, and publishes these container ports: they are that one's. */
   portsOfOthers?: number[];
+  /** Others live in its network namespace (`network_mode: service:…`): what it publishes may be theirs. */
+  lendsNetwork?: boolean;
 }
 
 interface Judgement {
@@ -25,20 +29,22 @@ export const roleOf = (evidence: RoleEvidence): Judgement => {
   const words = container
     ? [...container.entrypoint, ...container.command]
     : [...(evidence.spec?.entrypoint ?? []), ...(evidence.spec?.command ?? [])];
-  const commands = commandsOf(words).filter((command) => !SAYS_NOTHING.test(command[0]!));
-  const main = mainOf(commands);
+  const steps = commandsOf(words);
+  const main = mainOf(steps.filter((command) => !SAYS_NOTHING.test(command[0]!)));
   const image = container?.image ?? evidence.spec?.image ?? '';
   return (
+    inLoop(main, words) ??
     byProgram(main) ??
     byImage(image, main) ??
     workerScript(main) ??
     byProbe(evidence) ??
     idle(main, evidence) ??
     builder(main, evidence) ??
-    job(main, evidence) ??
+    job(main, steps, image, evidence) ??
     foreign(image, main) ??
     bySetup(evidence) ??
     workerByName(main, evidence) ??
+    byWebImage(image, main, evidence) ??
     byPorts(evidence) ??
     finished(evidence) ?? { role: 'unknown', reason: 'nothing tells: no known program, image, port or healthcheck' }
   );
@@ -61,6 +67,12 @@ const shown = (words: readonly string[]): string => {
 
 const runs = (role: Role, main: readonly string[]): Judgement => ({ role, reason: `runs \`${shown(main)}\`` });
 
+/** `while true; do pg_dump …; sleep 86400; done` never ends: no job, whatever its program is. */
+const inLoop = (main: readonly string[], words: readonly string[]): Judgement | null => {
+  const loops = words.some((word) => /\bwhile\s+(true|:|\/bin\/true|\[\s+1\s+\]|sleep\s)|\bfor\s*\(\(\s*;\s*;/.test(word));
+  return loops && byProgram(main)?.role === 'one-shot' ? { role: 'unknown', reason: `runs \`${shown(main)}\` again and again` } : null;
+};
+
 const SCHEDULER: Judgement = { role: 'unknown', reason: 'schedules work and consumes none' };
 
 /** Programs by name. */
@@ -74,11 +86,11 @@ const PROGRAMS: [Role, RegExp][] = [
   ['worker', /^(rqworker|arq|dramatiq(-gevent)?|huey_consumer(\.py)?|sidekiq|resque|good_job|faktory-worker|procrastinate|bullmq)$/],
   [
     'http',
-    /^(uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|uwsgi|puma|unicorn|thin|falcon|http-server|live-server|serve|caddy|traefik|httpd|httpd-foreground|apache2|apache2ctl|apache2-foreground|frankenphp|lighttpd|webpack-dev-server|json-server|postgrest|graphql-engine|flower|streamlit|jupyter|jupyter-lab|jupyter-notebook|catalina\.sh)$/i,
+    /^(uvicorn|gunicorn|hypercorn|daphne|granian|waitress-serve|uwsgi|puma|unicorn|thin|falcon|http-server|live-server|serve|caddy|traefik|sanic|bjoern|httpd|httpd-foreground|apache2|apache2ctl|apache2-foreground|frankenphp|lighttpd|webpack-dev-server|json-server|postgrest|graphql-engine|flower|streamlit|jupyter|jupyter-lab|jupyter-notebook|catalina\.sh)$/i,
   ],
   [
     'one-shot',
-    /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysql|mariadb|mysqldump|mariadb-dump|mongosh|mongodump|mongorestore|redis-cli|valkey-cli|mc|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/,
+    /^(alembic|flyway|liquibase|dbmate|goose|migrate|sqitch|atlas|psql|pg_dump|pg_dumpall|pg_restore|createdb|dropdb|initdb|mysql|mariadb|mysqldump|mariadb-dump|mongosh|mongodump|mongorestore|redis-cli|valkey-cli|mc|wp|drush|composer|terraform|tofu|ansible-playbook|pytest|jest|vitest|mocha|cypress|playwright|k6|chown|chmod|cp|openssl|mkcert|aws|awslocal)$/,
   ],
   ['build-only', /^(tsc|esbuild|rollup|sass|tailwindcss|gulp|grunt)$/],
 ];
@@ -92,7 +104,9 @@ const SUBCOMMANDS: [name: RegExp, words: RegExp, Role | 'scheduler'][] = [
   [/^taskiq$/, /\bworker\b/, 'worker'],
   [/^rq$/, /^worker/, 'worker'],
   [/^rqscheduler$/, /^/, 'scheduler'],
-  [/^(flask)$/, /\brun\b/, 'http'],
+  [/^(flask|litestar)$/, /\brun\b/, 'http'],
+  [/^ollama$/, /^(pull|create|push|cp|rm)\b/, 'one-shot'],
+  [/^(prisma|drizzle-kit)$/, /^studio\b/, 'http'],
   [/^(fastapi)$/, /^(dev|run)\b/, 'http'],
   [
     /^(vite|nuxt|nuxi|next|astro|gatsby|remix|parcel|vitepress|docusaurus|eleventy|webpack|ng|vue-cli-service|react-scripts|svelte-kit|hugo|jekyll|mkdocs|vinxi|rsbuild|storybook)$/,
@@ -108,6 +122,7 @@ const SUBCOMMANDS: [name: RegExp, words: RegExp, Role | 'scheduler'][] = [
   [/^(webpack|hugo|jekyll|mkdocs)$/, /^/, 'build-only'],
   [/^(rails|bin\/rails)$/, /^(server|s)\b/, 'http'],
   [/^(rails|rake)$/, /^(db:|assets:)/, 'one-shot'],
+  [/^(rails|rake)$/, /^(tailwindcss|css|javascript|dartsass):(watch|build)/, 'build-only'],
   [/^(rails|rake)$/, /^(jobs:work|solid_queue|resque:work|good_job)/, 'worker'],
   [/^(jobs|bin\/jobs)$/, /^/, 'worker'],
   [/^php\d?$/, /\bartisan (serve|octane)/, 'http'],
@@ -140,19 +155,16 @@ const SUBCOMMANDS: [name: RegExp, words: RegExp, Role | 'scheduler'][] = [
 const byProgram = (main: readonly string[]): Judgement | null => {
   const [program, ...rest] = main;
   if (!program) return null;
-  // `yarn vite build` and `pnpm vite` run the program of that name.
-  const [name, words] =
-    /^(pnpm|yarn|bun)$/.test(program) && /^(vite|next|nuxt|astro|webpack|tsc)$/.test(rest[0] ?? '')
-      ? [rest[0]!, rest.slice(1)]
-      : [program, rest];
-  const line = words.join(' ');
-  if (/^redis-server$|^redis-sentinel$/.test(name) && (name === 'redis-sentinel' || words.includes('--sentinel'))) {
+  const line = rest.join(' ');
+  if (program === 'redis-sentinel' || (program === 'redis-server' && rest.includes('--sentinel'))) {
     return { role: 'unknown', reason: `runs \`${shown(main)}\`: a sentinel holds no data` };
   }
-  const sub = SUBCOMMANDS.find(([wanted, pattern]) => wanted.test(name) && pattern.test(line));
+  const sub = SUBCOMMANDS.find(([wanted, pattern]) => wanted.test(program) && pattern.test(line));
   if (sub) return sub[2] === 'scheduler' ? SCHEDULER : runs(sub[2], main);
-  const found = PROGRAMS.find(([, pattern]) => pattern.test(name));
-  return found ? runs(found[0], main) : null;
+  const found = PROGRAMS.find(([, pattern]) => pattern.test(program));
+  if (found) return runs(found[0], main);
+  // `yarn vite build` and `pnpm storybook dev` run the program of that name.
+  return /^(pnpm|yarn|bun)$/.test(program) ? byProgram(rest) : null;
 };
 
 const IMAGES: [Role, RegExp][] = [
@@ -171,14 +183,6 @@ const IMAGES: [Role, RegExp][] = [
 const NO_SERVER =
   /^(sleep|tail|cat|sh|bash|ash|cron|crond|supercronic|curl|wget|nc|while|for|until|node|python[\d.]*|watch|pg_isready|pg_basebackup|pgbench|pg_receivewal|mysqladmin|mariadb-admin|mysqlsh|rabbitmqctl|rabbitmqadmin|rabbitmq-(diagnostics|plugins))$|backup|dump|restore/;
 
-const imageName = (image: string): { name: string; path: string[] } => {
-  const path = image
-    .replace(/@.*$/, '')
-    .replace(/:[^/]*$/, '')
-    .split('/');
-  return { name: path.at(-1) ?? '', path };
-};
-
 const byImage = (image: string, main: readonly string[]): Judgement | null => {
   const { name } = imageName(image);
   const found = IMAGES.find(([, pattern]) => pattern.test(name));
@@ -189,6 +193,7 @@ const PROBES: [Role, RegExp][] = [
   ['redis', /\b(?:redis|valkey)-cli\b/],
   ['mysql', /\b(?:mysqladmin|mariadb-admin)\b|\bhealthcheck\.sh\b(?=.*--(?:connect|innodb_initialized))/],
   ['rabbitmq', /\brabbitmq-diagnostics\b|\brabbitmqctl\b/],
+  ['mongodb', /\bmongosh\b|\bmongo (?=.*--eval\b)/],
 ];
 
 /** The probe of a server asks itself; with another host in it, it asks somebody else. */
@@ -199,7 +204,10 @@ const byProbe = ({ spec, containers }: RoleEvidence): Judgement | null => {
   const own = [spec?.name, spec?.containerName, containers[0]?.service, containers[0]?.name];
   if (web && (/^(localhost|127\.|0\.0\.0\.0|\[::1?\]|\$|host(name)?$)/i.test(web) || own.includes(web)))
     return { role: 'http', reason: 'its healthcheck asks over HTTP' };
-  const asked = /(?:\s-h|--host)[\s=]*([^\s"']+)/.exec(probe)?.[1];
+  // bash speaks it by hand where the image has no client.
+  if (/\/dev\/tcp\/(localhost|127\.[\d.]+)\/\d/.test(probe) && /\b(GET|HEAD) \/\S* HTTP\/1/.test(probe))
+    return { role: 'http', reason: 'its healthcheck asks over HTTP' };
+  const asked = /(?:\s-h|--host)[\s=]*([^\s"']+)|mongodb:\/\/(?:[^@\s]*@)?([^\s:/"']+)/.exec(probe)?.slice(1).find(Boolean);
   if (asked && !/^(localhost|127\.|\$)/.test(asked) && !own.includes(asked)) return null;
   if (/\bpg_isready\b/.test(probe) && !/pgbouncer|pgpool|pgcat/.test(image))
     return { role: 'postgres', reason: 'its healthcheck is pg_isready' };
@@ -246,11 +254,24 @@ const builder = (main: readonly string[], evidence: RoleEvidence): Judgement | n
   return profile ? { role: 'build-only', reason: `stands behind the profile ${profile}, and publishes nothing` } : null;
 };
 
-const job = (main: readonly string[], evidence: RoleEvidence): Judgement | null => {
+/** Images of programs that do one thing and end. */
+const JOB_IMAGES =
+  /^(flyway|liquibase|migrate|dbmate|goose|mc|k6|openssl|mkcert|terraform|opentofu|aws-cli|wait-for-dependencies|wait-for-it|dockerize)$/;
+
+const job = (main: readonly string[], steps: readonly string[][], image: string, evidence: RoleEvidence): Judgement | null => {
   const restart = evidence.containers[0]?.restartPolicy ?? evidence.spec?.restart ?? 'no';
-  if (offersPorts(evidence) || isAwaited(evidence) || !/^(no|on-failure.*|false)$/.test(restart)) return null;
-  return JOB_SCRIPT.test(scriptOf(main)) ? { role: 'one-shot', reason: `a job by its command (\`${shown(main)}\`)` } : null;
+  if (offersPorts(evidence) || !/^(no|on-failure.*|false)$/.test(restart)) return null;
+  const last = steps.at(-1) ?? [];
+  // No server stays where a script says its last word.
+  if (steps.length > 1 && /^(echo|printf|exit)$/.test(last[0]!))
+    return { role: 'one-shot', reason: `its script ends with \`${shown(last)}\`` };
+  if (isAwaited(evidence)) return null;
+  if (JOB_SCRIPT.test(scriptOf(main))) return { role: 'one-shot', reason: `a job by its command (\`${shown(main)}\`)` };
+  return JOB_IMAGES.test(imageName(image).name) && !startsOtherwise(evidence) ? { role: 'one-shot', reason: `image ${image}` } : null;
 };
+
+/** What it is told to begin with is not the image's own entry point. */
+const startsOtherwise = ({ spec }: RoleEvidence): boolean => (spec?.entrypoint?.length ?? 0) > 0;
 
 /**
  * Ran to its end with 0, offers nothing, nobody restarts or waits for it: that is how a job looks. A server that was stopped has ports, a probe,
@@ -278,7 +299,9 @@ const workerScript = (main: readonly string[]): Judgement | null =>
 
 const workerByName = (main: readonly string[], evidence: RoleEvidence): Judgement | null => {
   const name = evidence.spec?.name ?? evidence.containers[0]?.service ?? '';
-  const isNamed = /(^|[-_])(workers?|consumers?)($|[-_]?\d*$)/i.test(name) && !offersPorts(evidence) && main.length > 0;
+  // Of a service that is only declared, the image's own command is not known.
+  const runs = main.length > 0 || evidence.containers.length === 0;
+  const isNamed = /(^|[-_])(workers?|consumers?)($|[-_]?\d*$)/i.test(name) && !offersPorts(evidence) && runs;
   return isNamed ? { role: 'worker', reason: `the service is called ${name}, and publishes nothing` } : null;
 };
 
@@ -305,7 +328,7 @@ const SETUPS: [Role, number, RegExp][] = [
 const portsOf = ({ spec, containers: [container], portsOfOthers = [] }: RoleEvidence): number[] => [
   ...(container?.portBindings ?? spec?.ports ?? []).filter((port) => port.protocol === 'tcp').map((port) => port.containerPort),
   // What a worker's image exposes is often the server's that shares it.
-  ...(container?.exposedPorts ?? []).filter((port) => !portsOfOthers.includes(port)),
+  ...(container?.exposedPorts ?? spec?.exposed ?? []).filter((port) => !portsOfOthers.includes(port)),
 ];
 
 const bySetup = (evidence: RoleEvidence): Judgement | null => {
@@ -318,9 +341,23 @@ const bySetup = (evidence: RoleEvidence): Judgement | null => {
   return null;
 };
 
-const WEB_PORTS = [80, 3000, 3001, 4000, 4200, 4321, 5000, 5173, 5174, 8000, 8001, 8080, 8081, 8888, 9000];
+/** Of the image's own program; of another that is run from it, its name says nothing. */
+const byWebImage = (image: string, main: readonly string[], evidence: RoleEvidence): Judgement | null =>
+  webPortOf(image) !== null && !NO_SERVER.test(main[0] ?? '') && !startsOtherwise(evidence)
+    ? { role: 'http', reason: `image ${image}` }
+    : null;
+
+/** As frameworks and their tools choose them; not 8005 and 8009 (Tomcat's own), 9092, 9229. */
+const WEB_PORTS = new Set(
+  (
+    '80 1313 1337 2368 3000 3001 3002 3003 3004 3005 3006 3007 3008 3009 3010 3030 3333 4000 4173 4200 4321 5000 5001 5173 5174 5175 6006 7860 8000 8001 ' +
+    '8002 8003 8004 8008 8010 8080 8081 8082 8083 8084 8085 8086 8087 8088 8089 8090 8180 8501 8888 9000 9090'
+  )
+    .split(' ')
+    .map(Number),
+);
 
 const byPorts = (evidence: RoleEvidence): Judgement | null => {
-  const web = portsOf(evidence).find((port) => WEB_PORTS.includes(port));
+  const web = evidence.lendsNetwork ? undefined : portsOf(evidence).find((port) => WEB_PORTS.has(port));
   return web === undefined ? null : { role: 'http', reason: `it offers port ${web}` };
 };

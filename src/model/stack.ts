@@ -70,6 +70,14 @@ export interface ServiceSpec {
   replicas: number;
   restart: string | null;
   containerName: string | null;
+  /** Ports that `expose` names. Absent: none. */
+  exposed?: number[];
+  /** Further names of it on its networks. Absent: none. */
+  aliases?: string[];
+  /** `links`: alias → service, for this service alone. Absent: none. */
+  links?: Record<string, string>;
+  /** What its labels have Traefik bring to it. Absent: nothing. */
+  routes?: LabelRoute[];
 }
 
 export type DependencyCondition = 'service_started' | 'service_healthy' | 'service_completed_successfully';
@@ -127,6 +135,15 @@ export interface Container {
   /** The folder in which the engine keeps its data. */
   dataRoot?: string;
   compose: ComposeLabels;
+  /** As in the spec. */
+  routes?: LabelRoute[];
+}
+
+export interface LabelRoute {
+  /** `null`: left to what the image exposes. */
+  port: number | null;
+  tls: boolean;
+  label: string;
 }
 
 export interface ContainerState {

@@ -49,7 +49,7 @@ export const renderList = ({ checks, services, note }: CheckListing, terminal: T
       const shownName = pen.say(name);
       const lead = `  ${shownName}${' '.repeat(serviceWidth - width(shownName))}  `;
       lines.push(
-        ...pen.paragraph(terminal.verbose ? `${pen.say(role)} (${pen.say(reason)})` : pen.say(role), {
+        ...pen.paragraph(`${pen.say(role)} (${pen.say(reason)})`, {
           lead,
           hang: Math.min(width(lead), 8),
         }),

@@ -62,7 +62,7 @@ const named = async (runbook: string, project: string | null): Promise<Library> 
 };
 
 const shownAs = (runbook: string, project: string | null): string => {
-  const inside = project === null ? '..' : relative(project, resolve(runbook));
+  const inside = relative(project ?? process.cwd(), resolve(runbook));
   return /^\.\.([/\\]|$)/.test(inside) || isAbsolute(inside) ? runbook : inside;
 };
 

@@ -441,7 +441,7 @@ describe('doctor.yaml', () => {
     const { code, stdout } = inTeam(['list'], config);
     expect(code).toBe(0);
     expect(stdout).toMatch(/shop-answers\s+Does the shop answer\?\n\s+web\n/);
-    expect(stdout).toMatch(/web\s+http\n/);
+    expect(stdout).toMatch(/web\s+http\s/);
   });
 
   test('init drafts one, and leaves one that is there as it is', () => {

@@ -148,6 +148,61 @@ test('profiles', async () => {
   expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}}' }, {}, ['dev'])).services![0]!.active).toBe(true);
 });
 
+describe('parts of other files', () => {
+  test('extends: of this file, of another one, and of one that extends; paths are of the file that names them', async () => {
+    const { services } = await read({
+      'compose.yaml':
+        'services:\n  a: {extends: {file: parts/base.txt, service: web}, environment: {B: own}, ports: ["2:2"]}\n  b: {extends: a, command: go}\n',
+      'parts/base.txt':
+        'services:\n  root: {env_file: x.env, build: ../src}\n  web: {extends: root, environment: {A: 1, B: 1}, ports: ["1:1"], volumes: ["./d:/d", "data:/e"]}\n',
+      'parts/x.env': 'C=3\n',
+    });
+    expect(services![0]).toMatchObject({
+      build: { context: '/DIR/src' },
+      environment: { A: '1', B: 'own', C: '3' },
+      mounts: [{ source: '/DIR/parts/d' }, { source: 'data' }],
+    });
+    expect(services![0]!.ports.map((each) => each.hostPort)).toEqual([1, 2]);
+    expect(services![1]).toMatchObject({ command: ['go'], environment: { B: 'own', C: '3' } });
+  });
+
+  test('include: with its own folder, its own .env, and an override', async () => {
+    const { services } = await read({
+      'compose.yaml':
+        'include: [db/c.txt, {path: [web/c.txt, web/o.txt], env_file: web/e.env}]\nservices: {app: {image: app, depends_on: [db]}}\n',
+      'db/c.txt': 'services: {db: {image: "postgres:${TAG}", volumes: ["./init:/init"]}}\n',
+      'db/.env': 'TAG=16\n',
+      'web/c.txt': 'services: {web: {image: "nginx:${TAG:-x}"}}\n',
+      'web/o.txt': 'services: {web: {environment: {A: "1"}}}\n',
+      'web/e.env': 'TAG=1.27\n',
+    });
+    expect(services).toMatchObject([
+      { name: 'app', image: 'app' },
+      { name: 'db', image: 'postgres:16', mounts: [{ source: '/DIR/db/init' }] },
+      { name: 'web', image: 'nginx:1.27', environment: { A: '1' } },
+    ]);
+  });
+
+  test('a build that is a folder takes an override', async () =>
+    expect(
+      (await read({ 'a.yaml': 'services: {w: {build: ./x}}', 'b.yaml': 'services: {w: {build: {dockerfile: D}}}' })).services![0]!.build,
+    ).toEqual({ context: '/DIR/x', dockerfile: 'D' }));
+});
+
+test('what is shared is waited for; aliases, links and exposed ports are kept; drives of Windows are no volumes', async () => {
+  const { services } = await read({
+    'compose.yaml':
+      'services:\n  a: {network_mode: "service:b", links: ["c:cache", d], volumes: [\'C:\\x:/x:ro\']}\n  b: {expose: [80, "81/tcp", 9-10]}\n  c: {networks: {back: {aliases: [kv]}}}\n  d: {}\nnetworks: {back: }\n',
+  });
+  expect(services![0]).toMatchObject({
+    dependsOn: { b: 'service_started', c: 'service_started', d: 'service_started' },
+    links: { cache: 'c' },
+    mounts: [{ type: 'bind', source: 'C:\\x', destination: '/x', readOnly: true }],
+  });
+  expect(services![1]!.exposed).toEqual([80, 81]);
+  expect(services![2]!.aliases).toEqual(['kv']);
+});
+
 test('host network', async () =>
   expect(await service('services: {a: {network_mode: host}}')).toMatchObject({ networkMode: 'host', networks: [] }));
 
@@ -206,6 +261,11 @@ describe('include and extends', () => {
       'a circle of extends',
       { 'compose.yaml': 'services:\n  a: {extends: b}\n  b: {extends: a}\n' },
       { kind: 'schema', message: 'extends leads in a circle' },
+    ],
+    [
+      'a file to extend that is not there',
+      { 'compose.yaml': 'services: {a: {extends: {file: gone.yaml, service: x}}}\n' },
+      { kind: 'other', message: 'gone.yaml cannot be read (ENOENT)' },
     ],
     [
       'an include that is not there',

@@ -178,6 +178,12 @@ describe('families of variables', () => {
     ['BROKER_HOST by the role of the target', { BROKER_HOST: 'parcels' }, 'amqp -:-@parcels:5672/- → parcels'],
     ['RABBITMQ_*', { RABBITMQ_HOST: 'rabbit', RABBITMQ_USER: 'guest' }, 'amqp guest:-@rabbit:5672/- → nobody'],
     ['another server of the stack', { SMTP_HOST: 'web', SMTP_PORT: '1025' }, 'tcp -:-@web:1025/- → web'],
+    [
+      'in small letters',
+      { database__connection__host: 'shelf', database__connection__user: 'u', database__connection__database: 'd' },
+      'mysql u:-@shelf:3306/d → shelf',
+    ],
+    ['seeds', { POSTGRES_SEEDS: 'db', POSTGRES_USER: 'u', POSTGRES_PWD: 'pw' }, 'postgres u:pw@db:5432/- → db'],
     ['localhost', { POSTGRES_HOST: 'localhost' }, 'postgres -:-@localhost:5432/- → nobody'],
   ] as [string, Record<string, string>, string][])('%s', (_, env, expected) => expect(from(env).map(brief)).toEqual([expected]));
 
@@ -227,6 +233,13 @@ describe('lists of hosts: the client goes to each', () => {
       ['postgres shop:p,w@db:5432/shop → db', 'postgres shop:p,w@standby:5433/shop → nobody'],
     ],
     ['redis:6379,web:9092', ['redis -:-@redis:6379/- → redis', 'tcp -:-@web:9092/- → web']],
+    ['http://web:9200,http://app2:9200', ['http -:-@web:9200/- → web']],
+    ['["http://web:9200"]', ['http -:-@web:9200/- → web']],
+    ['PLAINTEXT://web:9092', ['tcp -:-@web:9092/- → web']],
+    // What a broker says of itself.
+    ['PLAINTEXT://app:9092,HOST://localhost:9094', []],
+    ['ecto://u:pw@db/shop', ['postgres u:pw@db:5432/shop → db']],
+    ['ecto://u:pw@shelf/shop', ['mysql u:pw@shelf:3306/shop → shelf']],
     ['redis:6379, web:9092', ['redis -:-@redis:6379/- → redis', 'tcp -:-@web:9092/- → web']],
     // Words, no addresses.
     ['db,redis', []],
@@ -321,6 +334,26 @@ test('a declared environment speaks for a service with no container', () => {
     makeService({ name: 'redis' }),
   ];
   expect(connectionsOf(services).map((each) => each.to)).toEqual(['redis']);
+});
+
+test('the alias of a link is for the one service that has it; aliases of networks are for all', () => {
+  const one = (name: string, links?: Record<string, string>) =>
+    makeService({
+      name,
+      containers: [],
+      spec: { environment: { X: 'redis://sessions', Y: 'redis://kv.internal' }, ...(links && { links }) },
+    });
+  const services = [
+    one('a', { sessions: 'kv' }),
+    one('b'),
+    makeService({ name: 'kv', containers: [], spec: { aliases: ['kv.internal'] } }),
+  ];
+  expect(connectionsOf(services).map((each) => `${each.from} ${each.host} ${each.to}`)).toEqual([
+    'a sessions kv',
+    'a kv.internal kv',
+    'b kv.internal kv',
+    'b sessions null',
+  ]);
 });
 
 test("names: aliases and container names lead to the service; a service's own name is nobody else's alias", () => {

@@ -77,7 +77,7 @@ const TABLE: [Role, string, RoleEvidence][] = [
     of('rediscommander/redis-commander', ['/usr/bin/dumb-init', '--'], ['/redis-commander/docker/entrypoint.sh'], { exposedPorts: [8081] }),
   ],
   [
-    'unknown',
+    'http',
     'RedisInsight',
     of('redis/redisinsight', ['./docker-entry.sh', 'node', 'redisinsight/api/dist/src/main'], [], { exposedPorts: [5540] }),
   ],
@@ -240,6 +240,41 @@ const TABLE: [Role, string, RoleEvidence][] = [
     'temporal, whose image is called auto-setup',
     of('temporalio/auto-setup', ['/etc/temporal/entrypoint.sh'], ['autosetup'], { exposedPorts: [7233] }),
   ],
+  ['http', 'Mailpit', of('axllent/mailpit', ['/mailpit'], [], { exposedPorts: [1025, 1110, 8025] })],
+  ['http', 'Prometheus', of('prom/prometheus', ['/bin/prometheus'], ['--config.file=/p.yml'], { exposedPorts: [9090] })],
+  ['unknown', 'the client of an image that serves', of('wordpress:cli', ['docker-entrypoint.sh'], ['sh', '-c', './x'], {})],
+  ['unknown', 'FastCGI', of('nextcloud:29-fpm', ['/entrypoint.sh'], ['php-fpm'], { exposedPorts: [9000] })],
+  [
+    'mongodb',
+    'an own image, known by its probe',
+    of('shop-db', ['/start'], [], probe('CMD-SHELL', 'mongosh --eval "db.runCommand(1)" localhost:27017/x')),
+  ],
+  ['unknown', 'a probe of another MongoDB', of('shop-api', ['/start'], [], probe('CMD-SHELL', 'mongosh mongodb://mongo:27017 --eval 1'))],
+  [
+    'http',
+    'probed by hand, by bash',
+    of('shop', ['/start'], [], probe('CMD', 'bash', '-c', 'exec 3<>/dev/tcp/127.0.0.1/9000; echo -e "GET /up HTTP/1.1" >&3')),
+  ],
+  [
+    'unknown',
+    'a dump again and again, as a here document',
+    of('postgres:16', ['bash', '-c', 'bash -s <<EOF\nwhile /bin/true; do\n  pg_dump -U postgres > /dump\n  sleep 86400\ndone\nEOF'], []),
+  ],
+  [
+    'http',
+    'a text on the way is no program',
+    of('shop', ['sh', '-c', 'cat > /x <<JSON\n{"celery": "worker"}\nJSON\nexec uvicorn app:app'], []),
+  ],
+  [
+    'one-shot',
+    'a script that says its last word',
+    of('search', ['bash', '-c'], ['make-certs --out /c; until curl -s https://es01; do sleep 3; done; echo done']),
+  ],
+  ['http', 'a server with an epilogue', of('shop', ['sh', '-c', "uvicorn app:app; echo 'gone: $?'"], [])],
+  ['one-shot', 'a model that is fetched', of('ollama/ollama', ['/bin/sh'], ['-c', 'sleep 3; ollama pull x'], { exposedPorts: [11434] })],
+  ['http', 'the studio of Prisma', of('shop', [], ['npx', 'prisma', 'studio'])],
+  ['http', 'Storybook by pnpm', of('node:22', [E], ['pnpm', 'storybook', 'dev', '-p', '6006'])],
+  ['http', 'Rails behind Thruster', of('shop', [], ['./bin/thrust', './bin/rails', 'server'])],
   ['unknown', 'cron', of('alpine', [], ['crond', '-f'])],
 ];
 
@@ -272,6 +307,10 @@ describe('a service that is only declared', () => {
       { build: { context: '.', dockerfile: 'Dockerfile' }, profiles: ['build'], active: false },
       'build-only',
     ],
+    ['a port that is only exposed', { image: 'shop', exposed: [8080] }, 'http'],
+    ['an image that serves, of which something else is started', { image: 'wordpress', entrypoint: ['/x'] }, 'unknown'],
+    ['an image of a job', { image: 'flyway/flyway:10', command: ['-q', 'migrate'] }, 'one-shot'],
+    ['the same, which stays', { image: 'minio/mc', restart: 'always' }, 'unknown'],
     ['a build with no command', { build: { context: '.', dockerfile: 'Dockerfile' } }, 'unknown'],
   ] as const)('%s', (_, parts, role) => expect(declared(parts as Parameters<typeof makeSpec>[0])).toBe(role));
 });
@@ -290,6 +329,8 @@ describe('commandsOf', () => {
     [['uvicorn app:app --reload'], [['uvicorn', 'app:app', '--reload']]],
     [[], []],
     [['sh', '-c'], []],
+    [['sh', '-c', "printf 'a\\nb' --x='c d' \"e\\\"f\""], [['printf', 'a\\nb', '--x=c d', 'e"f']]],
+    [['/bin/bash'], [['bash']]],
     [['npm', 'run', 'dev', '--', '--host'], [['npm', 'run', 'dev', '--', '--host']]],
   ])('%j', (words, commands) => expect(commandsOf(words)).toEqual(commands));
 
