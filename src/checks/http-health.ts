@@ -5,7 +5,17 @@ import { defineCheck, type Evidence, type Finding, type Verdict } from '../model
 import { sinceLastReload } from '../model/crash.ts';
 import type { Fact, HttpAnswer, HttpFact, HttpTry, LogLine } from '../model/facts.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
-import { connectionsFrom, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
+import {
+  commandLine,
+  connectionsFrom,
+  running,
+  serviceNamed,
+  spokenBy,
+  type Container,
+  type ConnectionKind,
+  type Service,
+  type Stack,
+} from '../model/stack.ts';
 
 /** Half of what a healthcheck is mostly given. A developer's machine is busy; a page that is compiled when it is first asked for takes a second. */
 const SLOW_MS = 2_500;
@@ -145,7 +155,11 @@ const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Fi
   });
 
 const judgeHttp = (service: Service, stack: Stack, http: Fact<HttpFact>, now: string): Verdict => {
-  if (!http.ok) return { cannotLook: http.reason };
+  if (!http.ok) {
+    const first = running(service)[0];
+    if (first && servesSocketFile(first)) return { skip: `${service.name} serves a socket file, and no port` };
+    return { cannotLook: http.reason };
+  }
   const given: Given = { service, stack, fact: http.value, now };
   const tries = relevant(http.value);
   const answered = tries.filter((each) => each.answer !== null);
@@ -154,6 +168,10 @@ const judgeHttp = (service: Service, stack: Stack, http: Fact<HttpFact>, now: st
   if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${service.name} could not be asked over HTTP` };
   return { findings: [unanswered(silent, given)] };
 };
+
+/** `uvicorn --uds /run/app.sock`, `gunicorn -b unix:/run/app.sock`. */
+const servesSocketFile = (container: Container): boolean =>
+  /\s(--uds|-b|--bind|--socket|--http-socket|--unix-socket)[\s=]+(?:unix:\/*|\/)\S/.test(commandLine(container));
 
 /** Of the path that was settled on; by a way that leads to this very container, where one got an answer. */
 const relevant = ({ tries, path }: HttpFact): HttpTry[] => {

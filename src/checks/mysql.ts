@@ -1,7 +1,7 @@
 /** MySQL and its kin (MariaDB, Percona), asked with the credentials that each client service really has. */
 import { serviceAt } from '../model/addresses.ts';
 import { isStarting, secondsUp } from '../model/age.ts';
-import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
+import { couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
@@ -36,7 +36,7 @@ export const mysql = defineCheck({
   title: "MySQL accepts the app's connection",
   question: 'Does MySQL or MariaDB accept the connection that each client service really makes?',
   aliases: ['db', 'mariadb'],
-  needs: ['mysql'],
+  needs: ['mysql', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'mysql',
   findings: {
@@ -205,6 +205,8 @@ export const mysql = defineCheck({
       secondsUp: secondsUp(service, now),
       isStarting: isStarting(service, now),
     };
+    if (isSocketOnly(known.tries, service.name, running(service)[0], facts.inside))
+      return { skip: `${service.name} listens on no port: its clients use its socket file` };
     const findings = [...rejections(known), ...stateOfServer(known)];
     if (findings.some((each) => each.reason !== 'probe-blind')) return { findings };
     return passOrUnseen(known, findings);

@@ -9,7 +9,7 @@ import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.t
 import { writtenListeners } from '../model/listeners.ts';
 import { knownErrorIn, lineAbout, type KnownError } from '../model/log-signatures.ts';
 import { nearest } from '../model/nearest.ts';
-import { allContainers, isAddress, isAmongItsOwn, isExtraHost, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
+import { allContainers, isAddress, isAmongItsOwn, isExtraHost, isLodger, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
 import {
   connectionsFrom,
   isRunning,
@@ -498,6 +498,8 @@ const sharers = (connection: Connection, target: Service, { client, stack }: Sce
       (each) =>
         isRunning(each) &&
         each.service !== target.name &&
+        // One that lives in another's network namespace has that one's names, and none of its own.
+        !isLodger(each) &&
         sharedEnds(client, each, stack).some((end) => end.names.includes(connection.host)),
     )
     .filter((each) => !isTeam(connection.host, target, serviceNamed(stack, each.service)))

@@ -1,7 +1,7 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
 import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
-import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
@@ -27,7 +27,7 @@ export const postgres = defineCheck({
   title: "Postgres accepts the app's connection",
   question: 'Does Postgres accept the connection that each client service really makes?',
   aliases: ['db'],
-  needs: ['postgres', 'logs'],
+  needs: ['postgres', 'logs', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'postgres',
   findings: {
@@ -178,6 +178,8 @@ export const postgres = defineCheck({
     if (!facts.postgres.ok) return { cannotLook: facts.postgres.reason };
     const fact = facts.postgres.value;
     const tries = deciding(fact.attempts, service.name);
+    if (isSocketOnly(tries, service.name, running(service)[0], facts.inside))
+      return { skip: `${service.name} listens on no port: its clients use its socket file` };
     const known: Known = {
       service,
       stack,

@@ -3,7 +3,7 @@ import { isRecent, isStarting, secondsSince } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
-import { isLoopback, nameTable } from '../model/connections.ts';
+import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
@@ -198,7 +198,7 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
       values: file ? { file } : {},
     };
   }
-  if (nameTable(stack.services).has(host)) return null;
+  if (namesFor(service, nameTable(stack.services)).has(host)) return null;
   return {
     reason: 'upstream-not-found',
     message: `${service.name} ended at its start: it proxies to ${host}, and no service of the stack answers to that name`,

@@ -1,11 +1,11 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
-import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { Fact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
 import { redisReason } from '../model/redis-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
-import type { Service, Stack } from '../model/stack.ts';
+import { running, type Service, type Stack } from '../model/stack.ts';
 
 /** Loading takes seconds on a developer's machine; after this, clients have given up. */
 const START_SECONDS = 60;
@@ -23,7 +23,7 @@ export const redis = defineCheck({
   title: 'Redis answers and takes work',
   question: 'Does Redis answer each client service with its own URL, and may it write?',
   aliases: ['cache', 'queue'],
-  needs: ['redis', 'logs'],
+  needs: ['redis', 'logs', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'redis',
   findings: {
@@ -150,6 +150,8 @@ export const redis = defineCheck({
     if (!facts.redis.ok) return { cannotLook: facts.redis.reason };
     const fact = facts.redis.value;
     const tries = deciding(fact.attempts, service.name).filter((each) => !isGuess(each, service));
+    if (isSocketOnly(tries, service.name, running(service)[0], facts.inside))
+      return { skip: `${service.name} listens on no port: its clients use its socket file` };
     const told = rejections({ service, tries, secondsUp: secondsUp(service, now) });
     const measured = fact.server ? stateOfServer(service, fact.server, stack) : [];
     const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))].map((finding) =>

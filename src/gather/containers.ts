@@ -125,6 +125,7 @@ interface RawContainer {
         Gateway?: string;
         Aliases?: string[] | null;
         DNSNames?: string[] | null;
+        Links?: string[] | null;
       }
     > | null;
   };
@@ -188,6 +189,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
+    ...linksOf(raw),
     ...dataRootOf(raw),
     compose: {
       project: labels[`${LABEL}.project`] ?? '',
@@ -204,6 +206,15 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
 const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: string } => {
   const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
   return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
+};
+
+/** `p-db-1:database` of each network. */
+const linksOf = (raw: RawContainer): Pick<Container, 'links'> => {
+  const pairs = Object.values(raw.NetworkSettings.Networks ?? {})
+    .flatMap((end) => end.Links ?? [])
+    .map((each) => each.split(':'))
+    .filter((each) => each.length === 2);
+  return pairs.length > 0 ? { links: Object.fromEntries(pairs.map(([container, name]) => [name!, container!])) } : {};
 };
 
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);

@@ -1,7 +1,7 @@
 /** What a Postgres server says to the words that its clients really use. */
 import type { LogLine, PostgresFact, Trial } from '../model/facts.ts';
 import { serviceNamed, type Container } from '../model/stack.ts';
-import { askAll, type Attempt } from './attempts.ts';
+import { askAll, listeningPort, type Attempt } from './attempts.ts';
 import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredentials, type Credentials } from './credentials.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
@@ -18,11 +18,13 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
   const clients = clientCredentials(given.stack, service.name, 'postgres')
     .filter((each) => each.user !== null)
     .map((each) => ({ ...each, database: each.database ?? each.user }));
-  const own = ownPostgresCredentials(container);
+  const declared = ownPostgresCredentials(container);
+  const port = clients.length > 0 ? postgresPort(container) : await listeningPort(service, postgresPort(container), given);
+  const own = declared && { ...declared, port };
   const limits = { ms: TRY_MS, signal: given.signal, vault: given.vault };
 
   // Where the address can be asked, another server may be on the published port.
-  const hasAddress = byAddress(given.engine, given.stack, container, own?.port ?? postgresPort(container)) !== null;
+  const hasAddress = byAddress(given.engine, given.stack, container, port) !== null;
   const isHere = (vantage: Vantage): boolean => !hasAddress || vantage.view.kind !== 'published';
   let isAsked = false;
   let sessions: PostgresServer | null = null;
@@ -69,7 +71,7 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
     return schemas;
   };
 
-  const words = own ?? (clients.length === 0 ? unknownCredentials(container, postgresPort(container)) : null);
+  const words = own ?? (clients.length === 0 ? unknownCredentials(container, port) : null);
   const attempts = await askAll<PostgresAnswer>(service, container, given, { clients, own: words, always: true, ask, concernsAll });
   return {
     attempts: attempts.map(toFact),

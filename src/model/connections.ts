@@ -25,9 +25,10 @@ export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
     const env = service.containers[0] ? toldTo(service.containers[0]) : (service.spec?.environment ?? {});
+    const known = namesFor(service, names);
     const told = Object.entries(env)
       .filter(([, value]) => value.length <= LONGEST_ADDRESS)
-      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, names, services)));
+      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, known, services)));
     return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
   return sortConnections(unique(found));
@@ -70,6 +71,16 @@ export const nameTable = (services: Service[]): Map<string, string> => {
   }
   for (const service of services) table.set(service.name, service.name);
   return table;
+};
+
+/** The same, with the names that this service alone has for others. */
+export const namesFor = (service: Service | undefined, names: Map<string, string>): Map<string, string> => {
+  const links = Object.entries(service?.containers[0]?.links ?? {});
+  if (links.length === 0) return names;
+  return new Map([
+    ...names,
+    ...links.flatMap(([name, container]) => (names.has(container) ? [[name, names.get(container)!] as const] : [])),
+  ]);
 };
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0)$/;

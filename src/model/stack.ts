@@ -111,6 +111,8 @@ export interface Container {
   networks: Attachment[];
   networkMode: string;
   extraHosts: string[];
+  /** Names that this container alone has for others (`links:`): name → container. Absent: none. */
+  links?: Record<string, string>;
   restartPolicy: string;
   /** Bytes; 0 means no limit. */
   memoryLimit: number;

@@ -33,6 +33,19 @@ const saying = (status: number, body: unknown, url = 'http://172.18.0.5:8000/hea
 const refused = stopped('tcp', 'refused', 'ECONNREFUSED', 'connect ECONNREFUSED');
 const silent = stopped('protocol', 'timeout', 'ETIMEDOUT', 'connected, but no answer came within 2000 ms');
 
+describe('a server without a port', () => {
+  const cases: [string, string[], string[]][] = [
+    ['uvicorn on a socket file', ['uvicorn', 'shop:app', '--uds', '/run/shop.sock'], ['skip']],
+    ['gunicorn on a socket file', ['gunicorn', '-b', 'unix:/run/shop.sock', 'shop:app'], ['skip']],
+    ['gunicorn on a port', ['gunicorn', '-b', '0.0.0.0:8000', 'shop:app'], ['cannotLook']],
+  ];
+  it.each(cases)('%s', (_, command, expected) => {
+    const own = makeService({ name: 'shop', role: 'http', containers: [{ command }] });
+    const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])) };
+    expect(reasonsOf(httpHealth.evaluate({ service: own, stack, facts, peers: {}, now: NOW }))).toEqual(expected);
+  });
+});
+
 describe('what a body says', () => {
   const cases: [string, HttpTry, string[], string[]][] = [
     [

@@ -422,6 +422,11 @@ describe('network: the networks', () => {
       { others: [db, on('old', ['old', 'db'], 'p_default', { state: { status: 'exited' } })], seen: ok },
       'pass',
     ],
+    [
+      'of a container in the network namespace of the first',
+      { others: [db, service('probe', {}, [{ networkMode: 'container:id-db', networks: [] }])], seen: ok },
+      'pass',
+    ],
     ['on a network that the client is not on', { others: [db, on('old', ['old', 'db'], 'p_far')], seen: ok }, 'pass'],
     [
       'of like services under a common alias',
