@@ -1,9 +1,10 @@
 /** The health path of a service, asked over HTTP. Any answer shows that it lives; what the answer says is judged next. */
 import { isRecent, isStarting } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import { sinceLastReload } from '../model/crash.ts';
-import type { Fact, HttpAnswer, HttpFact, HttpTry, LogLine } from '../model/facts.ts';
+import type { Fact, HttpAnswer, HttpFact, HttpTry, InsideFact, LogLine } from '../model/facts.ts';
+import { listensElsewhere } from '../model/listeners.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
 import {
   commandLine,
@@ -25,6 +26,7 @@ interface Given {
   service: Service;
   stack: Stack;
   fact: HttpFact;
+  inside: Fact<InsideFact>;
   now: string;
 }
 
@@ -33,7 +35,7 @@ export const httpHealth = defineCheck({
   title: 'The service answers its health path',
   question: 'Does the service answer HTTP in time, and what does it say of itself?',
   aliases: ['health', 'api'],
-  needs: ['http', 'logs'],
+  needs: ['http', 'logs', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'http',
   findings: {
@@ -112,7 +114,7 @@ export const httpHealth = defineCheck({
     },
   },
   evaluate({ service, stack, facts, now }): Verdict {
-    const verdict = judgeHttp(service, stack, facts.http, now);
+    const verdict = judgeHttp(service, stack, facts, now);
     const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
     return logged.length === 0 ? verdict : { findings: [...('findings' in verdict ? verdict.findings : []), ...logged] };
   },
@@ -154,13 +156,14 @@ const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Fi
     ];
   });
 
-const judgeHttp = (service: Service, stack: Stack, http: Fact<HttpFact>, now: string): Verdict => {
+const judgeHttp = (service: Service, stack: Stack, facts: Known<'http' | 'inside'>, now: string): Verdict => {
+  const { http, inside } = facts;
   if (!http.ok) {
     const first = running(service)[0];
     if (first && servesSocketFile(first)) return { skip: `${service.name} serves a socket file, and no port` };
     return { cannotLook: http.reason };
   }
-  const given: Given = { service, stack, fact: http.value, now };
+  const given: Given = { service, stack, fact: http.value, inside, now };
   const tries = relevant(http.value);
   const answered = tries.filter((each) => each.answer !== null);
   if (answered.length > 0) return judgeAnswers(answered, given);
@@ -292,7 +295,7 @@ const unanswered = (silent: HttpTry[], given: Given): Finding => {
   return {
     reason,
     ...(starting ? { severity: 'warn' as const } : {}),
-    message: `${name} ${says} on port ${given.fact.port}${starting ? '; it has just started' : ''}`,
+    message: `${name} ${says} on port ${given.fact.port}${starting ? '; it has just started' : ''}${reason === 'refused' ? listensElsewhere(given.fact.port, given.inside) : ''}`,
     evidence: [{ source: `HTTP ${asked.url}`, text: `${asked.trial.outcome}${asked.trial.text ? `: ${asked.trial.text}` : ''}` }],
     suspects: (reason === 'hung' ? ['hot-reload'] : ['hot-reload', 'container', 'ports']).map((check) => ({ service: name, check })),
     values: valuesOf(asked, given),

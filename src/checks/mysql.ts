@@ -3,7 +3,7 @@ import { serviceAt } from '../model/addresses.ts';
 import { isStarting, secondsUp } from '../model/age.ts';
 import { couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
+import type { Fact, InsideFact, MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
 import {
@@ -27,6 +27,7 @@ interface Known {
   declared: DeclaredLogin[];
   tries: MysqlAttempt[];
   secondsUp: number;
+  inside: Fact<InsideFact>;
   /** It may still take its time. */
   isStarting: boolean;
 }
@@ -203,6 +204,7 @@ export const mysql = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      inside: facts.inside,
       isStarting: isStarting(service, now),
     };
     if (isSocketOnly(known.tries, service.name, running(service)[0], facts.inside))
@@ -289,7 +291,7 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
+      return unreachedMessage(rejection, known.inside);
     case 'not-mysql':
       return `what answers on port ${port} of ${db} does not speak the MySQL protocol, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:

@@ -560,10 +560,16 @@ const refused: Judge = (connection, scene) => {
       ...tried(found, scene),
       ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: writtenListeners(listeners) }] : []),
     ],
-    suspects: [{ service: target.name }],
+    suspects: [{ service: target.name }, ...lodgersOf(target, scene)],
     values: base(connection, scene),
   };
 };
+
+/** Who should listen in the network namespace of the target, and may be cut off from it. */
+const lodgersOf = (target: Service, { stack }: Scene): Suspect[] =>
+  stack.services
+    .filter((each) => each.spec?.networkMode === `service:${target.name}`)
+    .map(({ name }) => ({ service: name, code: 'container/network-lost' }));
 
 const timeout: Judge = (connection, scene) => {
   const found = trialOf(connection, scene);

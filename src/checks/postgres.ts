@@ -3,7 +3,7 @@ import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
 import { alteredSuspects, couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import type { Fact, InsideFact, LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
@@ -20,6 +20,7 @@ interface Known {
   declared: DeclaredLogin | null;
   tries: PostgresAttempt[];
   secondsUp: number;
+  inside: Fact<InsideFact>;
 }
 
 export const postgres = defineCheck({
@@ -187,6 +188,7 @@ export const postgres = defineCheck({
       tries,
       declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      inside: facts.inside,
     };
     const told = rejections(known);
     const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
@@ -269,7 +271,7 @@ const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string 
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start: ${trial.text}`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
+      return unreachedMessage(rejection, known.inside);
     case 'not-postgres':
       return `what answers on port ${port} of ${db} does not speak the Postgres protocol`;
     default:

@@ -6,6 +6,7 @@ import { defineCheck, type Evidence, type Finding, type Known, type Verdict } fr
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
+import { sharedEnds } from '../model/routes.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
 
 type Upstream = NginxFact['upstreams'][number];
@@ -421,6 +422,8 @@ const stale = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
   const { service, stack } = given;
   const now = targets.flatMap(addressesOf);
   if (!target || now.length === 0 || targets.length < serversOf(upstream).length || isResolvedPerRequest(base, given)) return null;
+  // Off the network it has no address for nginx at all.
+  if (running(service).length > 0 && !running(target).some((each) => sharedEnds(running(service)[0]!, each, stack).length > 0)) return null;
   const used = usedAddress(base, http.answer !== null, given);
   if (used ? now.includes(used.address) : http.answer !== null || !isOlder(given, target) || !isWell(target, given)) return null;
   const owner = used && serviceAt(stack, used.address);

@@ -100,7 +100,10 @@ export const staticFiles = defineCheck({
     const wrong = nginx.ok ? wrongRoots(service, nginx.value, logs) : [];
     if (!webroot.ok) return wrong.length > 0 ? { findings: wrong } : { cannotLook: webroot.reason };
     const folders = webroot.value.folders;
-    const findings = [...folders.flatMap((folder) => judgeFolder(folder, { service, inside, nginx })), ...wrong];
+    const findings = [
+      ...oncePerMount(folders.map((folder) => ({ folder, findings: judgeFolder(folder, { service, inside, nginx }) }))),
+      ...wrong,
+    ];
     if (findings.length > 0) return { findings };
     if (folders.length === 0) return nginx.ok ? { skip: `${service.name} serves no folder from a mount` } : { cannotLook: nginx.reason };
     const unseen = folders.find((folder) => !isSeen(folder, inside));
@@ -108,6 +111,21 @@ export const staticFiles = defineCheck({
     return { findings: [], note: noteOf(folders) };
   },
 });
+
+/** Several folders of one mount are stale together: the topmost stands for all. */
+const oncePerMount = (judged: { folder: Webroot; findings: Finding[] }[]): Finding[] =>
+  judged.flatMap(({ folder, findings }) =>
+    findings.filter(
+      ({ reason }) =>
+        reason !== 'stale-mount' ||
+        !judged.some(
+          (other) =>
+            other.folder.destination === folder.destination &&
+            folder.path.startsWith(`${other.folder.path}/`) &&
+            other.findings.some((each) => each.reason === 'stale-mount'),
+        ),
+    ),
+  );
 
 const mountsOf = (service: Service): MountSpec[] => service.containers[0]?.mounts ?? service.spec?.mounts ?? [];
 

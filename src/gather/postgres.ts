@@ -1,12 +1,13 @@
 /** What a Postgres server says to the words that its clients really use. */
-import type { LogLine, PostgresFact, Trial } from '../model/facts.ts';
+import type { LogLine, PostgresFact, SchemaLook, Trial } from '../model/facts.ts';
 import { serviceNamed, type Container } from '../model/stack.ts';
 import { askAll, listeningPort, type Attempt } from './attempts.ts';
 import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredentials, type Credentials } from './credentials.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
-import { askSchema, missingIn, type Schema } from './postgres-schema.ts';
+import { askSchema } from './postgres-schema.ts';
 import { askPostgres, probePostgres, type PostgresAnswer, type PostgresServer } from './postgres-session.ts';
+import { missedBy } from './schema.ts';
 import { isBelowLogin, knock } from './trial.ts';
 import { byAddress, type Vantage } from './vantage.ts';
 
@@ -45,17 +46,11 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
     return result;
   };
 
-  const misses = async (client: string): Promise<string[]> => {
-    const user = client === service.name ? undefined : serviceNamed(given.stack, client);
-    const log = user && (await given.fact('logs', user));
-    return log?.ok ? missingIn(log.value.lines.map(({ text }) => text)) : [];
-  };
-  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<Schema[]> => {
-    const names = await misses(credentials.client);
-    const vantage =
-      names.length === 0 || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
-    if (!vantage || credentials.user === null) return [];
-    const schemas: Schema[] = [];
+  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<SchemaLook[]> => {
+    const missed = await missedBy('postgres', serviceNamed(given.stack, credentials.client), service.name, given);
+    const vantage = missed === null || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
+    if (!vantage || !missed || credentials.user === null) return [];
+    const schemas: SchemaLook[] = [];
     await askPostgres(
       vantage,
       {
@@ -64,7 +59,7 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
         database: credentials.database ?? credentials.user,
         tls: credentials.tls,
         wantSessions: () => false,
-        inquire: askSchema(names, (schema) => schemas.push({ client: credentials.client, ...schema })),
+        inquire: askSchema(missed, (schema) => schemas.push({ client: credentials.client, ...schema })),
       },
       limits,
     );

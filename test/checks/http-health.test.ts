@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { httpHealth } from '../../src/checks/http-health.ts';
 import type { HttpTry, LogLine } from '../../src/model/facts.ts';
-import { findingsOf, httpTry, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { findingsOf, httpTry, listening, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
 
 const service = makeService({ name: 'shop', role: 'http' });
@@ -18,11 +18,15 @@ const stack = makeStack({
   ],
 });
 
-const judge = (tries: HttpTry[], log: LogLine[] = []) =>
+const judge = (tries: HttpTry[], log: LogLine[] = [], listens?: number[]) =>
   httpHealth.evaluate({
     service,
     stack,
-    facts: { http: fact({ path: '/health', pathFrom: 'healthcheck', port: 8000, tries }), logs: fact(logOf('p-shop-1', log)) },
+    facts: {
+      http: fact({ path: '/health', pathFrom: 'healthcheck', port: 8000, tries }),
+      logs: fact(logOf('p-shop-1', log)),
+      inside: listening(listens),
+    },
     peers: {},
     now: NOW,
   });
@@ -41,7 +45,7 @@ describe('a server without a port', () => {
   ];
   it.each(cases)('%s', (_, command, expected) => {
     const own = makeService({ name: 'shop', role: 'http', containers: [{ command }] });
-    const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])) };
+    const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])), inside: listening([]) };
     expect(reasonsOf(httpHealth.evaluate({ service: own, stack, facts, peers: {}, now: NOW }))).toEqual(expected);
   });
 });
@@ -168,7 +172,7 @@ describe('no answer, and others', () => {
 
   it('a fact that is missing', () => {
     expect(
-      httpHealth.evaluate({ service, stack, facts: { http: gap('no port is known'), logs: gap('no port is known') }, peers: {}, now: NOW }),
+      httpHealth.evaluate({ service, stack, facts: { http: gap('no port is known'), logs: gap('no port is known'), inside: listening(undefined) }, peers: {}, now: NOW }),
     ).toEqual({
       cannotLook: 'no port is known',
     });
