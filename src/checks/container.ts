@@ -109,7 +109,7 @@ export const container = defineCheck({
         'host',
         true,
         'The kernel killed the container because it reached its memory limit.',
-        '`State.OOMKilled` is true and the container does not run.',
+        '`State.OOMKilled` is true and the container does not run; of one that is started again and again, the `oom` event before its last end.',
       ),
     ),
     paused: mayPass(
@@ -191,7 +191,7 @@ export const container = defineCheck({
     if (service.containers.length === 0) return { findings: [missing(service)] };
     const found = service.containers.map((each) => judge(each, scene));
     const answering = service.containers.some(
-      (each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting'),
+      (each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting' && reason !== 'oom-killed'),
     );
     return { findings: merged(found.flat(), service, answering), note: noteOf(scene) };
   },
@@ -360,7 +360,7 @@ const ended = (each: Container, scene: Scene): Finding => {
   const calm = exitCode === 0 || isStopCode(exitCode);
   const known = knownErrorIn(calm ? lines.slice(-LAST_LINES) : lines, service.role);
   const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? endReason(scene, status));
-  const times = restartCount > 0 ? `, restarted ${restartCount} times` : '';
+  const times = restartCount > 0 ? `, restarted ${timesWord(restartCount)}` : '';
   const limit = oomKilled ? limitOf(each) : '';
   const says = oomKilled ? '' : saying(known);
   const what = oomKilled
@@ -386,6 +386,8 @@ const ended = (each: Container, scene: Scene): Finding => {
     values: { container: each.name, ...programValue(reason, each, known) },
   };
 };
+
+const timesWord = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
 const endReason = ({ service }: Scene, status: Container['state']['status']): string => {
   if (status === 'restarting') return 'restarting';
@@ -439,19 +441,34 @@ const logEvidence = (lines: LogLine[], known: KnownError | null, service: Servic
 
 const flapping = (each: Container, scene: Scene): Finding[] => {
   if (!isFlapping(each)) return [];
-  const { restartCount, startedAt } = each.state;
+  const { restartCount, startedAt, lastEnd } = each.state;
+  const { name } = scene.service;
   const up = Math.max(0, Math.round(secondsSince(startedAt, scene.now)));
+  const seen: Evidence[] = [
+    { source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` },
+    ...(lastEnd
+      ? [{ source: `docker events of ${each.name}`, text: `${lastEnd.oomKilled ? 'oom, ' : ''}die with exit code ${lastEnd.exitCode}` }]
+      : []),
+  ];
+  if (lastEnd?.oomKilled) {
+    return [
+      {
+        reason: 'oom-killed',
+        message: `${name} is killed for its memory${limitOf(each)} again and again: restarted ${timesWord(restartCount)}, last ${up} s ago`,
+        evidence: seen,
+        values: { container: each.name },
+      },
+    ];
+  }
   const lines = linesOf(each, scene);
   const known = knownErrorIn(lines, scene.service.role);
   const suspects = suspectsOf(known, scene.service, scene.stack);
+  const code = lastEnd ? ` (${explainExitCode(lastEnd.exitCode)})` : '';
   return [
     {
       reason: 'restarting',
-      message: `${scene.service.name} keeps ending: restarted ${restartCount} times, last ${up} s ago${saying(known)}`,
-      evidence: [
-        { source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` },
-        ...logEvidence(lines, known, scene.service),
-      ],
+      message: `${name} keeps ending${code}: restarted ${timesWord(restartCount)}, last ${up} s ago${saying(known)}`,
+      evidence: [...seen, ...logEvidence(lines, known, scene.service)],
       ...(suspects ? { suspects } : {}),
       ...ownWord(known),
       values: { container: each.name },
@@ -541,12 +558,13 @@ const askedElsewhere = (each: Container, { insideFact }: Scene): string => {
     : '';
 };
 
-const firstLine = (text: string): string =>
-  text
-    .split('\n')
-    .find((line) => line.trim() !== '')
-    ?.trim()
-    .slice(0, 200) ?? '';
+/** Of a traceback the last line says what it is. */
+const firstLine = (text: string): string => {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const traced = lines.findIndex((line) => /Traceback \(most recent call last\):/.test(line));
+  const error = traced < 0 ? undefined : lines.slice(traced + 1).findLast((line) => /^[A-Za-z_][\w.]*(: |$)/.test(line));
+  return (error ?? lines[0] ?? '').trim().slice(0, 200);
+};
 
 const API_TOO_OLD = /client version [\d.]+ is too old\. Minimum supported API version is [\d.]+/;
 

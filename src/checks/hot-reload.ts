@@ -2,6 +2,7 @@
 import { secondsSince } from '../model/age.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import { crashIn, isUnreachedPeer, lastReloadAt, type Crash } from '../model/crash.ts';
+import { servesSocketFile } from '../model/command-line.ts';
 import type { Fact, InsideFact, LogFact, SourceFact } from '../model/facts.ts';
 import { appsOf, couldReload, reloads, runsSource, supervisorIn } from '../model/reloader.ts';
 import { heldInstead, liesIn, staleMount } from '../model/stale-mount.ts';
@@ -302,7 +303,8 @@ const childDead = (given: Given): Finding[] => {
     return [deadChild(given, `${supervisor.command} (pid ${supervisor.pid}) has no app as child`, crash)];
   }
   // Django and others keep the child that failed, without its server.
-  const silent = service.role === 'http' && listeners.length === 0 && processes.some(({ command }) => reloads(command));
+  const silent =
+    service.role === 'http' && listeners.length === 0 && !servesSocketFile(container) && processes.some(({ command }) => reloads(command));
   return silent && crash !== null && secondsSince(container.state.startedAt, now) > RELOAD_SECONDS
     ? [deadChild(given, 'no socket listens', crash)]
     : [];

@@ -2,21 +2,12 @@
 import { isRecent, isStarting } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
+import { servesSocketFile } from '../model/command-line.ts';
 import { sinceLastReload } from '../model/crash.ts';
 import type { Fact, HttpAnswer, HttpFact, HttpTry, InsideFact, LogLine } from '../model/facts.ts';
 import { listensElsewhere } from '../model/listeners.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
-import {
-  commandLine,
-  connectionsFrom,
-  running,
-  serviceNamed,
-  spokenBy,
-  type Container,
-  type ConnectionKind,
-  type Service,
-  type Stack,
-} from '../model/stack.ts';
+import { connectionsFrom, running, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
 
 /** Half of what a healthcheck is mostly given. A developer's machine is busy; a page that is compiled when it is first asked for takes a second. */
 const SLOW_MS = 2_500;
@@ -171,10 +162,6 @@ const judgeHttp = (service: Service, stack: Stack, facts: Known<'http' | 'inside
   if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${service.name} could not be asked over HTTP` };
   return { findings: [unanswered(silent, given)] };
 };
-
-/** `uvicorn --uds /run/app.sock`, `gunicorn -b unix:/run/app.sock`. */
-const servesSocketFile = (container: Container): boolean =>
-  /\s(--uds|-b|--bind|--socket|--http-socket|--unix-socket)[\s=]+(?:unix:\/*|\/)\S/.test(commandLine(container));
 
 /** Of the path that was settled on; by a way that leads to this very container, where one got an answer. */
 const relevant = ({ tries, path }: HttpFact): HttpTry[] => {

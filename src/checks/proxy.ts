@@ -4,7 +4,7 @@ import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
-import { keepsFailing } from '../model/crash-loop.ts';
+import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
 import { sharedEnds } from '../model/routes.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
@@ -141,11 +141,11 @@ export const proxy = defineCheck({
     },
   },
   evaluate({ service, stack, facts: { nginx, logs, inside }, peers, now }): Verdict {
-    if (running(service).length === 0) {
+    if (running(service).every(isFlapping)) {
       // Its log tells, also where the configuration lies in an image that nobody can look into now.
       const ended = whyEnded(service, stack, logs);
       if (ended) return { findings: [ended] };
-      if (nginx.ok) return { skip: `${service.name} is not running` };
+      if (nginx.ok) return { skip: `${service.name} ${running(service).length === 0 ? 'is not running' : 'keeps ending'}` };
     }
     if (!nginx.ok) return { cannotLook: nginx.reason };
     const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
@@ -174,11 +174,20 @@ const configInvalid = ({ service, nginx: { test } }: Given): Finding[] => {
   return [
     {
       reason: 'config-invalid',
-      message: `the configuration of ${service.name} is not valid: ${line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim()}`,
+      message: `the configuration of ${service.name} is not valid: ${inWords(line)}`,
       evidence: [{ source: `nginx -t in ${service.name}`, text: line.trim() }],
       values: place ? { file: place } : {},
     },
   ];
+};
+
+/** OpenSSL says it at length. */
+const inWords = (line: string): string => {
+  const said = line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim();
+  const [, what, path] = /cannot load (certificate(?: key)?) "([^"]+)".*No such file or directory/.exec(said) ?? [];
+  if (path) return `its ${what} ${path} is not there`;
+  const key = /SSL_CTX_use_PrivateKey\("([^"]+)"\) failed .*key values mismatch/.exec(said)?.[1];
+  return key ? `the key ${key} does not belong to its certificate` : said;
 };
 
 /** nginx ends at its start over a name that is none, or a mistake in a file. A name that a service has is that service's business. */
@@ -188,7 +197,7 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
   const line = logs.ok ? logs.value.lines.findLast(({ text }) => /\[emerg\]/.test(text))?.text : undefined;
   if (!line || NOT_THE_CONFIGURATION.test(line)) return null;
   const evidence = [{ source: `${service.name} log`, text: line }];
-  const said = line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim();
+  const said = inWords(line);
   const file = / in (\/[^\s:]+:\d+)/.exec(line)?.[1];
   const host = NAME_UNKNOWN.exec(line)?.[1];
   if (host === undefined) {

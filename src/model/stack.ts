@@ -136,6 +136,8 @@ export interface ContainerState {
   startedAt: string | null;
   finishedAt: string | null;
   restartCount: number;
+  /** How the run before this one ended, of one that ends again and again. Absent: not known. */
+  lastEnd?: { exitCode: number; oomKilled: boolean };
   /** It was seen to end right after a start, between two looks: a crash loop, whatever its status is just now. */
   loops?: boolean;
   /** Process id of PID 1 in the engine's view; 0 when not running. */

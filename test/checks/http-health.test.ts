@@ -172,7 +172,13 @@ describe('no answer, and others', () => {
 
   it('a fact that is missing', () => {
     expect(
-      httpHealth.evaluate({ service, stack, facts: { http: gap('no port is known'), logs: gap('no port is known'), inside: listening(undefined) }, peers: {}, now: NOW }),
+      httpHealth.evaluate({
+        service,
+        stack,
+        facts: { http: gap('no port is known'), logs: gap('no port is known'), inside: listening(undefined) },
+        peers: {},
+        now: NOW,
+      }),
     ).toEqual({
       cannotLook: 'no port is known',
     });
