@@ -25,7 +25,7 @@ const look = ({ log, ended = false, schemas = [], others = [] }: Case) => {
     }),
     service: 'app',
     facts: { logs: fact(logOf('p-app-1', log)) },
-    peers: { db: { postgres: fact<PostgresFact>({ attempts: [], server: null, serverLog: [], schemas }) } },
+    peers: { db: { postgres: fact<PostgresFact>({ attempts: [], server: null, serverLog: [], schemas }), mysql: gap('no MySQL') } },
   });
 };
 
@@ -50,6 +50,7 @@ describe('migrations: what is as it should be', () => {
     ['no migrations at all', { log: ['hello', SERVES] }, 'skip'],
     ['they ran', { log: ['INFO  [alembic.runtime.migration] Running upgrade  -> ab12, orders', SERVES] }, 'pass'],
     ['a table that was missing once, and is there now', { log: [SERVES, UNDEFINED], schemas: [schema({ missing: [] })] }, 'skip'],
+    ['a column that was missing once, and is there now', { log: [SERVES], schemas: [schema({ missing: [], columns: [] })] }, 'skip'],
     ['a table that another client misses', { log: [SERVES], schemas: [schema({ client: 'other' })] }, 'skip'],
     [
       'the database did not let it in',
@@ -121,6 +122,18 @@ describe('migrations: what went wrong', () => {
       { log: [UNDEFINED], schemas: [schema({ tables: 3, alembic: ['ab12'] })] },
       'fail schema-missing',
       'has no table orders',
+    ],
+    [
+      'a column is missing',
+      { log: [SERVES], schemas: [schema({ missing: [], columns: [{ name: 'paid', table: 'orders' }], tables: 3 })] },
+      'fail schema-missing',
+      'has no column orders.paid',
+    ],
+    [
+      'a column that no table has',
+      { log: [SERVES], schemas: [schema({ missing: [], columns: [{ name: 'paid', table: null }], tables: 3 })] },
+      'fail schema-missing',
+      'has no column paid',
     ],
   ])('%s', (_, given, expected, says) => {
     expect(short(given)).toBe(expected);

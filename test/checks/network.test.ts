@@ -558,3 +558,22 @@ describe('network: could not look', () => {
     expect(network.after).not.toContain('container');
   });
 });
+
+describe('network: one mistake told to several', () => {
+  it('the first of them stands for all', () => {
+    const others = [db, service('zebra')];
+    const typos = ['app', 'zebra'].map((from) => ({ from, to: null, host: 'dbb' }));
+    const told = (name: string) =>
+      findingsOf(look({ client: service(name), others: name === 'app' ? others : [db, app], connections: typos, seen: noName }));
+    expect(told('app')[0]?.suspects).toBeUndefined();
+    expect(told('zebra')[0]?.suspects).toEqual([{ service: 'app', code: 'network/unknown-host' }]);
+  });
+
+  it('a client that keeps ending was refused by a target that listens elsewhere', () => {
+    const given: Scene = { client: down, connections: [{ port: 54_333 }], log: ['ConnectionRefusedError: [Errno 111] Connection refused'] };
+    expect(short({ ...given, peers: { db: [listener(5433)] } })).toBe('fail refused');
+    expect(findingsOf(look({ ...given, peers: { db: [listener(5433)] } }))[0]?.message).toContain('; it listens on port 5433');
+    expect(short({ ...given, peers: { db: [listener(54_333)] } })).toBe('skip');
+    expect(short(given)).toBe('skip');
+  });
+});

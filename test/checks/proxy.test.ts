@@ -258,6 +258,11 @@ describe('nginx does not run', () => {
     ['the name of a service, which does not run either', { front: ended, log: [notFound('api')] }, ['skip']],
     ['the name of a service, with its port', { front: ended, log: [notFound('api:8000')] }, ['skip']],
     ['the name of a container', { front: ended, log: [notFound('p-api-1')] }, ['skip']],
+    [
+      'a directive that is none, caught between two ends',
+      { front: { loops: true, restartCount: 3 }, log: [directive] },
+      ['config-invalid'],
+    ],
     ['two mistakes in turn: the last is the one', { front: ended, log: [directive, notFound('backendd')] }, ['upstream-not-found']],
     [
       'a port that is taken is no mistake in a file',
@@ -278,6 +283,19 @@ describe('nginx does not run', () => {
     ['a mistake that a reload found, and nginx runs on', { log: [STARTED_LINE, directive] }, []],
   ];
   it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
+
+  it.each([
+    [
+      'cannot load certificate "/tls/site.crt": BIO_new_file() failed (SSL: error:80000002:system library::No such file or directory:calling fopen(/tls/site.crt, r))',
+      'its certificate /tls/site.crt is not there',
+    ],
+    [
+      'SSL_CTX_use_PrivateKey("/tls/site.key") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)',
+      'the key /tls/site.key does not belong to its certificate',
+    ],
+  ])('says of %s what it is', (text, expected) => {
+    expect(findingsOf(judge({ front: ended, log: [emerg(text)] }))[0]?.message).toContain(expected);
+  });
 
   it('quotes the line, and names the file and the host', () => {
     const [invalid] = findingsOf(judge({ front: ended, log: [directive] }));

@@ -94,6 +94,11 @@ describe('what is found', () => {
       },
       ['stale-mount'],
     ],
+    [
+      'two folders of one mount: the topmost stands for it',
+      { folders: [folder({ path: `${ROOT}/assets`, hostPath: `${HOST}/assets`, hostInode: 9 }), folder({ hostInode: 9 })] },
+      ['stale-mount'],
+    ],
     ['the same by inodes alone', { folders: [folder({ hostInode: 9 })] }, ['stale-mount']],
     [
       'renamed, and its old files still served with 200',
