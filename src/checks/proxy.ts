@@ -88,6 +88,13 @@ export const proxy = defineCheck({
       means: 'The app behind nginx answers only to host names on a list of its own, and the name that nginx passes on is not on it.',
       proof: "Status 400 or 403 with the framework's own words on the host; Django says them in its log.",
     },
+    'certificate-expired': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The certificate that nginx shows is no longer valid, or not yet: browsers and clients refuse the connection.',
+      proof: 'The dates in the certificate of the TLS handshake, against the clock of this machine.',
+    },
     'body-too-large': {
       severity: 'warn',
       layer: 'proxy',
@@ -149,7 +156,13 @@ export const proxy = defineCheck({
     }
     if (!nginx.ok) return { cannotLook: nginx.reason };
     const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
-    const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given), ...bodyTooLarge(given)];
+    const findings = [
+      ...configInvalid(given),
+      ...troubles(given),
+      ...notReloaded(given),
+      ...certificateExpired(given),
+      ...bodyTooLarge(given),
+    ];
     if (findings.length > 0) return { findings };
     const { upstreams, files, proxied } = nginx.value;
     if (upstreams.length === 0)
@@ -234,6 +247,24 @@ const troubles = (given: Given): Finding[] =>
       values: { upstream: first.upstream, ...(peer ? { target: peer } : {}), host: hostOf(first.upstream), port: portOf(first.upstream) },
     };
   });
+
+/** That it is self-signed is as it should be here; that its time is over is not. */
+const certificateExpired = ({ service, nginx, now }: Given): Finding[] => {
+  const shown = nginx.proxied
+    .map(({ http }) => http)
+    .find(({ certificate }) => certificate && (certificate.to < now || certificate.from > now));
+  if (!shown?.certificate) return [];
+  const { name, from, to } = shown.certificate;
+  const when = to < now ? `expired on ${to.slice(0, 10)}` : `is not valid before ${from.slice(0, 10)}`;
+  return [
+    {
+      reason: 'certificate-expired',
+      message: `the certificate that ${service.name} shows${name ? ` for ${name}` : ''} ${when}`,
+      evidence: [{ source: `TLS handshake of ${shown.url}`, text: `valid from ${from} to ${to}` }],
+      values: name ? { host: name } : {},
+    },
+  ];
+};
 
 const unique = (evidence: Evidence[]): Evidence[] => grouped(evidence, ({ source, text }) => `${source}\n${text}`).map((same) => same[0]!);
 
@@ -502,7 +533,12 @@ const unknownHost = (base: Base, given: Given): Trouble | null => {
   if (host === undefined) return null;
   const container = service.containers.find(isRunning);
   if (container?.extraHosts.some((each) => each.split(/[:=]/)[0] === host)) return null;
-  const error = nginx.upstreamErrors.findLast((each) => each.kind === 'not-found' && each.text.includes(host));
+  // The newest word on this upstream: a name that was unknown a while ago may be known now.
+  const ports = serversOf(base.upstream).map(portOf);
+  const error = nginx.upstreamErrors.findLast(
+    (each) => each.text.includes(host) || (each.upstream !== null && ports.includes(portOf(each.upstream))),
+  );
+  if (error && error.kind !== 'not-found') return null;
   const tested = nginx.test && NAME_UNKNOWN.exec(nginx.test.text)?.[1] === host;
   // A name with dots is somebody else's server, unless nginx itself says that there is none.
   if (!error && !tested && host.includes('.')) return null;

@@ -477,6 +477,8 @@ export interface HttpTry {
   /** `done`/`ok` whenever any HTTP answer came, of any status. */
   trial: Trial;
   answer: HttpAnswer | null;
+  /** Over TLS: whose certificate was shown, and when it is valid (ISO 8601). */
+  certificate?: { name: string; from: string; to: string };
 }
 
 export interface HttpFact {

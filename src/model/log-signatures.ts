@@ -240,7 +240,7 @@ const GENERIC: Signature[] = [
     'shell-missing',
     'command',
     'a command was not found',
-    /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: [^:]{1,100}: command not found|^\S{1,100}: \d+: [^:]{1,100}: not found/,
+    /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: (?:exec: )?[^:]{1,100}: (?:command )?not found|^\S{1,100}: \d+: (?:exec: )?[^:]{1,100}: not found/,
   ),
   name(
     'name',

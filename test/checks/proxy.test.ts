@@ -215,6 +215,28 @@ describe('what is found', () => {
       { upstreams: [{ host: 'localhost', port: 9000, scheme: 'http', location: '/ws/', at: 'site.conf:20', literal: true }], http: {} },
       ['upstream-loopback'],
     ],
+    [
+      'a name of another stack, which resolves, and nothing listens there',
+      {
+        http: status(502),
+        upstream: { host: 'elsewhere' },
+        errors: [
+          { kind: 'not-found', upstream: null, text: 'elsewhere could not be resolved (3: Host not found)', time: null },
+          { kind: 'refused', upstream: 'http://172.18.0.99:8000/', text: 'connect() failed (111: Connection refused)', time: null },
+        ],
+      },
+      ['bad-gateway'],
+    ],
+    [
+      'a certificate whose time is over',
+      { http: { certificate: { name: 'shop.localhost', from: '2025-01-01T00:00:00.000Z', to: '2026-01-01T00:00:00.000Z' } } },
+      ['certificate-expired'],
+    ],
+    [
+      'a certificate whose time has not come',
+      { http: { certificate: { name: '', from: '2027-01-01T00:00:00.000Z', to: '2028-01-01T00:00:00.000Z' } } },
+      ['certificate-expired'],
+    ],
     ['a name that nothing answers to', { http: status(502), upstream: { host: 'backendd' } }, ['upstream-not-found']],
     [
       'a name that nginx does not find',
@@ -310,6 +332,10 @@ describe('nginx does not run', () => {
 
 describe('what is healthy', () => {
   const cases: [string, Case][] = [
+    [
+      'a certificate that is valid, self-signed (FA-28)',
+      { http: { certificate: { name: 'shop.localhost', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' } } },
+    ],
     ['the service kept its address', { http: status(404, 'no'), called: ['172.18.0.6'] }],
     ['nobody was seen to be called', { http: status(404, 'no'), called: [] }],
     ['both the old address and the new one, just after a reload', { called: ['172.18.0.4', '172.18.0.6'] }],
