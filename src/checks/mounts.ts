@@ -381,7 +381,11 @@ const otherProject = ({ service, container }: Scene, fact: MountsFact | null): F
   return [
     {
       reason: 'other-project-volume',
-      message: `${service.name} began with the new volume ${first.volume}; ${first.other} of project ${first.project} has the same name and is older`,
+      message: `${service.name} began with the new volume ${first.volume}; ${
+        first.project === container.compose.project
+          ? `${first.other}, which the project had before, is older, and nothing uses it`
+          : `${first.other} of project ${first.project} has the same name and is older`
+      }`,
       evidence: fact!.twins.map(({ other, project, createdAt }) => ({
         source: `docker volume inspect ${other}`,
         text: `project ${project}, made ${createdAt}`,
