@@ -51,7 +51,7 @@ const twinsOf = async (container: Container, given: Gathering): Promise<MountsFa
     return volumes.value.flatMap((each) =>
       each.project !== null &&
       (each.project === own.project
-        ? isFormer(each.composeName, own.composeName)
+        ? isFormer(each.composeName, own.composeName!)
         : each.composeName === own.composeName && isAkin(each.project, own.project ?? '')) &&
       each.createdAt !== null &&
       Date.parse(each.createdAt) < Date.parse(own.createdAt!)
