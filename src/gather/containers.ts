@@ -134,6 +134,8 @@ interface RawContainer {
     Memory?: number;
     ShmSize?: number;
     ReadonlyRootfs?: boolean;
+    CapDrop?: string[] | null;
+    CapAdd?: string[] | null;
     LogConfig?: { Type?: string };
     PortBindings?: RawPorts | null;
   };
@@ -212,6 +214,9 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     memoryLimit: raw.HostConfig.Memory ?? 0,
     shmSize: raw.HostConfig.ShmSize ?? 0,
     readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
+    ...(raw.HostConfig.CapDrop?.length
+      ? { capabilities: { dropped: bare(raw.HostConfig.CapDrop), added: bare(raw.HostConfig.CapAdd ?? []) } }
+      : {}),
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
     ...linksOf(raw),
@@ -232,6 +237,8 @@ const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: str
   const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
   return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
 };
+
+const bare = (capabilities: string[]): string[] => capabilities.map((each) => each.toUpperCase().replace(/^CAP_/, ''));
 
 /** `p-db-1:database` of each network. */
 const linksOf = (raw: RawContainer): Pick<Container, 'links'> => {

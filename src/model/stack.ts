@@ -119,6 +119,8 @@ export interface Container {
   /** Bytes of /dev/shm. */
   shmSize: number;
   readOnlyRoot: boolean;
+  /** `cap_drop` and `cap_add`, without `CAP_`. Absent: nothing is dropped. */
+  capabilities?: { dropped: string[]; added: string[] };
   tty: boolean;
   logDriver: string;
   /** The folder in which the engine keeps its data. */
