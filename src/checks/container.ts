@@ -494,7 +494,7 @@ const networkLost = (each: Container, { service, stack }: Scene): Finding[] => {
       evidence: [
         { source: `docker inspect ${each.name}: HostConfig.NetworkMode`, text: each.networkMode },
         isGone
-          ? { source: `containers of ${declared}`, text: `${now!.name}, ${now!.id.slice(0, 12)}; none has that id` }
+          ? { source: `containers of ${declared}`, text: `${now.name}, ${now.id.slice(0, 12)}; none has that id` }
           : {
               source: 'docker inspect',
               text: `${each.name} started ${each.state.startedAt}, ${host!.name} started ${host!.state.startedAt}`,

@@ -316,9 +316,13 @@ const isReloadingNow = ({ container, logs, source, now }: Given): boolean => {
   return times.some((time) => time && Math.abs(secondsSince(time, now)) < RELOAD_SECONDS);
 };
 
-const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null): Finding => {
+const deadChild = ({ service, stack, logs }: Given, seen: string, crash: Crash | null): Finding => {
   const peers = crash && isUnreachedPeer(crash.error) ? connectionsFrom(stack, service.name).flatMap(({ to }) => to ?? []) : [];
-  const why = crash ? `: ${crash.error}${crash.at ? ` (${crash.at})` : ''}` : ', and its log does not say why';
+  const why = crash
+    ? `: ${crash.error}${crash.at ? ` (${crash.at})` : ''}`
+    : logs.ok
+      ? ', and its log does not say why'
+      : ', and its log cannot be read';
   return {
     reason: 'child-dead',
     message: `the reloader of ${service.name} runs and its app does not${why}`,

@@ -413,17 +413,15 @@ const isNear = (a: string, b: string): boolean => {
 };
 
 const otherProject = ({ service, container }: Scene, fact: MountsFact | null): Finding[] => {
-  const [first] = fact?.twins ?? [];
+  // A volume that this project had under another name was mostly given up on purpose; an empty database speaks of it (`migrations`).
+  const twins = (fact?.twins ?? []).filter(({ project }) => project !== container.compose.project);
+  const [first] = twins;
   if (!first) return [];
   return [
     {
       reason: 'other-project-volume',
-      message: `${service.name} began with the new volume ${first.volume}; ${
-        first.project === container.compose.project
-          ? `${first.other}, which the project had before, is older, and nothing uses it`
-          : `${first.other} of project ${first.project} has the same name and is older`
-      }`,
-      evidence: fact!.twins.map(({ other, project, createdAt }) => ({
+      message: `${service.name} began with the new volume ${first.volume}; ${first.other} of project ${first.project} has the same name and is older`,
+      evidence: twins.map(({ other, project, createdAt }) => ({
         source: `docker volume inspect ${other}`,
         text: `project ${project}, made ${createdAt}`,
       })),

@@ -310,11 +310,12 @@ const whyBad = (bad: Sample, folder: Webroot, service: Service): { reason: strin
       reason: 'different-bytes',
       message: `${service.name} serves ${bytes} bytes for ${bad.file} that are not those of the file in ${folder.hostPath ?? folder.path}`,
     };
-  const forbidden = status === 403 && folder.host && (!folder.host.readableByAll || folder.host.unreadable !== null);
+  // `try_files` with a page to fall back on makes 404 of it, or goes round in circles until that is 500.
+  const forbidden = status >= 400 && folder.host && (!folder.host.readableByAll || folder.host.unreadable !== null);
   if (forbidden)
     return {
       reason: 'unreadable',
-      message: `${service.name} may not read ${folder.host!.unreadable ?? folder.hostPath}: it answers 403 for ${bad.file}`,
+      message: `${service.name} may not read ${folder.host!.unreadable ?? folder.hostPath}: it answers ${status} for ${bad.file}`,
     };
   return {
     reason: 'not-served',

@@ -66,7 +66,7 @@ const lastEndOf = async (
 ): Promise<Pick<RawContainer, 'lastEnd'>> => {
   const now = Date.now();
   const query = {
-    since: String(Math.max(Date.parse(Created) / 1_000, now / 1_000 - EVENTS_SECONDS).toFixed(0)),
+    since: Math.max(Date.parse(Created) / 1_000, now / 1_000 - EVENTS_SECONDS).toFixed(0),
     until: (now / 1_000).toFixed(3),
     filters: JSON.stringify({ container: [Id], event: ['die', 'oom', 'start'] }),
   };

@@ -164,6 +164,11 @@ describe('what is found', () => {
       ['unreadable'],
     ],
     [
+      'a folder that the workers may not enter, where try_files makes 500 of it',
+      { folders: [folder({ ...host({ unreadable: HOST }), samples: [sample({ ...FORBIDDEN, status: 500 })] })] },
+      ['unreadable'],
+    ],
+    [
       'the welcome page',
       {
         folders: [
