@@ -4,7 +4,8 @@ import { grouped, listed, unique } from '../model/attempt.ts';
 import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
 import { isFlapping } from '../model/crash-loop.ts';
 import { explainExitCode, isStopCode } from '../model/exit-code.ts';
-import type { InsideFact, LogFact, LogLine } from '../model/facts.ts';
+import type { Fact, InsideFact, LogFact, LogLine } from '../model/facts.ts';
+import { listensElsewhere } from '../model/listeners.ts';
 import { brokenProbe } from '../model/health-probe.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
 import { coreOf, obstacleOf, portWanted, programIn, type StartObstacle } from '../model/start-error.ts';
@@ -20,6 +21,7 @@ import {
   type Service,
   type Stack,
 } from '../model/stack.ts';
+import { allContainers } from '../model/routes.ts';
 import { suspectsOf } from '../model/suspects.ts';
 
 const spec = (
@@ -44,6 +46,7 @@ interface Scene {
   stack: Stack;
   log: LogFact | null;
   inside: InsideFact | null;
+  insideFact: Fact<InsideFact>;
   now: string;
 }
 
@@ -69,6 +72,13 @@ export const container = defineCheck({
       true,
       'The container is tied to a network that was deleted.',
       '`State.Error`: network not found.',
+    ),
+    'network-lost': spec(
+      'cause',
+      'compose',
+      false,
+      'The container lives in the network of another one, as that was before it was made or started anew: nobody reaches it there.',
+      '`HostConfig.NetworkMode` names a container that is gone, or one that started after this one.',
     ),
     missing: mayPass(
       spec(
@@ -99,7 +109,7 @@ export const container = defineCheck({
         'host',
         true,
         'The kernel killed the container because it reached its memory limit.',
-        '`State.OOMKilled` is true and the container does not run.',
+        '`State.OOMKilled` is true and the container does not run; of one that is started again and again, the `oom` event before its last end.',
       ),
     ),
     paused: mayPass(
@@ -175,12 +185,13 @@ export const container = defineCheck({
       stack,
       log: facts.logs.ok ? facts.logs.value : null,
       inside: facts.inside.ok ? facts.inside.value : null,
+      insideFact: facts.inside,
       now,
     };
     if (service.containers.length === 0) return { findings: [missing(service)] };
     const found = service.containers.map((each) => judge(each, scene));
     const answering = service.containers.some(
-      (each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting'),
+      (each, index) => isRunning(each) && found[index]!.every(({ reason }) => reason !== 'restarting' && reason !== 'oom-killed'),
     );
     return { findings: merged(found.flat(), service, answering), note: noteOf(scene) };
   },
@@ -207,7 +218,14 @@ const missing = (service: Service): Finding => ({
 
 const judge = (each: Container, scene: Scene): Finding[] => {
   const { status, error } = each.state;
-  if (status === 'running') return [...flapping(each, scene), ...health(each, scene), ...dockerClient(each, scene), ...childKilled(each)];
+  if (status === 'running')
+    return [
+      ...networkLost(each, scene),
+      ...flapping(each, scene),
+      ...health(each, scene),
+      ...dockerClient(each, scene),
+      ...childKilled(each),
+    ];
   if (status === 'paused') return [simply('paused', each, scene, 'is paused')];
   if (status === 'dead') return [simply('dead', each, scene, 'is dead')];
   if (status === 'removing') return [simply('missing', each, scene, 'is being removed')];
@@ -342,7 +360,7 @@ const ended = (each: Container, scene: Scene): Finding => {
   const calm = exitCode === 0 || isStopCode(exitCode);
   const known = knownErrorIn(calm ? lines.slice(-LAST_LINES) : lines, service.role);
   const reason = oomKilled ? 'oom-killed' : (programReason(exitCode, known) ?? endReason(scene, status));
-  const times = restartCount > 0 ? `, restarted ${restartCount} times` : '';
+  const times = restartCount > 0 ? `, restarted ${timesWord(restartCount)}` : '';
   const limit = oomKilled ? limitOf(each) : '';
   const says = oomKilled ? '' : saying(known);
   const what = oomKilled
@@ -368,6 +386,8 @@ const ended = (each: Container, scene: Scene): Finding => {
     values: { container: each.name, ...programValue(reason, each, known) },
   };
 };
+
+const timesWord = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
 const endReason = ({ service }: Scene, status: Container['state']['status']): string => {
   if (status === 'restarting') return 'restarting';
@@ -421,22 +441,66 @@ const logEvidence = (lines: LogLine[], known: KnownError | null, service: Servic
 
 const flapping = (each: Container, scene: Scene): Finding[] => {
   if (!isFlapping(each)) return [];
-  const { restartCount, startedAt } = each.state;
+  const { restartCount, startedAt, lastEnd } = each.state;
+  const { name } = scene.service;
   const up = Math.max(0, Math.round(secondsSince(startedAt, scene.now)));
+  const seen: Evidence[] = [
+    { source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` },
+    ...(lastEnd
+      ? [{ source: `docker events of ${each.name}`, text: `${lastEnd.oomKilled ? 'oom, ' : ''}die with exit code ${lastEnd.exitCode}` }]
+      : []),
+  ];
+  if (lastEnd?.oomKilled) {
+    return [
+      {
+        reason: 'oom-killed',
+        message: `${name} is killed for its memory${limitOf(each)} again and again: restarted ${timesWord(restartCount)}, last ${up} s ago`,
+        evidence: seen,
+        values: { container: each.name },
+      },
+    ];
+  }
   const lines = linesOf(each, scene);
   const known = knownErrorIn(lines, scene.service.role);
   const suspects = suspectsOf(known, scene.service, scene.stack);
+  const code = lastEnd ? ` (${explainExitCode(lastEnd.exitCode)})` : '';
   return [
     {
       reason: 'restarting',
-      message: `${scene.service.name} keeps ending: restarted ${restartCount} times, last ${up} s ago${saying(known)}`,
-      evidence: [
-        { source: `docker inspect ${each.name}`, text: `running, RestartCount ${restartCount}, started at ${startedAt}` },
-        ...logEvidence(lines, known, scene.service),
-      ],
+      message: `${name} keeps ending${code}: restarted ${timesWord(restartCount)}, last ${up} s ago${saying(known)}`,
+      evidence: [...seen, ...logEvidence(lines, known, scene.service)],
       ...(suspects ? { suspects } : {}),
       ...ownWord(known),
       values: { container: each.name },
+    },
+  ];
+};
+
+/** `network_mode: service:x` joins the network namespace that `x` has at that moment; with its next start `x` gets a new one. */
+const networkLost = (each: Container, { service, stack }: Scene): Finding[] => {
+  const id = /^container:(.+)$/.exec(each.networkMode)?.[1];
+  const declared = /^service:(.+)$/.exec(service.spec?.networkMode ?? '')?.[1];
+  if (id === undefined || declared === undefined) return [];
+  const host = allContainers(stack).find((other) => other.id === id || other.name === id);
+  const [now] = running(serviceNamed(stack, declared) ?? service);
+  const isGone = host === undefined && now !== undefined && now !== each;
+  const isOlder = host !== undefined && isRunning(host) && (host.state.startedAt ?? '') > (each.state.startedAt ?? '9');
+  if (!isGone && !isOlder) return [];
+  const what = isGone ? 'was made anew' : 'was started again';
+  return [
+    {
+      reason: 'network-lost',
+      message: `${service.name} is cut off: it lives in the network that ${declared} had before it ${what}`,
+      evidence: [
+        { source: `docker inspect ${each.name}: HostConfig.NetworkMode`, text: each.networkMode },
+        isGone
+          ? { source: `containers of ${declared}`, text: `${now.name}, ${now.id.slice(0, 12)}; none has that id` }
+          : {
+              source: 'docker inspect',
+              text: `${each.name} started ${each.state.startedAt}, ${host!.name} started ${host!.state.startedAt}`,
+            },
+      ],
+      values: { container: each.name, target: declared },
     },
   ];
 };
@@ -474,7 +538,7 @@ const health = (each: Container, scene: Scene): Finding[] => {
   return [
     {
       reason: 'unhealthy',
-      message: `${service.name} runs and is unhealthy: ${firstLine(output) || `its probe ends with ${probe?.exitCode ?? 'no answer'}`}`,
+      message: `${service.name} runs and is unhealthy: ${firstLine(output) || `its probe ends with ${probe?.exitCode ?? 'no answer'}`}${askedElsewhere(each, scene)}`,
       evidence: [...evidence, ...(known ? [{ source: `${service.name} log: ${known.says}`, text: known.line }] : [])],
       // Without a word on somebody else, the explainer looks here first and then along the connections.
       ...(suspects?.length ? { suspects: [...here, ...suspects] } : {}),
@@ -483,12 +547,24 @@ const health = (each: Container, scene: Scene): Finding[] => {
   ];
 };
 
-const firstLine = (text: string): string =>
-  text
-    .split('\n')
-    .find((line) => line.trim() !== '')
-    ?.trim()
-    .slice(0, 200) ?? '';
+/** The probe names one port, nothing listens there, and the program listens on another. */
+const askedElsewhere = (each: Container, { insideFact }: Scene): string => {
+  const words = (each.healthcheck?.test ?? []).join(' ');
+  const asked = [...words.matchAll(/(?:localhost|127\.0\.0\.1|\]|\$HOSTNAME):(\d{2,5})\b|\s(?:-p|--port)[\s=]*(\d{2,5})\b/g)].map((found) =>
+    Number(found[1] ?? found[2]),
+  );
+  return new Set(asked).size === 1 && insideFact.ok && insideFact.value.container === each.name
+    ? listensElsewhere(asked[0]!, insideFact)
+    : '';
+};
+
+/** Of a traceback the last line says what it is. */
+const firstLine = (text: string): string => {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const traced = lines.findIndex((line) => /Traceback \(most recent call last\):/.test(line));
+  const error = traced < 0 ? undefined : lines.slice(traced + 1).findLast((line) => /^[A-Za-z_][\w.]*(: |$)/.test(line));
+  return (error ?? lines[0] ?? '').trim().slice(0, 200);
+};
 
 const API_TOO_OLD = /client version [\d.]+ is too old\. Minimum supported API version is [\d.]+/;
 

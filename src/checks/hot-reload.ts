@@ -2,6 +2,7 @@
 import { secondsSince } from '../model/age.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import { crashIn, isUnreachedPeer, lastReloadAt, type Crash } from '../model/crash.ts';
+import { servesSocketFile } from '../model/command-line.ts';
 import type { Fact, InsideFact, LogFact, SourceFact } from '../model/facts.ts';
 import { appsOf, couldReload, reloads, runsSource, supervisorIn } from '../model/reloader.ts';
 import { heldInstead, liesIn, staleMount } from '../model/stale-mount.ts';
@@ -302,7 +303,8 @@ const childDead = (given: Given): Finding[] => {
     return [deadChild(given, `${supervisor.command} (pid ${supervisor.pid}) has no app as child`, crash)];
   }
   // Django and others keep the child that failed, without its server.
-  const silent = service.role === 'http' && listeners.length === 0 && processes.some(({ command }) => reloads(command));
+  const silent =
+    service.role === 'http' && listeners.length === 0 && !servesSocketFile(container) && processes.some(({ command }) => reloads(command));
   return silent && crash !== null && secondsSince(container.state.startedAt, now) > RELOAD_SECONDS
     ? [deadChild(given, 'no socket listens', crash)]
     : [];
@@ -314,9 +316,13 @@ const isReloadingNow = ({ container, logs, source, now }: Given): boolean => {
   return times.some((time) => time && Math.abs(secondsSince(time, now)) < RELOAD_SECONDS);
 };
 
-const deadChild = ({ service, stack }: Given, seen: string, crash: Crash | null): Finding => {
+const deadChild = ({ service, stack, logs }: Given, seen: string, crash: Crash | null): Finding => {
   const peers = crash && isUnreachedPeer(crash.error) ? connectionsFrom(stack, service.name).flatMap(({ to }) => to ?? []) : [];
-  const why = crash ? `: ${crash.error}${crash.at ? ` (${crash.at})` : ''}` : ', and its log does not say why';
+  const why = crash
+    ? `: ${crash.error}${crash.at ? ` (${crash.at})` : ''}`
+    : logs.ok
+      ? ', and its log does not say why'
+      : ', and its log cannot be read';
   return {
     reason: 'child-dead',
     message: `the reloader of ${service.name} runs and its app does not${why}`,

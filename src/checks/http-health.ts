@@ -1,11 +1,13 @@
 /** The health path of a service, asked over HTTP. Any answer shows that it lives; what the answer says is judged next. */
 import { isRecent, isStarting } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
-import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
+import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
+import { servesSocketFile } from '../model/command-line.ts';
 import { sinceLastReload } from '../model/crash.ts';
-import type { Fact, HttpAnswer, HttpFact, HttpTry, LogLine } from '../model/facts.ts';
+import type { Fact, HttpAnswer, HttpFact, HttpTry, InsideFact, LogLine } from '../model/facts.ts';
+import { listensElsewhere } from '../model/listeners.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
-import { connectionsFrom, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
+import { connectionsFrom, running, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
 import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
 const BODY_SHOWN = 300;
@@ -14,6 +16,7 @@ interface Given {
   service: Service;
   stack: Stack;
   fact: HttpFact;
+  inside: Fact<InsideFact>;
   now: string;
   /** Milliseconds. */
   slowHealth: number;
@@ -24,7 +27,7 @@ export const httpHealth = defineCheck({
   title: 'The service answers its health path',
   question: 'Does the service answer HTTP in time, and what does it say of itself?',
   aliases: ['health', 'api'],
-  needs: ['http', 'logs'],
+  needs: ['http', 'logs', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'http',
   findings: {
@@ -103,7 +106,7 @@ export const httpHealth = defineCheck({
     },
   },
   evaluate({ service, stack, facts, now, thresholds: { slowHealth } = DEFAULT_THRESHOLDS }): Verdict {
-    const verdict = judgeHttp(facts.http, { service, stack, now, slowHealth });
+    const verdict = judgeHttp(facts, { service, stack, now, slowHealth });
     const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
     return logged.length === 0 ? verdict : { findings: [...('findings' in verdict ? verdict.findings : []), ...logged] };
   },
@@ -145,9 +148,14 @@ const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Fi
     ];
   });
 
-const judgeHttp = (http: Fact<HttpFact>, about: Omit<Given, 'fact'>): Verdict => {
-  if (!http.ok) return { cannotLook: http.reason };
-  const given: Given = { ...about, fact: http.value };
+const judgeHttp = ({ http, inside }: Known<'http' | 'inside'>, about: Omit<Given, 'fact' | 'inside'>): Verdict => {
+  if (!http.ok) {
+    const { service } = about;
+    const first = running(service)[0];
+    if (first && servesSocketFile(first)) return { skip: `${service.name} serves a socket file, and no port` };
+    return { cannotLook: http.reason };
+  }
+  const given: Given = { ...about, fact: http.value, inside };
   const tries = relevant(http.value);
   const answered = tries.filter((each) => each.answer !== null);
   if (answered.length > 0) return judgeAnswers(answered, given);
@@ -286,7 +294,7 @@ const unanswered = (silent: HttpTry[], given: Given): Finding => {
   return {
     reason,
     ...(starting ? { severity: 'warn' as const } : {}),
-    message: `${name} ${says} on port ${given.fact.port}${starting ? '; it has just started' : ''}`,
+    message: `${name} ${says} on port ${given.fact.port}${starting ? '; it has just started' : ''}${reason === 'refused' ? listensElsewhere(given.fact.port, given.inside) : ''}`,
     evidence: [{ source: `HTTP ${asked.url}`, text: `${asked.trial.outcome}${asked.trial.text ? `: ${asked.trial.text}` : ''}` }],
     suspects: (reason === 'hung' ? ['hot-reload'] : ['hot-reload', 'container', 'ports']).map((check) => ({ service: name, check })),
     values: valuesOf(asked, given),

@@ -3,7 +3,7 @@ import { accepted, listed, unique } from '../model/attempt.ts';
 import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Known, type Verdict } from '../model/check.ts';
 import { crashIn, isUnreachedPeer } from '../model/crash.ts';
 import { keepsFailing } from '../model/crash-loop.ts';
-import type { LogLine, PostgresFact } from '../model/facts.ts';
+import type { LogLine, MountsFact, SchemaLook } from '../model/facts.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
 import { migrationReason } from '../model/startup-reason.ts';
 import { connectionsFrom, type Service, type Stack } from '../model/stack.ts';
@@ -16,7 +16,7 @@ interface Scene {
   lines: LogLine[];
   /** Whether the container ends by itself, so that the log's last error is the reason. */
   ends: boolean;
-  peers: Record<string, Known<'postgres'>>;
+  peers: Record<string, Known<'postgres' | 'mysql' | 'mounts'>>;
 }
 
 export const migrations = defineCheck({
@@ -25,7 +25,7 @@ export const migrations = defineCheck({
   question: 'Did the migrations run, and are the tables there that the app asks for?',
   aliases: ['schema', 'alembic'],
   needs: ['logs'],
-  peerNeeds: ['postgres'],
+  peerNeeds: ['postgres', 'mysql', 'mounts'],
   after: ['engine', 'compose'],
   appliesTo: (service, stack) =>
     ['http', 'worker', 'one-shot', 'unknown'].includes(service.role) &&
@@ -53,8 +53,8 @@ export const migrations = defineCheck({
     ),
     'schema-missing': mayPass(
       cause(
-        'The app asks for tables that the database does not have: its migrations did not run there.',
-        "The app's log names a table, and `to_regclass` for the app's own user and database finds none.",
+        'The app asks for tables or columns that the database does not have: its migrations did not run there.',
+        "The app's log names a table or a column, and the catalogue of the server, asked by the app's own user in its database, has none.",
       ),
     ),
   },
@@ -189,27 +189,45 @@ const failedRun = (before: LogLine[], scene: Scene, harmless: boolean): Finding[
 
 /** The log may be older than the table: only what is missing now counts. */
 const schemaMissing = ({ service, peers }: Scene): Finding[] =>
-  Object.entries(peers).flatMap(([server, { postgres }]) =>
-    postgres.ok ? merged(postgres.value.schemas ?? [], service).map((schema) => missingTables(schema, server, service)) : [],
-  );
+  Object.entries(peers).flatMap(([server, { postgres, mysql, mounts }]) => {
+    const former = mounts.ok ? mounts.value.twins[0] : undefined;
+    return [
+      ...(postgres.ok ? merged(postgres.value.schemas ?? [], service).map((schema) => missingParts(schema, server, service, former)) : []),
+      ...(mysql.ok ? merged(mysql.value.schemas ?? [], service).map((schema) => missingParts(schema, server, service, former)) : []),
+    ];
+  });
 
-type Schema = NonNullable<PostgresFact['schemas']>[number];
-
-const merged = (schemas: Schema[], service: Service): Schema[] =>
+const merged = (schemas: SchemaLook[], service: Service): SchemaLook[] =>
   schemas
-    .filter(({ client, missing }) => client === service.name && missing.length > 0)
+    .filter(({ client, missing, columns = [] }) => client === service.name && missing.length + columns.length > 0)
     .filter(({ database }, index, all) => all.findIndex((each) => each.database === database) === index);
 
-const missingTables = ({ database, missing, tables, alembic }: Schema, server: string, { name }: Service): Finding => ({
-  reason: 'schema-missing',
-  message:
-    tables === 0
-      ? `database "${database}" of ${server} has no table at all, and ${name} asks for ${missing[0]}: its migrations have not been run`
-      : `database "${database}" of ${server} has no table ${listed(unique(missing.slice(0, 3)))}, which ${name} asks for`,
-  evidence: [
-    { source: `${name} log`, text: `relation "${missing[0]}" does not exist` },
-    { source: `to_regclass in database ${database} of ${server}`, text: `null for ${missing[0]}; ${tables} tables in all` },
-    ...(alembic === null ? [] : [{ source: 'alembic_version', text: alembic.join(', ') || 'empty' }]),
-  ],
-  values: { target: server, database },
-});
+/** An older volume beside the one that the server began with. */
+type Former = MountsFact['twins'][number];
+
+const missingParts = (
+  { database, missing, columns = [], tables, alembic }: SchemaLook,
+  server: string,
+  { name }: Service,
+  former: Former | undefined,
+): Finding => {
+  const spelled = columns.map((each) => (each.table === null ? each.name : `${each.table}.${each.name}`));
+  const what = missing.length > 0 ? `table ${listed(unique(missing.slice(0, 3)))}` : `column ${listed(unique(spelled.slice(0, 3)))}`;
+  const first = missing[0] ?? spelled[0]!;
+  return {
+    reason: 'schema-missing',
+    message:
+      tables === 0
+        ? `database "${database}" of ${server} has no table at all, and ${name} asks for ${first}: ${former ? `its volume ${former.volume} is new, and the data may be in ${former.other}` : 'its migrations have not been run'}`
+        : `database "${database}" of ${server} has no ${what}, which ${name} asks for`,
+    evidence: [
+      { source: `${name} log`, text: missing.length > 0 ? `"${first}" does not exist` : `column "${first}" does not exist` },
+      { source: `catalogue of database ${database} of ${server}`, text: `no ${first}; ${tables} tables in all` },
+      ...(tables === 0 && former
+        ? [{ source: `docker volume inspect ${former.other}`, text: `project ${former.project}, made ${former.createdAt}` }]
+        : []),
+      ...(alembic === null ? [] : [{ source: 'alembic_version', text: alembic.join(', ') || 'empty' }]),
+    ],
+    values: { target: server, database },
+  };
+};

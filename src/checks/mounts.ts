@@ -57,6 +57,10 @@ export const mounts = defineCheck({
       shows: 'error',
       ofFolder: true,
     },
+    'capability-dropped': cause(
+      'The program may not do what only a capability allows that `cap_drop` takes from it: change owners, or become another user.',
+      "`Operation not permitted` in the program's log, and `HostConfig.CapDrop` without that capability in `CapAdd`.",
+    ),
     'not-permitted': cause(
       "The container's user may not use what is mounted.",
       'The log denies a permission on a path of the mount; owner and mode of its source, and the user of the process.',
@@ -260,6 +264,23 @@ const denied = (scene: Scene, fact: MountsFact | null): Finding[] => {
     .filter(({ destination }) => names(line.text, destination))
     .toSorted((a, b) => b.destination.length - a.destination.length)[0];
   const said: Evidence = { source: `${service.name} log`, text: line.text };
+  const capability = isIll(scene) ? lacking(line.text, container) : null;
+  if (capability) {
+    return [
+      {
+        reason: 'capability-dropped',
+        message: `${service.name} may not ${capability.what}: its cap_drop takes ${capability.name} from it`,
+        evidence: [
+          said,
+          {
+            source: `docker inspect ${container.name}: HostConfig`,
+            text: `CapDrop ${listed(container.capabilities!.dropped)}; CapAdd ${listed(container.capabilities!.added) || 'nothing'}`,
+          },
+        ],
+        values: { container: container.name },
+      },
+    ];
+  }
   if (READ_ONLY.test(line.text)) {
     if (!mount?.readOnly && !(container.readOnlyRoot && !mount)) return [];
     const where = mount ? `${mount.destination}, which is mounted read-only` : 'its own file system, which is read-only';
@@ -311,6 +332,22 @@ const denied = (scene: Scene, fact: MountsFact | null): Finding[] => {
       ...(service.role === 'redis' && { suspects: [{ service: service.name, code: 'redis/cannot-persist' }] }),
     },
   ];
+};
+
+/** What is attempted → what it takes. */
+const CAPABILITIES: [RegExp, names: string[], what: string][] = [
+  [/\bchown\b/i, ['CHOWN'], 'change owners'],
+  [/set(?:res)?[ug]id|setgroups|initgroups|switching (?:user|to)|failed switching/i, ['SETUID', 'SETGID'], 'become another user'],
+];
+
+/** The kernel says "operation not permitted" of a right that is missing, "permission denied" of a file. */
+const lacking = (text: string, { capabilities }: Container): { name: string; what: string } | null => {
+  if (!capabilities || !/operation not permitted|EPERM/i.test(text)) return null;
+  const { dropped, added } = capabilities;
+  const isHeld = (name: string): boolean =>
+    added.includes(name) || added.includes('ALL') || !(dropped.includes('ALL') || dropped.includes(name));
+  const found = CAPABILITIES.find(([pattern, wanted]) => pattern.test(text) && !wanted.every(isHeld));
+  return found ? { name: listed(found[1].filter((name) => !isHeld(name))), what: found[2] } : null;
 };
 
 const mayWrite = ({ uid, mode }: Source, user: number): boolean => {
@@ -467,13 +504,15 @@ const isNear = (a: string, b: string): boolean => {
 };
 
 const otherProject = ({ service, container }: Scene, fact: MountsFact | null): Finding[] => {
-  const [first] = fact?.twins ?? [];
+  // A volume that this project had under another name was mostly given up on purpose; an empty database speaks of it (`migrations`).
+  const twins = (fact?.twins ?? []).filter(({ project }) => project !== container.compose.project);
+  const [first] = twins;
   if (!first) return [];
   return [
     {
       reason: 'other-project-volume',
       message: `${service.name} began with the new volume ${first.volume}; ${first.other} of project ${first.project} has the same name and is older`,
-      evidence: fact!.twins.map(({ other, project, createdAt }) => ({
+      evidence: twins.map(({ other, project, createdAt }) => ({
         source: `docker volume inspect ${other}`,
         text: `project ${project}, made ${createdAt}`,
       })),

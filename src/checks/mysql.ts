@@ -1,9 +1,9 @@
 /** MySQL and its kin (MariaDB, Percona), asked with the credentials that each client service really has. */
 import { serviceAt } from '../model/addresses.ts';
 import { isStarting, secondsUp } from '../model/age.ts';
-import { couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
+import { couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { MysqlAttempt, MysqlFact } from '../model/facts.ts';
+import type { Fact, InsideFact, MysqlAttempt, MysqlFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../model/mysql-answer.ts';
 import {
@@ -28,6 +28,7 @@ interface Known {
   secondsUp: number;
   /** How long sessions may wait for an idle transaction. */
   blockedSeconds: number;
+  inside: Fact<InsideFact>;
   /** It may still take its time. */
   isStarting: boolean;
 }
@@ -37,7 +38,7 @@ export const mysql = defineCheck({
   title: "MySQL accepts the app's connection",
   question: 'Does MySQL or MariaDB accept the connection that each client service really makes?',
   aliases: ['db', 'mariadb'],
-  needs: ['mysql'],
+  needs: ['mysql', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'mysql',
   findings: {
@@ -204,9 +205,12 @@ export const mysql = defineCheck({
       tries: deciding(fact.attempts, service.name),
       declared: declaredLogins(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
+      inside: facts.inside,
       isStarting: isStarting(service, now),
       blockedSeconds: thresholds.blockedFor / 1_000,
     };
+    if (isSocketOnly(known.tries, service.name, running(service)[0], facts.inside))
+      return { skip: `${service.name} listens on no port: its clients use its socket file` };
     const findings = [...rejections(known), ...stateOfServer(known)];
     if (findings.some((each) => each.reason !== 'probe-blind')) return { findings };
     return passOrUnseen(known, findings);
@@ -289,7 +293,7 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
+      return unreachedMessage(rejection, known.inside);
     case 'not-mysql':
       return `what answers on port ${port} of ${db} does not speak the MySQL protocol, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:

@@ -6,10 +6,10 @@ import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, ty
 import { isLoopback, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Listener, LogLine, NetworkFact, ReachFact } from '../model/facts.ts';
-import { writtenListeners } from '../model/listeners.ts';
+import { listensElsewhere, writtenListeners } from '../model/listeners.ts';
 import { knownErrorIn, lineAbout, type KnownError } from '../model/log-signatures.ts';
 import { nearest } from '../model/nearest.ts';
-import { allContainers, isAddress, isAmongItsOwn, isExtraHost, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
+import { allContainers, isAddress, isAmongItsOwn, isExtraHost, isLodger, namelessMode, networksOf, sharedEnds } from '../model/routes.ts';
 import {
   connectionsFrom,
   isRunning,
@@ -350,6 +350,7 @@ const unknownHost: Judge = (connection, scene) => {
       1,
     )[0] ??
     null;
+  const before = sameAsBefore(connection, scene, 'network/unknown-host');
   return {
     reason: 'unknown-host',
     message: `${scene.service.name} looks for "${host}", and nothing on its networks has that name${meantIs(connection, meant)}`,
@@ -359,6 +360,7 @@ const unknownHost: Judge = (connection, scene) => {
       ...logged(line ?? (unexplained ? knownErrorIn(scene.log) : null), scene),
       { source: 'names on the networks of the stack', text: listed(names) },
     ],
+    ...(before.length > 0 ? { suspects: before } : {}),
     values: { ...base(connection, scene), ...(meant ? { target: meant, nearest: meant } : {}) },
   };
 };
@@ -498,6 +500,8 @@ const sharers = (connection: Connection, target: Service, { client, stack }: Sce
       (each) =>
         isRunning(each) &&
         each.service !== target.name &&
+        // One that lives in another's network namespace has that one's names, and none of its own.
+        !isLodger(each) &&
         sharedEnds(client, each, stack).some((end) => end.names.includes(connection.host)),
     )
     .filter((each) => !isTeam(connection.host, target, serviceNamed(stack, each.service)))
@@ -548,20 +552,48 @@ const dnsFault: Judge = (connection, scene) => {
 const refused: Judge = (connection, scene) => {
   const found = trialOf(connection, scene);
   const target = targetOf(connection, scene);
-  if (!target || (found?.trial.outcome !== 'refused' && found?.trial.outcome !== 'reset')) return null;
+  if (!target) return null;
   const listeners = listenersOf(target, scene);
+  if (found?.trial.outcome !== 'refused' && found?.trial.outcome !== 'reset' && !refusedUnseen(connection, target, scene)) return null;
+  const inside = Object.hasOwn(scene.peers, target.name) ? scene.peers[target.name]!.inside : undefined;
   return {
     reason: 'refused',
     ...(isStarting(target, scene.now) ? { severity: 'warn' as const } : {}),
-    message: `${target.name} refuses ${scene.service.name} on port ${connection.port}`,
+    message: `${target.name} refuses ${scene.service.name} on port ${connection.port}${listensElsewhere(connection.port, inside)}`,
     evidence: [
       ...tried(found, scene),
       ...(listeners ? [{ source: `listening sockets inside ${target.name}`, text: writtenListeners(listeners) }] : []),
     ],
-    suspects: [{ service: target.name }],
+    suspects: [{ service: target.name }, ...lodgersOf(target, scene), ...sameAsBefore(connection, scene, 'network/refused')],
     values: base(connection, scene),
   };
 };
+
+/** A client that ends before it can be looked into, whose log says that it was refused, by a target that does not listen there. */
+const refusedUnseen = (connection: Connection, target: Service, scene: Scene): boolean => {
+  const listeners = listenersOf(target, scene);
+  if (scene.up || !keepsFailing(scene.client) || steady(target).length === 0 || listeners === null) return false;
+  return (
+    listeners.length > 0 &&
+    !listeners.some(({ port }) => port === connection.port) &&
+    knownErrorIn(scene.log, scene.service.role)?.blame === 'connection'
+  );
+};
+
+/** One mistake in what several services are told (a shared env file): the first of them stands for all. */
+const sameAsBefore = ({ host, port, source }: Connection, { service, stack }: Scene, code: string): Suspect[] => {
+  const alike = stack.connections.filter(
+    (each) => each.host === host && each.port === port && each.source === source && each.kind !== 'depends-on',
+  );
+  const names = [...new Set(alike.map(({ from }) => from))].toSorted();
+  return names.slice(0, names.indexOf(service.name)).map((name) => ({ service: name, code }));
+};
+
+/** Who should listen in the network namespace of the target, and may be cut off from it. */
+const lodgersOf = (target: Service, { stack }: Scene): Suspect[] =>
+  stack.services
+    .filter((each) => each.spec?.networkMode === `service:${target.name}`)
+    .map(({ name }) => ({ service: name, code: 'container/network-lost' }));
 
 const timeout: Judge = (connection, scene) => {
   const found = trialOf(connection, scene);

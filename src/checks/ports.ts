@@ -7,6 +7,7 @@ import { meets } from '../model/addresses.ts';
 import type { Listener, MakingFact, PortOwner, PublishedFact } from '../model/facts.ts';
 import { onLoopback, ownListeners, writtenListeners } from '../model/listeners.ts';
 import { placeOf } from '../model/project-files.ts';
+import { hasLodgers } from '../model/routes.ts';
 import { obstacleOf, portWanted } from '../model/start-error.ts';
 import { commandLine, connectionsTo, running, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
 
@@ -104,6 +105,7 @@ export const ports = defineCheck({
       published,
       listeners: inside && ownListeners(inside.listeners),
       young: isYoung(service, now),
+      shared: hasLodgers(container, stack),
     };
     const mapped = asked(service);
     const findings = [
@@ -128,6 +130,8 @@ interface Scene {
   listeners: Listener[] | null;
   /** Just started: it may not listen yet. */
   young: boolean;
+  /** Others live in its network namespace, and may be the ones who listen there. */
+  shared: boolean;
 }
 
 /** What the containers were created to publish; of a service with no container, what the files declare. */
@@ -341,8 +345,9 @@ const noListener = (port: PortMapping, scene: Scene): Finding | null => {
   const { service, listeners, young } = scene;
   if (listeners === null || listeners.some((each) => each.port === port.containerPort)) return null;
   const mapped = new Set(asked(service).map((each) => each.containerPort));
-  const others = listeners.filter((each) => !mapped.has(each.port) && !SIDE_PORTS.has(each.port) && !onLoopback(each));
-  const meant = others.filter((each) => isTold(scene.container, each.port));
+  const open = listeners.filter((each) => !mapped.has(each.port) && !SIDE_PORTS.has(each.port) && !onLoopback(each));
+  const meant = open.filter((each) => isTold(scene.container, each.port));
+  const others = scene.shared ? meant : open;
   // Some listen for their own ends first (Erlang's epmd, Elasticsearch's transport): of a young program only its orders prove its port.
   if (meant.length > 0 || (others.length > 0 && !young)) {
     const likely = meant.length > 0 ? meant : others;

@@ -1,9 +1,9 @@
 /** Postgres, asked with the credentials that each client service really has. SQLSTATEs: PostgreSQL documentation, appendix A. */
 import { isRecent, secondsUp } from '../model/age.ts';
 import { serviceAt } from '../model/addresses.ts';
-import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
+import type { Fact, InsideFact, LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
@@ -22,6 +22,7 @@ interface Known {
   secondsUp: number;
   /** How long sessions may wait for an idle transaction. */
   blockedSeconds: number;
+  inside: Fact<InsideFact>;
 }
 
 export const postgres = defineCheck({
@@ -29,7 +30,7 @@ export const postgres = defineCheck({
   title: "Postgres accepts the app's connection",
   question: 'Does Postgres accept the connection that each client service really makes?',
   aliases: ['db'],
-  needs: ['postgres', 'logs'],
+  needs: ['postgres', 'logs', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'postgres',
   findings: {
@@ -180,6 +181,8 @@ export const postgres = defineCheck({
     if (!facts.postgres.ok) return { cannotLook: facts.postgres.reason };
     const fact = facts.postgres.value;
     const tries = deciding(fact.attempts, service.name);
+    if (isSocketOnly(tries, service.name, running(service)[0], facts.inside))
+      return { skip: `${service.name} listens on no port: its clients use its socket file` };
     const known: Known = {
       service,
       stack,
@@ -188,6 +191,7 @@ export const postgres = defineCheck({
       declared: declaredLogin(toldTo(running(service)[0])),
       secondsUp: secondsUp(service, now),
       blockedSeconds: thresholds.blockedFor / 1_000,
+      inside: facts.inside,
     };
     const told = rejections(known);
     const logged = facts.logs.ok ? ownWords(service, facts.logs.value.lines, now) : [];
@@ -270,7 +274,7 @@ const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string 
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start: ${trial.text}`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
+      return unreachedMessage(rejection, known.inside);
     case 'not-postgres':
       return `what answers on port ${port} of ${db} does not speak the Postgres protocol`;
     default:

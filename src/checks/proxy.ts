@@ -3,9 +3,10 @@ import { isRecent, isStarting, secondsSince } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
-import { isLoopback, nameTable } from '../model/connections.ts';
-import { keepsFailing } from '../model/crash-loop.ts';
+import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
+import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
+import { sharedEnds } from '../model/routes.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
 
 type Upstream = NginxFact['upstreams'][number];
@@ -87,6 +88,13 @@ export const proxy = defineCheck({
       means: 'The app behind nginx answers only to host names on a list of its own, and the name that nginx passes on is not on it.',
       proof: "Status 400 or 403 with the framework's own words on the host; Django says them in its log.",
     },
+    'certificate-expired': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The certificate that nginx shows is no longer valid, or not yet: browsers and clients refuse the connection.',
+      proof: 'The dates in the certificate of the TLS handshake, against the clock of this machine.',
+    },
     'body-too-large': {
       severity: 'warn',
       layer: 'proxy',
@@ -140,15 +148,21 @@ export const proxy = defineCheck({
     },
   },
   evaluate({ service, stack, facts: { nginx, logs, inside }, peers, now }): Verdict {
-    if (running(service).length === 0) {
+    if (running(service).every(isFlapping)) {
       // Its log tells, also where the configuration lies in an image that nobody can look into now.
       const ended = whyEnded(service, stack, logs);
       if (ended) return { findings: [ended] };
-      if (nginx.ok) return { skip: `${service.name} is not running` };
+      if (nginx.ok) return { skip: `${service.name} ${running(service).length === 0 ? 'is not running' : 'keeps ending'}` };
     }
     if (!nginx.ok) return { cannotLook: nginx.reason };
     const given: Given = { service, stack, nginx: nginx.value, inside, logs, peers, now };
-    const findings = [...configInvalid(given), ...troubles(given), ...notReloaded(given), ...bodyTooLarge(given)];
+    const findings = [
+      ...configInvalid(given),
+      ...troubles(given),
+      ...notReloaded(given),
+      ...certificateExpired(given),
+      ...bodyTooLarge(given),
+    ];
     if (findings.length > 0) return { findings };
     const { upstreams, files, proxied } = nginx.value;
     if (upstreams.length === 0)
@@ -173,11 +187,20 @@ const configInvalid = ({ service, nginx: { test } }: Given): Finding[] => {
   return [
     {
       reason: 'config-invalid',
-      message: `the configuration of ${service.name} is not valid: ${line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim()}`,
+      message: `the configuration of ${service.name} is not valid: ${inWords(line)}`,
       evidence: [{ source: `nginx -t in ${service.name}`, text: line.trim() }],
       values: place ? { file: place } : {},
     },
   ];
+};
+
+/** OpenSSL says it at length. */
+const inWords = (line: string): string => {
+  const said = line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim();
+  const [, what, path] = /cannot load (certificate(?: key)?) "([^"]+)".*No such file or directory/.exec(said) ?? [];
+  if (path) return `its ${what} ${path} is not there`;
+  const key = /SSL_CTX_use_PrivateKey\("([^"]+)"\) failed .*key values mismatch/.exec(said)?.[1];
+  return key ? `the key ${key} does not belong to its certificate` : said;
 };
 
 /** nginx ends at its start over a name that is none, or a mistake in a file. A name that a service has is that service's business. */
@@ -187,7 +210,7 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
   const line = logs.ok ? logs.value.lines.findLast(({ text }) => /\[emerg\]/.test(text))?.text : undefined;
   if (!line || NOT_THE_CONFIGURATION.test(line)) return null;
   const evidence = [{ source: `${service.name} log`, text: line }];
-  const said = line.replace(/^.*?\[emerg\]\s*(\d+#\d+:\s*)?/, '').trim();
+  const said = inWords(line);
   const file = / in (\/[^\s:]+:\d+)/.exec(line)?.[1];
   const host = NAME_UNKNOWN.exec(line)?.[1];
   if (host === undefined) {
@@ -198,7 +221,7 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
       values: file ? { file } : {},
     };
   }
-  if (nameTable(stack.services).has(host)) return null;
+  if (namesFor(service, nameTable(stack.services)).has(host)) return null;
   return {
     reason: 'upstream-not-found',
     message: `${service.name} ended at its start: it proxies to ${host}, and no service of the stack answers to that name`,
@@ -224,6 +247,24 @@ const troubles = (given: Given): Finding[] =>
       values: { upstream: first.upstream, ...(peer ? { target: peer } : {}), host: hostOf(first.upstream), port: portOf(first.upstream) },
     };
   });
+
+/** That it is self-signed is as it should be here; that its time is over is not. */
+const certificateExpired = ({ service, nginx, now }: Given): Finding[] => {
+  const shown = nginx.proxied
+    .map(({ http }) => http)
+    .find(({ certificate }) => certificate && (certificate.to < now || certificate.from > now));
+  if (!shown?.certificate) return [];
+  const { name, from, to } = shown.certificate;
+  const when = to < now ? `expired on ${to.slice(0, 10)}` : `is not valid before ${from.slice(0, 10)}`;
+  return [
+    {
+      reason: 'certificate-expired',
+      message: `the certificate that ${service.name} shows${name ? ` for ${name}` : ''} ${when}`,
+      evidence: [{ source: `TLS handshake of ${shown.url}`, text: `valid from ${from} to ${to}` }],
+      values: name ? { host: name } : {},
+    },
+  ];
+};
 
 const unique = (evidence: Evidence[]): Evidence[] => grouped(evidence, ({ source, text }) => `${source}\n${text}`).map((same) => same[0]!);
 
@@ -421,6 +462,8 @@ const stale = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
   const { service, stack } = given;
   const now = targets.flatMap(addressesOf);
   if (!target || now.length === 0 || targets.length < serversOf(upstream).length || isResolvedPerRequest(base, given)) return null;
+  // Off the network it has no address for nginx at all.
+  if (running(service).length > 0 && !running(target).some((each) => sharedEnds(running(service)[0]!, each, stack).length > 0)) return null;
   const used = usedAddress(base, http.answer !== null, given);
   if (used ? now.includes(used.address) : http.answer !== null || !isOlder(given, target) || !isWell(target, given)) return null;
   const owner = used && serviceAt(stack, used.address);
@@ -490,7 +533,12 @@ const unknownHost = (base: Base, given: Given): Trouble | null => {
   if (host === undefined) return null;
   const container = service.containers.find(isRunning);
   if (container?.extraHosts.some((each) => each.split(/[:=]/)[0] === host)) return null;
-  const error = nginx.upstreamErrors.findLast((each) => each.kind === 'not-found' && each.text.includes(host));
+  // The newest word on this upstream: a name that was unknown a while ago may be known now.
+  const ports = serversOf(base.upstream).map(portOf);
+  const error = nginx.upstreamErrors.findLast(
+    (each) => each.text.includes(host) || (each.upstream !== null && ports.includes(portOf(each.upstream))),
+  );
+  if (error && error.kind !== 'not-found') return null;
   const tested = nginx.test && NAME_UNKNOWN.exec(nginx.test.text)?.[1] === host;
   // A name with dots is somebody else's server, unless nginx itself says that there is none.
   if (!error && !tested && host.includes('.')) return null;

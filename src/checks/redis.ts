@@ -1,11 +1,11 @@
 /** Redis, asked with the URL that each client service really has: PING and INFO. */
 import { secondsUp } from '../model/age.ts';
-import { alteredSuspects, couldNotAsk, deciding, guests, listed } from '../model/attempt.ts';
+import { alteredSuspects, couldNotAsk, deciding, guests, isSocketOnly, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import type { Fact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
+import type { Fact, InsideFact, LogFact, RedisAttempt, RedisFact } from '../model/facts.ts';
 import { redisReason } from '../model/redis-answer.ts';
 import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
-import type { Service, Stack } from '../model/stack.ts';
+import { running, type Service, type Stack } from '../model/stack.ts';
 
 /** Loading takes seconds on a developer's machine; after this, clients have given up. */
 const START_SECONDS = 60;
@@ -16,6 +16,7 @@ interface Known {
   service: Service;
   tries: RedisAttempt[];
   secondsUp: number;
+  inside: Fact<InsideFact>;
 }
 
 export const redis = defineCheck({
@@ -23,7 +24,7 @@ export const redis = defineCheck({
   title: 'Redis answers and takes work',
   question: 'Does Redis answer each client service with its own URL, and may it write?',
   aliases: ['cache', 'queue'],
-  needs: ['redis', 'logs'],
+  needs: ['redis', 'logs', 'inside'],
   after: ['engine', 'container'],
   appliesTo: (service) => service.role === 'redis',
   findings: {
@@ -150,7 +151,9 @@ export const redis = defineCheck({
     if (!facts.redis.ok) return { cannotLook: facts.redis.reason };
     const fact = facts.redis.value;
     const tries = deciding(fact.attempts, service.name).filter((each) => !isGuess(each, service));
-    const told = rejections({ service, tries, secondsUp: secondsUp(service, now) });
+    if (isSocketOnly(tries, service.name, running(service)[0], facts.inside))
+      return { skip: `${service.name} listens on no port: its clients use its socket file` };
+    const told = rejections({ service, tries, secondsUp: secondsUp(service, now), inside: facts.inside });
     const measured = fact.server ? stateOfServer(service, fact.server, stack) : [];
     const findings = [...told, ...measured.filter((each) => !told.some((other) => other.reason === each.reason))].map((finding) =>
       finding.reason === 'cannot-persist' ? withObstacle(finding, facts.logs) : finding,
@@ -180,7 +183,7 @@ const rejections = (known: Known): Finding[] =>
       known.tries,
       { reason: 'loading', isOver: known.secondsUp > START_SECONDS },
       {
-        message: messageOf(rejection, known.secondsUp),
+        message: messageOf(rejection, known),
         evidence: rejection.attempts.flatMap((each) => evidenceOf(rejection.reason, each)),
         values: { user: rejection.first.user ?? 'default' },
         ...(LOGIN.has(rejection.reason) && { suspects: alteredSuspects(known.service.name, rejection.clients) }),
@@ -192,7 +195,7 @@ const LOGIN = new Set(['wrong-password', 'auth-required']);
 
 const subjectOf = (reason: string, { database }: RedisAttempt): string | number => (reason === 'database-out-of-range' ? database : '');
 
-const messageOf = (rejection: Rejection<RedisAttempt>, up: number): string => {
+const messageOf = (rejection: Rejection<RedisAttempt>, { secondsUp: up, inside }: Known): string => {
   const { reason, server: redisName, attempts, names } = rejection;
   const { database, port, trial } = attempts[0]!;
   const say = (one: string, many: string): string => saidBy(rejection, one, many);
@@ -221,7 +224,7 @@ const messageOf = (rejection: Rejection<RedisAttempt>, up: number): string => {
       return `${redisName} is still loading its data, ${Math.round(up)} s after its start`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
+      return unreachedMessage(rejection, inside);
     case 'tls-mismatch':
       return `${redisName} does not speak TLS on port ${port}, which ${say('demands', 'demand')} (rediss://)`;
     default:

@@ -198,6 +198,9 @@ const gaveUpWaiting = (scene: Scene): Finding[] => {
   const awaited = Object.entries(dependenciesOf(scene)).filter(([, condition]) => condition === 'service_healthy');
   const others = awaited.flatMap(([name]) => serviceNamed(stack, name)?.containers[0] ?? []);
   if (others.length === 0 || !others.every((each) => isRunning(each) && each.health?.status === 'healthy')) return [];
+  // What still does not hold is why, whatever else took its time.
+  if (Object.entries(dependenciesOf(scene)).some(([name, condition]) => !holds(serviceNamed(stack, name)?.containers ?? [], condition)))
+    return [];
   const slow = others.find(
     (each) =>
       each.healthcheck !== null && Math.abs(secondsSince(container.createdAt, each.createdAt)) < TOGETHER_SECONDS && !isStartedTwice(each),
@@ -220,6 +223,11 @@ const gaveUpWaiting = (scene: Scene): Finding[] => {
     },
   ];
 };
+
+const holds = (containers: Container[], condition: DependencyCondition): boolean =>
+  condition === 'service_completed_successfully'
+    ? containers.some(({ state }) => state.status === 'exited' && state.exitCode === 0)
+    : containers.some((each) => isRunning(each) && !isFlapping(each));
 
 /** Its present start is not the one that was waited for. */
 const isStartedTwice = ({ createdAt, state }: Container): boolean =>

@@ -209,7 +209,7 @@ const dataVersion = ({ lines }: Scene): Description => {
 const said = (line: string): string => line.replace(/^.*?ERROR:\s*/, '').trim();
 
 const moduleIn = (line: string): string => {
-  const python = /No module named '([^']+)'/.exec(line)?.[1];
+  const python = /(?:No module named|specification for) '?([\w.]+)/.exec(line)?.[1];
   const node = /Cannot find (?:module|package) '([^']+)'/.exec(line)?.[1];
   if (python) return `the Python module ${python}`;
   return node ? `the Node module ${node}` : 'a module';

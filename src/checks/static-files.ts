@@ -100,7 +100,10 @@ export const staticFiles = defineCheck({
     const wrong = nginx.ok ? wrongRoots(service, nginx.value, logs) : [];
     if (!webroot.ok) return wrong.length > 0 ? { findings: wrong } : { cannotLook: webroot.reason };
     const folders = webroot.value.folders;
-    const findings = [...folders.flatMap((folder) => judgeFolder(folder, { service, inside, nginx })), ...wrong];
+    const findings = [
+      ...oncePerMount(folders.map((folder) => ({ folder, findings: judgeFolder(folder, { service, inside, nginx }) }))),
+      ...wrong,
+    ];
     if (findings.length > 0) return { findings };
     if (folders.length === 0) return nginx.ok ? { skip: `${service.name} serves no folder from a mount` } : { cannotLook: nginx.reason };
     const unseen = folders.find((folder) => !isSeen(folder, inside));
@@ -108,6 +111,21 @@ export const staticFiles = defineCheck({
     return { findings: [], note: noteOf(folders) };
   },
 });
+
+/** Several folders of one mount are stale together: the topmost stands for all. */
+const oncePerMount = (judged: { folder: Webroot; findings: Finding[] }[]): Finding[] =>
+  judged.flatMap(({ folder, findings }) =>
+    findings.filter(
+      ({ reason }) =>
+        reason !== 'stale-mount' ||
+        !judged.some(
+          (other) =>
+            other.folder.destination === folder.destination &&
+            folder.path.startsWith(`${other.folder.path}/`) &&
+            other.findings.some((each) => each.reason === 'stale-mount'),
+        ),
+    ),
+  );
 
 const mountsOf = (service: Service): MountSpec[] => service.containers[0]?.mounts ?? service.spec?.mounts ?? [];
 
@@ -292,11 +310,12 @@ const whyBad = (bad: Sample, folder: Webroot, service: Service): { reason: strin
       reason: 'different-bytes',
       message: `${service.name} serves ${bytes} bytes for ${bad.file} that are not those of the file in ${folder.hostPath ?? folder.path}`,
     };
-  const forbidden = status === 403 && folder.host && (!folder.host.readableByAll || folder.host.unreadable !== null);
+  // `try_files` with a page to fall back on makes 404 of it, or goes round in circles until that is 500.
+  const forbidden = status >= 400 && folder.host && (!folder.host.readableByAll || folder.host.unreadable !== null);
   if (forbidden)
     return {
       reason: 'unreadable',
-      message: `${service.name} may not read ${folder.host!.unreadable ?? folder.hostPath}: it answers 403 for ${bad.file}`,
+      message: `${service.name} may not read ${folder.host!.unreadable ?? folder.hostPath}: it answers ${status} for ${bad.file}`,
     };
   return {
     reason: 'not-served',

@@ -6,7 +6,7 @@ import { defineCheck, type Evidence, type Finding, type Known, type Verdict } fr
 import type { Fact, LogFact, RedisFact } from '../model/facts.ts';
 import { sinceLastReload } from '../model/crash.ts';
 import { knownErrorIn } from '../model/log-signatures.ts';
-import { commandLine, connectionsFrom, running, type Connection, type Service, type Stack } from '../model/stack.ts';
+import { commandLine, connectionsFrom, running, serviceNamed, toldTo, type Connection, type Service, type Stack } from '../model/stack.ts';
 
 type Server = NonNullable<RedisFact['server']>;
 type Session = Server['sessions'][number];
@@ -59,9 +59,9 @@ export const worker = defineCheck({
       severity: 'fail',
       layer: 'app',
       kind: 'cause',
-      means: 'The worker reads another Redis, or another database of it, than the one where the work is put.',
+      means: 'The worker reads another Redis, another database of it or another queue than the one where the work is put.',
       proof:
-        'Items wait in a database where another service works and the worker has no session; a warning where the configuration alone says so.',
+        'Items wait in a database where another service works and the worker has no session, or in a queue that a variable names otherwise for the worker; a warning where the configuration alone says so.',
     },
     'no-consumer': {
       severity: 'fail',
@@ -208,6 +208,8 @@ const judge = (brokers: Broker[], elsewhere: Broker[], given: Given, up: number)
   }
   const idle = brokers.flatMap((broker) => unconsumed(broker, given));
   if (idle.length > 0) return { findings: idle };
+  const named = brokers.flatMap((broker) => otherName(broker, given));
+  if (named.length > 0) return { findings: named };
   const apart = waitsElsewhere(brokers, elsewhere, given) ?? otherServer(brokers, given);
   if (apart) return { findings: [apart] };
   const growing = connected.flatMap((broker) => growingQueue(broker, service));
@@ -378,6 +380,40 @@ const unconsumed = (broker: Broker, given: Given): Finding[] => {
     },
   ];
 };
+
+/** It waits, but for another key: the variable that names the queue for those who put work in says another name to this one. */
+const otherName = (broker: Broker, given: Given): Finding[] => {
+  const { service, stack } = given;
+  const own = toldTo(running(service)[0]);
+  if (!broker.sessions.some(waitsForWork)) return [];
+  for (const queue of broker.server.queues) {
+    if (!waits(queue) || !databasesOf(broker).includes(queue.database) || isServedByOthers(broker, queue.database, given)) continue;
+    for (const each of broker.producers) {
+      const told = toldTo(running(serviceNamed(stack, each.service) ?? service)[0]);
+      const variable = Object.keys(told).find(
+        (key) => own[key] !== undefined && own[key] !== told[key] && names(key, told[key]!, queue.key),
+      );
+      if (variable === undefined || names(variable, own[variable]!, queue.key)) continue;
+      return [
+        {
+          reason: 'other-queue',
+          message: `${lengthOf(queue)} items wait in "${queue.key}" of ${broker.name}, as ${variable} of ${each.service} calls the queue; ${service.name} waits for "${own[variable]}"`,
+          evidence: [
+            queueEvidence(broker, queue),
+            sessionEvidence(broker, service),
+            { source: `env ${variable}`, text: `"${told[variable]}" of ${each.service}, "${own[variable]}" of ${service.name}` },
+          ],
+          values: { client: each.service, target: broker.name, database: String(queue.database), queue: queue.key, variable },
+        },
+      ];
+    }
+  }
+  return [];
+};
+
+/** Libraries put words of their own around the name: `rq:queue:mails`, `bull:mails:wait`. */
+const names = (variable: string, value: string, key: string): boolean =>
+  value === key || (/QUEUE|TOPIC|STREAM|CHANNEL/i.test(variable) && value !== '' && key.split(':').includes(value));
 
 const growingQueue = (broker: Broker, service: Service): Finding[] => {
   const queue = broker.server.queues.find(

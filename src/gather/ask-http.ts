@@ -1,6 +1,7 @@
 /** One HTTP request, with no redirect followed, no proxy used, and a limit on everything that an answer can be. */
 import { createHash } from 'node:crypto';
-import type { HttpAnswer, Trial, View } from '../model/facts.ts';
+import type { PeerCertificate } from 'node:tls';
+import type { HttpAnswer, HttpTry, View } from '../model/facts.ts';
 import { plain, plainLines } from '../model/plain.ts';
 import { ADDRESS_MS, asSocket, dialTcp, guarded, secure, type Dial } from './dial.ts';
 import { TRY_MS } from './gathering.ts';
@@ -25,13 +26,14 @@ const HEADER_BYTES = 32 * 1024;
 const FIELD_LENGTH = 500;
 
 /** `trial` is `done`/`ok` whenever an HTTP answer came, of any status; its time is that of the headers. Errors: `CannotLook`. */
-export const askHttp = async (question: HttpQuestion): Promise<{ trial: Trial; answer: HttpAnswer | null }> => {
+export const askHttp = async (question: HttpQuestion): Promise<Pick<HttpTry, 'trial' | 'answer' | 'certificate'>> => {
   const { url: text, view, vault, signal, method = 'GET', headers = {}, timeoutMs = TRY_MS } = question;
   const url = new URL(text);
   const tls = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const dial = question.connect ?? dialTcp(host, Number(url.port) || (tls ? 443 : 80), view.kind === 'address' ? ADDRESS_MS : undefined);
   const body = createBodyReader(vault);
+  let certificate: HttpTry['certificate'];
   let head: Pick<HttpAnswer, 'status' | 'contentType' | 'location' | 'server'> | null = null;
 
   const [{ default: Client }, { default: request }] = await Promise.all([
@@ -40,7 +42,7 @@ export const askHttp = async (question: HttpQuestion): Promise<{ trial: Trial; a
   ]);
   const trial = await tryOut({ ms: timeoutMs, signal, vault }, async (at, limit) => {
     const stream = await dial(at, limit);
-    const socket = asSocket(tls ? await secure(stream, host, at, limit) : guarded(stream));
+    const socket = asSocket(tls ? await secure(stream, host, at, limit, (seen) => (certificate = validityOf(seen))) : guarded(stream));
     at.layer = 'protocol';
     const client = new Client(url.origin, {
       // Not at once: undici is not ready for a connection that is there already.
@@ -77,7 +79,13 @@ export const askHttp = async (question: HttpQuestion): Promise<{ trial: Trial; a
   });
   // Assigned inside the callback, which the type checker does not follow.
   const answered = head as Pick<HttpAnswer, 'status' | 'contentType' | 'location' | 'server'> | null;
-  return { trial, answer: answered && { ...answered, ...body.result() } };
+  return { trial, answer: answered && { ...answered, ...body.result() }, ...(certificate ? { certificate } : {}) };
+};
+
+const validityOf = ({ valid_from, valid_to, subject }: PeerCertificate): HttpTry['certificate'] => {
+  const [from, to] = [Date.parse(valid_from), Date.parse(valid_to)];
+  if (Number.isNaN(from) || Number.isNaN(to)) return undefined;
+  return { name: plain([subject?.CN].flat()[0] ?? '').slice(0, 200), from: new Date(from).toISOString(), to: new Date(to).toISOString() };
 };
 
 const field = (value: string | string[] | undefined, vault: Vault): string | null => {

@@ -4,6 +4,7 @@
  * where neither connects, or where it was another server on the port that may have said no.
  */
 import type { Trial, View } from '../model/facts.ts';
+import { onLoopback, ownListeners } from '../model/listeners.ts';
 import { running, serviceNamed, type Container, type Service } from '../model/stack.ts';
 import type { Credentials } from './credentials.ts';
 import { CannotLook, type Gathering } from './gathering.ts';
@@ -31,6 +32,14 @@ export interface Asking<A> {
 
 /** Sessions at one server at a time. */
 const MOST_SESSIONS = 2;
+
+/** Where nobody tells the port, and nothing listens on the usual one: the one on which something does. */
+export const listeningPort = async (service: Service, port: number, given: Gathering): Promise<number> => {
+  const inside = await given.fact('inside', service);
+  const open = inside.ok ? ownListeners(inside.value.listeners).filter((each) => !onLoopback(each)) : [];
+  const ports = [...new Set(open.map((each) => each.port))];
+  return ports.length === 1 && !ports.includes(port) ? ports[0]! : port;
+};
 
 /** Clients in order, then the server's own words, then the published port. Errors: `CannotLook`. */
 export const askAll = async <A>(service: Service, container: Container, given: Gathering, asking: Asking<A>): Promise<Attempt<A>[]> => {

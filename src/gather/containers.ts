@@ -49,7 +49,7 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
     State.Status === 'running' && RestartCount > 0 && Date.now() - Date.parse(State.StartedAt ?? '') < FRESH_MS;
   await Promise.all(
     raw.map(async (first, index) => {
-      if (isInLoop(first)) raw[index] = { ...first, loops: true };
+      if (isInLoop(first)) raw[index] = { ...first, loops: true, ...(await lastEndOf(first, engine, signal)) };
       for (let look = 0; look < LOOKS && isFresh(first) && !raw[index]!.loops; look++) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         const next = await engine.get<RawContainer>(`/containers/${first.Id}/json`, {}, signal).catch(() => first);
@@ -59,6 +59,29 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
   );
 };
 
+/** Between two ends its state says nothing of the last one: the engine's list of events does. */
+const lastEndOf = async (
+  { Id, Created }: RawContainer,
+  engine: EngineClient,
+  signal: AbortSignal,
+): Promise<Pick<RawContainer, 'lastEnd'>> => {
+  const now = Date.now();
+  const query = {
+    since: Math.max(Date.parse(Created) / 1_000, now / 1_000 - EVENTS_SECONDS).toFixed(0),
+    until: (now / 1_000).toFixed(3),
+    filters: JSON.stringify({ container: [Id], event: ['die', 'oom', 'start'] }),
+  };
+  const events = await engine.events(query, signal).catch(() => []);
+  const end = events.findLastIndex(({ Action }) => Action === 'die');
+  if (end < 0) return {};
+  const start = events.slice(0, end).findLastIndex(({ Action }) => Action === 'start');
+  const exitCode = Number(events[end]!.Actor?.Attributes?.['exitCode']);
+  return Number.isInteger(exitCode)
+    ? { lastEnd: { exitCode, oomKilled: events.slice(start + 1, end).some(({ Action }) => Action === 'oom') } }
+    : {};
+};
+
+const EVENTS_SECONDS = 600;
 const MANY_RESTARTS = 3;
 
 /** It ended by itself, and is up for less than its runs took on average: on a slow machine a run takes longer than we look. */
@@ -73,6 +96,7 @@ const isInLoop = ({ State, Created, RestartCount = 0 }: RawContainer): boolean =
 interface RawContainer {
   /** It ended between two looks, right after its start. */
   loops?: boolean;
+  lastEnd?: ContainerState['lastEnd'];
   Id: string;
   Name: string;
   Created: string;
@@ -111,6 +135,8 @@ interface RawContainer {
     Memory?: number;
     ShmSize?: number;
     ReadonlyRootfs?: boolean;
+    CapDrop?: string[] | null;
+    CapAdd?: string[] | null;
     LogConfig?: { Type?: string };
     PortBindings?: RawPorts | null;
   };
@@ -126,6 +152,7 @@ interface RawContainer {
         Gateway?: string;
         Aliases?: string[] | null;
         DNSNames?: string[] | null;
+        Links?: string[] | null;
       }
     > | null;
   };
@@ -155,6 +182,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
       finishedAt: time(raw.State.FinishedAt),
       restartCount: raw.RestartCount ?? 0,
       loops: raw.loops ?? false,
+      ...(raw.lastEnd ? { lastEnd: raw.lastEnd } : {}),
       pid: raw.State.Pid ?? 0,
     },
     health: healthFrom(raw, vault),
@@ -187,8 +215,12 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     memoryLimit: raw.HostConfig.Memory ?? 0,
     shmSize: raw.HostConfig.ShmSize ?? 0,
     readOnlyRoot: raw.HostConfig.ReadonlyRootfs ?? false,
+    ...(raw.HostConfig.CapDrop?.length
+      ? { capabilities: { dropped: bare(raw.HostConfig.CapDrop), added: bare(raw.HostConfig.CapAdd ?? []) } }
+      : {}),
     tty: raw.Config.Tty ?? false,
     logDriver: raw.HostConfig.LogConfig?.Type ?? '',
+    ...linksOf(raw),
     ...dataRootOf(raw),
     ...labelRoutes(labels),
     compose: {
@@ -206,6 +238,17 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
 const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: string } => {
   const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
   return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
+};
+
+const bare = (capabilities: string[]): string[] => capabilities.map((each) => each.toUpperCase().replace(/^CAP_/, ''));
+
+/** `p-db-1:database` of each network. */
+const linksOf = (raw: RawContainer): Pick<Container, 'links'> => {
+  const pairs = Object.values(raw.NetworkSettings.Networks ?? {})
+    .flatMap((end) => end.Links ?? [])
+    .map((each) => each.split(':'))
+    .filter((each) => each.length === 2);
+  return pairs.length > 0 ? { links: Object.fromEntries(pairs.map(([container, name]) => [name!, container!])) } : {};
 };
 
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter(Boolean);

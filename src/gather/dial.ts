@@ -1,6 +1,7 @@
 /** Opens streams for the drivers, which then have nothing left to resolve or connect: every layer has its own place to fail. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { PeerCertificate } from 'node:tls';
 import { countConnection } from './connections-opened.ts';
 import { TRY_MS } from './gathering.ts';
 import { TryStopped, systemFailure, type Progress } from './trial.ts';
@@ -47,13 +48,20 @@ const slow = (host: string, port: number, ms: number): TryStopped =>
   new TryStopped({ layer: 'tcp', outcome: 'timeout', code: 'ETIMEDOUT', text: `no connection to ${host}:${port} within ${ms} ms` });
 
 /** TLS over an open stream. The certificate is not judged: on a developer's machine it is self-signed. */
-export const secure = async (stream: Duplex, host: string, at: Progress, limit: AbortSignal): Promise<Duplex> => {
+export const secure = async (
+  stream: Duplex,
+  host: string,
+  at: Progress,
+  limit: AbortSignal,
+  shown: (certificate: PeerCertificate) => void = () => {},
+): Promise<Duplex> => {
   at.layer = 'tls';
   const { connect } = await import('node:tls');
   return new Promise((resolve, reject) => {
     const socket = connect({ socket: stream, rejectUnauthorized: false, ...(isIP(host) ? {} : { servername: host }) });
     socket.once('secureConnect', () => {
       at.layer = 'protocol';
+      shown(socket.getPeerCertificate());
       resolve(guarded(socket));
     });
     socket.on('error', (error: NodeJS.ErrnoException) => reject(new TryStopped({ ...systemFailure(error, 'tls'), layer: 'tls' })));

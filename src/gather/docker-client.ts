@@ -5,7 +5,7 @@ import { posix } from 'node:path';
 import { Duplex, PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import type { EngineAddress } from './engine-address.ts';
-import { EngineError, type EngineClient } from './engine-client.ts';
+import { type EngineClient, EngineError, type EngineEvent } from './engine-client.ts';
 import { collectText, demultiplex, frameReader, splitLines } from './engine-stream.ts';
 
 const CALL_MS = 5_000;
@@ -119,6 +119,20 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
         return JSON.parse(Buffer.concat(chunks).toString()) as T;
       } catch {
         throw new EngineError('what answers there is no Docker Engine API: it does not answer in JSON', 200, '');
+      }
+    },
+
+    async events(query, signal) {
+      const within = limit(CALL_MS, signal);
+      const stream = await openStream({ path: '/events?', method: 'GET', options: { _query: encodeQuery(query) } }, within);
+      const chunks: Buffer[] = [];
+      const take = (chunk: Buffer) => void chunks.push(chunk);
+      await demultiplex(stream, true, { stdout: take, stderr: take }, within);
+      try {
+        const lines = Buffer.concat(chunks).toString().split('\n').filter(Boolean);
+        return lines.map((line) => JSON.parse(line) as EngineEvent);
+      } catch {
+        throw new EngineError('its list of events is not in JSON', 200, '');
       }
     },
 

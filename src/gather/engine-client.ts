@@ -8,6 +8,11 @@ export interface ExecResult {
   stderr: string;
 }
 
+export interface EngineEvent {
+  Action: string;
+  Actor?: { Attributes?: Record<string, string> };
+}
+
 export interface EngineClient {
   host: string;
   /** Engine calls made so far, for `-v`. */
@@ -16,6 +21,8 @@ export interface EngineClient {
   ping(signal?: AbortSignal): Promise<{ server: string | null; apiVersion: string | null; date: string | null }>;
   /** `GET` on the API, JSON. Rejects with `EngineError`. */
   get<T>(path: string, query?: Record<string, string | string[] | number | boolean>, signal?: AbortSignal): Promise<T>;
+  /** What happened between two times that have passed, oldest first. Rejects with `EngineError`. */
+  events(query: Record<string, string>, signal?: AbortSignal): Promise<EngineEvent[]>;
   /** Log lines since a time, demultiplexed; at most `maxBytes` (default 1 MiB) are read, the newest kept. */
   logs(
     id: string,

@@ -49,7 +49,7 @@ const othersOn = async (service: Service, container: Container, given: Gathering
 
 const YOUNG_SECONDS = 24 * 3600;
 
-/** A project that was renamed begins with empty volumes; the full ones lie beside them. */
+/** A project, or a volume, that was renamed begins with empty volumes; the full ones lie beside them. */
 const twinsOf = async (container: Container, given: Gathering): Promise<MountsFact['twins']> => {
   const named = container.mounts.filter(({ type, source }) => type === 'volume' && !/^[0-9a-f]{64}$/.test(source));
   if (named.length === 0 || secondsSince(container.createdAt, given.startedAt) > YOUNG_SECONDS) return [];
@@ -61,10 +61,10 @@ const twinsOf = async (container: Container, given: Gathering): Promise<MountsFa
     // One that is as old as the container was made with it, and so it began empty.
     if (Math.abs(Date.parse(container.createdAt) - Date.parse(own.createdAt)) > 60_000) return [];
     return volumes.value.flatMap((each) =>
-      each.composeName === own.composeName &&
       each.project !== null &&
-      each.project !== own.project &&
-      isAkin(each.project, own.project ?? '') &&
+      (each.project === own.project
+        ? isFormer(each.composeName, own.composeName!)
+        : each.composeName === own.composeName && isAkin(each.project, own.project ?? '')) &&
       each.createdAt !== null &&
       Date.parse(each.createdAt) < Date.parse(own.createdAt!)
         ? [{ volume: source, other: each.name, project: each.project, createdAt: each.createdAt }]
@@ -74,6 +74,9 @@ const twinsOf = async (container: Container, given: Gathering): Promise<MountsFa
   const used = await Promise.all(twins.slice(0, 8).map(({ other }) => isUsed(other, given)));
   return twins.filter((_, index) => used[index] === false);
 };
+
+/** Another volume of this project, called much the same: `pgdata` became `pgdata-v2`. */
+const isFormer = (name: string | null, now: string): boolean => name !== null && name !== now && isAkin(name, now);
 
 /** `shop` and `shop-old`, `my-shop` and `myshop`: strangers may well have a volume `db-data`, too. */
 export const isAkin = (a: string, b: string): boolean => {

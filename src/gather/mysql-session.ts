@@ -28,7 +28,11 @@ export interface MysqlLogin {
   wantSessions: () => boolean;
   /** Also ask which accounts and databases there are: once somebody was rejected. */
   wantAccounts: () => boolean;
+  /** Asked of the server once it let us in; what the server will not tell takes nothing away from the login. */
+  inquire?: MysqlInquiry;
 }
+
+export type MysqlInquiry = (query: (sql: string, values: string[]) => Promise<Record<string, string | null>[]>) => Promise<void>;
 
 /** How long a server may take to close after the goodbye. */
 const GOODBYE_MS = 100;
@@ -71,6 +75,11 @@ export const askMysql = async (
       at.layer = 'done';
       if (login.wantSessions()) Object.assign(answer.server, await askSessions(connection, limits));
       if (login.wantAccounts()) Object.assign(answer, await askAccounts(connection, limits));
+      await login
+        .inquire?.(async (sql, values) => (await ask(connection, sql, values)).map(inWords))
+        .catch((error: QueryError) => {
+          if (typeof error.errno !== 'number') throw error;
+        });
       await Promise.race([new Promise((resolve) => connection.end(resolve)), delay(GOODBYE_MS, null, { ref: false })]);
     } catch (error) {
       throw unreadable(error, at) ?? mysqlFailure(error, at);
@@ -86,9 +95,12 @@ const loggedIn = (connection: Connection): Promise<void> =>
 
 type Row = Record<string, unknown>;
 
-const ask = (connection: Connection, sql: string): Promise<Row[]> =>
+const inWords = (row: Row): Record<string, string | null> =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value === null ? null : wordOf(value)]));
+
+const ask = (connection: Connection, sql: string, values: string[] = []): Promise<Row[]> =>
   new Promise((resolve, reject) =>
-    connection.query({ sql, timeout: 1_000 }, (error, rows) =>
+    connection.query({ sql, values, timeout: 1_000 }, (error, rows) =>
       error ? reject(error) : resolve(Array.isArray(rows) ? (rows as Row[]) : []),
     ),
   );

@@ -1,11 +1,13 @@
 /** What a MySQL or MariaDB server says to the words that its clients really use. */
-import type { LogLine, MysqlFact, Trial } from '../model/facts.ts';
-import type { Container } from '../model/stack.ts';
+import type { LogLine, MysqlFact, SchemaLook, Trial } from '../model/facts.ts';
+import { serviceNamed, type Container } from '../model/stack.ts';
 import { askAll, type Attempt } from './attempts.ts';
 import { clientCredentials, mysqlPort, ownMysqlCredentials, unknownCredentials, type Credentials } from './credentials.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
 import { askMysql, isStuck, probeMysql, type MysqlAnswer, type MysqlServer } from './mysql-session.ts';
+import { askSchema } from './mysql-schema.ts';
+import { missedBy } from './schema.ts';
 import { isBelowLogin, knock } from './trial.ts';
 import { byAddress, type Vantage } from './vantage.ts';
 
@@ -45,12 +47,34 @@ export const gatherMysql: ServiceGatherer<'mysql'> = async (service, given) => {
   // A healthy stack is asked with the words of its clients alone.
   const always = () => isRejected || sessionsOf(answers).some(isStuck);
   const asked = await askAll<MysqlAnswer>(service, container, given, { clients, own: words, always, ask, concernsAll, dependsOnPlace });
+  const schemaFor = async ({ credentials, view }: Attempt<MysqlAnswer>): Promise<SchemaLook[]> => {
+    const missed = await missedBy('mysql', serviceNamed(given.stack, credentials.client), service.name, given);
+    const vantage = missed && view.kind === 'address' ? byAddress(given.engine, given.stack, container, credentials.port) : null;
+    if (!vantage || !missed || credentials.user === null || credentials.database === null) return [];
+    const schemas: SchemaLook[] = [];
+    await askMysql(
+      vantage,
+      {
+        user: credentials.user,
+        password: credentials.password === null ? null : given.vault.reveal(credentials.password),
+        database: credentials.database,
+        tls: credentials.tls,
+        wantSessions: () => false,
+        wantAccounts: () => false,
+        inquire: askSchema(missed, (schema) => schemas.push({ client: credentials.client, ...schema })),
+      },
+      limits,
+    );
+    return schemas;
+  };
+
   const seen = asked.filter((attempt) => attempt.credentials !== own || isTelling(attempt, container));
   return {
     attempts: (seen.length > 0 ? seen : asked).map(toFact),
     server: serverOf(answers),
     accounts: answers.findLast((each) => each.accounts)?.accounts ?? null,
     databases: answers.findLast((each) => each.databases)?.databases ?? null,
+    schemas: (await Promise.all(asked.filter(({ trial }) => trial.outcome === 'ok').map(schemaFor))).flat(),
     serverLog: asked.some(({ trial }) => trial.outcome !== 'ok') ? await readServerLog(container, given) : [],
   };
 };

@@ -1,12 +1,13 @@
 /** What a Postgres server says to the words that its clients really use. */
-import type { LogLine, PostgresFact, Trial } from '../model/facts.ts';
+import type { LogLine, PostgresFact, SchemaLook, Trial } from '../model/facts.ts';
 import { serviceNamed, type Container } from '../model/stack.ts';
-import { askAll, type Attempt } from './attempts.ts';
+import { askAll, listeningPort, type Attempt } from './attempts.ts';
 import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredentials, type Credentials } from './credentials.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
-import { askSchema, missingIn, type Schema } from './postgres-schema.ts';
+import { askSchema } from './postgres-schema.ts';
 import { askPostgres, probePostgres, type PostgresAnswer, type PostgresServer } from './postgres-session.ts';
+import { missedBy } from './schema.ts';
 import { isBelowLogin, knock } from './trial.ts';
 import { byAddress, type Vantage } from './vantage.ts';
 
@@ -18,11 +19,13 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
   const clients = clientCredentials(given.stack, service.name, 'postgres')
     .filter((each) => each.user !== null)
     .map((each) => ({ ...each, database: each.database ?? each.user }));
-  const own = ownPostgresCredentials(container);
+  const declared = ownPostgresCredentials(container);
+  const port = clients.length > 0 ? postgresPort(container) : await listeningPort(service, postgresPort(container), given);
+  const own = declared && { ...declared, port };
   const limits = { ms: TRY_MS, signal: given.signal, vault: given.vault };
 
   // Where the address can be asked, another server may be on the published port.
-  const hasAddress = byAddress(given.engine, given.stack, container, own?.port ?? postgresPort(container)) !== null;
+  const hasAddress = byAddress(given.engine, given.stack, container, port) !== null;
   const isHere = (vantage: Vantage): boolean => !hasAddress || vantage.view.kind !== 'published';
   let isAsked = false;
   let sessions: PostgresServer | null = null;
@@ -43,17 +46,11 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
     return result;
   };
 
-  const misses = async (client: string): Promise<string[]> => {
-    const user = client === service.name ? undefined : serviceNamed(given.stack, client);
-    const log = user && (await given.fact('logs', user));
-    return log?.ok ? missingIn(log.value.lines.map(({ text }) => text)) : [];
-  };
-  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<Schema[]> => {
-    const names = await misses(credentials.client);
-    const vantage =
-      names.length === 0 || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
-    if (!vantage || credentials.user === null) return [];
-    const schemas: Schema[] = [];
+  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<SchemaLook[]> => {
+    const missed = await missedBy('postgres', serviceNamed(given.stack, credentials.client), service.name, given);
+    const vantage = missed === null || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
+    if (!vantage || !missed || credentials.user === null) return [];
+    const schemas: SchemaLook[] = [];
     await askPostgres(
       vantage,
       {
@@ -62,14 +59,14 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
         database: credentials.database ?? credentials.user,
         tls: credentials.tls,
         wantSessions: () => false,
-        inquire: askSchema(names, (schema) => schemas.push({ client: credentials.client, ...schema })),
+        inquire: askSchema(missed, (schema) => schemas.push({ client: credentials.client, ...schema })),
       },
       limits,
     );
     return schemas;
   };
 
-  const words = own ?? (clients.length === 0 ? unknownCredentials(container, postgresPort(container)) : null);
+  const words = own ?? (clients.length === 0 ? unknownCredentials(container, port) : null);
   const attempts = await askAll<PostgresAnswer>(service, container, given, { clients, own: words, always: true, ask, concernsAll });
   return {
     attempts: attempts.map(toFact),

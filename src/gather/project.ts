@@ -1,8 +1,8 @@
 /** What the compose files say, with `docker compose config` as the authority. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
 import { alteredValues } from './altered-values.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
@@ -99,9 +99,29 @@ const caddyfilesOf = async (services: ProjectFact['services']): Promise<Pick<Pro
 const newestChange = async (place: ProjectPlace): Promise<string | null> => {
   const beside = await readdir(place.workingDir).catch(() => []);
   const envFiles = beside.filter((name) => /(^|\.)env($|\.)/.test(name)).map((name) => join(place.workingDir, name));
-  const stats = await Promise.all([...place.files, ...place.envFiles, ...envFiles].map((file) => stat(file).catch(() => null)));
+  const named = await filesNamedIn(place.files, place.workingDir);
+  const stats = await Promise.all([...place.files, ...place.envFiles, ...envFiles, ...named].map((file) => stat(file).catch(() => null)));
   const times = stats.flatMap((each) => (each ? [each.mtimeMs] : []));
   return times.length > 0 ? new Date(Math.max(...times)).toISOString() : null;
+};
+
+/** `env_file:`, `include:`, `extends:`; with something mounted behind a colon it is another kind of file. */
+const NAMED = /(?<![\w./-])((?:[\w.@-]*\/)*[\w.@-]*(?:\.env(?:\.[\w.-]+)?|(?<=[\w])\.ya?ml))(?![\w:/.-])/g;
+const DEEPEST = 4;
+
+/** Env files and further compose files, wherever they lie. */
+const filesNamedIn = async (files: readonly string[], workingDir: string, depth = 0): Promise<string[]> => {
+  if (depth === DEEPEST) return [];
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(file, 'utf8').catch(() => '');
+      const names = [...new Set([...text.matchAll(NAMED)].map((each) => each[1]!))];
+      return names.flatMap((name) => [...new Set([resolve(dirname(file), name), resolve(workingDir, name)])]);
+    }),
+  );
+  const named = [...new Set(found.flat())].filter((each) => !files.includes(each));
+  const deeper = named.filter((each) => /\.ya?ml$/.test(each));
+  return [...named, ...(deeper.length > 0 ? await filesNamedIn(deeper, workingDir, depth + 1) : [])];
 };
 
 /** Compose writes a literal `$` as `$$`, so that its output is a valid input. */

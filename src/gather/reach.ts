@@ -1,6 +1,6 @@
 /** Can the client reach what it is configured for: by name and by TCP, as it is seen inside its own container? */
 import type { InsideFact, ReachFact, Trial } from '../model/facts.ts';
-import { isLoopback } from '../model/connections.ts';
+import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { plain } from '../model/plain.ts';
 import { isRunning, running, serviceNamed, sharedNetworks, type Container, type Service } from '../model/stack.ts';
 import { CannotLook, speaker, TRY_MS, type Gathering, type ServiceGatherer } from './gathering.ts';
@@ -40,7 +40,8 @@ const wantedBy = async (service: Service, given: Gathering): Promise<Wanted[]> =
     .filter((each) => each.from === service.name && each.kind !== 'depends-on' && each.malformed === null)
     .map(({ host, port, to }) => ({ host, port, to: (to !== null && serviceNamed(given.stack, to)) || null }));
   const upstreams = (await nginxOf(service, given))?.upstreams ?? [];
-  const proxied = upstreams.map(({ host, port }) => ({ host, port, to: namedOnNetwork(host, given) }));
+  const names = namesFor(service, nameTable(given.stack.services));
+  const proxied = upstreams.map(({ host, port }) => ({ host, port, to: serviceNamed(given.stack, names.get(host) ?? '') ?? null }));
   return [...declared, ...proxied].filter(
     (each, index, all) =>
       // What a command can be told: no blank, no option, no variable.
@@ -55,11 +56,6 @@ const nginxOf = async (service: Service, given: Gathering) => {
   const fact = await given.fact('nginx', service);
   return fact.ok ? fact.value : null;
 };
-
-const namedOnNetwork = (host: string, given: Gathering): Service | null =>
-  serviceNamed(given.stack, host) ??
-  given.stack.services.find((each) => each.containers.some((container) => container.networks.some((end) => end.names.includes(host)))) ??
-  null;
 
 const isDown = (service: Service | null): boolean => service !== null && service.containers.length > 0 && running(service).length === 0;
 

@@ -1,6 +1,6 @@
 /** What a Redis server says to the words that its clients really use, and whether it takes work. */
 import type { RedisFact, Trial } from '../model/facts.ts';
-import { askAll, type Attempt } from './attempts.ts';
+import { askAll, listeningPort, type Attempt } from './attempts.ts';
 import { clientCredentials, ownRedisCredentials, type Credentials } from './credentials.ts';
 import { TRY_MS, speaker, type ServiceGatherer } from './gathering.ts';
 import { askRedis, type RedisAnswer, type RedisServer } from './redis-session.ts';
@@ -10,8 +10,9 @@ import { byAddress, type Vantage } from './vantage.ts';
 export const gatherRedis: ServiceGatherer<'redis'> = async (service, given) => {
   const container = speaker(service);
   // No database is database 0, to whoever shares a session.
-  const own = { ...ownRedisCredentials(container), database: '0' };
+  const declared = { ...ownRedisCredentials(container), database: '0' };
   const clients = clientCredentials(given.stack, service.name, 'redis').map((each) => ({ ...each, database: String(databaseOf(each)) }));
+  const own = clients.length > 0 ? declared : { ...declared, port: await listeningPort(service, declared.port, given) };
   const limits = { ms: TRY_MS, signal: given.signal, vault: given.vault };
   // Where the address can be asked, another server may be on the published port.
   const hasAddress = byAddress(given.engine, given.stack, container, own.port) !== null;

@@ -1,5 +1,5 @@
 /** Facts → stack: services with their roles, and the connections between them. */
-import { connectionsOf, namedConnection, nameTable, proxyConnection, sortConnections } from './connections.ts';
+import { connectionsOf, namedConnection, namesFor, nameTable, proxyConnection, sortConnections } from './connections.ts';
 import type { ServiceSettings } from './config.ts';
 import type { NginxFact, ProjectFact } from './facts.ts';
 import { routedByLabels } from './label-routes.ts';
@@ -114,12 +114,16 @@ const proxiedInside = (declared: NonNullable<Parts['project']['proxied']>, servi
 const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] => {
   const names = nameTable(services);
   return Object.entries(proxies).flatMap(([service, fact]) => {
+    const known = namesFor(
+      services.find((each) => each.name === service),
+      names,
+    );
     const seen = new Set<string>();
     return fact.upstreams.flatMap((upstream) => {
       const key = `${upstream.host}:${upstream.port}`;
       if (seen.has(key)) return [];
       seen.add(key);
-      return [proxyConnection(service, upstream.host, upstream.port, upstream.at, names)];
+      return [proxyConnection(service, upstream.host, upstream.port, upstream.at, known)];
     });
   });
 };

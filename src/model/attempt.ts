@@ -1,7 +1,9 @@
 /** A client's try of a server with the client's own credentials, as the facts of Postgres and Redis hold it: pure questions. */
 import type { Finding, Suspect } from './check.ts';
 import { isLoopback } from './connections.ts';
-import type { Trial, View } from './facts.ts';
+import type { Fact, InsideFact, Trial, View } from './facts.ts';
+import { ownListeners } from './listeners.ts';
+import type { Container } from './stack.ts';
 
 interface Attempt {
   client: string;
@@ -86,6 +88,19 @@ export const couldNotAsk = (attempts: readonly Attempt[], tries: readonly Attemp
     return `${server} could not be asked as ${listed(blind.map((each) => each.client))}: ${blind[0]!.trial.text || 'no way in'}`;
   return tries.some(accepted) ? null : `no try came as far as ${server}`;
 };
+
+/** Nobody is known to reach for it over the network, and it listens on no port there: its clients use its socket file. */
+export const isSocketOnly = (
+  tries: readonly { client: string; trial: Trial }[],
+  server: string,
+  container: Container | undefined,
+  inside: Fact<InsideFact>,
+): boolean =>
+  tries.length > 0 &&
+  tries.every(({ client, trial }) => client === server && trial.outcome === 'refused') &&
+  container?.health?.status !== 'unhealthy' &&
+  inside.ok &&
+  ownListeners(inside.value.listeners).length === 0;
 
 /** Credentials that only the server's own container declares, while all who use it come in with others, harm nobody yet. */
 export const harmsNobody = (clients: readonly string[], tries: readonly Attempt[], server: string): boolean =>

@@ -1,5 +1,7 @@
 /** A container's command → the programs that it runs, without what merely starts them (shells, init, wrappers, waiting scripts). */
 
+import type { Container } from './stack.ts';
+
 /** Quotes hold together, wherever they stand; what a shell would expand is left as written. */
 export const shellWords = (line: string): string[] =>
   [...line.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)].map(([word]) => word.replace(QUOTED, unquoted));
@@ -147,3 +149,7 @@ const withoutHeredocs = (script: string): string =>
           /^\s*(exec\s+)?(\/\S*\/)?(ba|da|a|z)?sh(\s+-\w+)*\s*$/.test(before) ? text : before + after,
       )
     : script;
+
+/** `uvicorn --uds /run/app.sock`, `gunicorn -b unix:/run/app.sock`. */
+export const servesSocketFile = ({ entrypoint, command }: Pick<Container, 'entrypoint' | 'command'>): boolean =>
+  /\s(--uds|-b|--bind|--socket|--http-socket|--unix-socket)[\s=]+(?:unix:\/*|\/)\S/.test([...entrypoint, ...command].join(' '));

@@ -24,19 +24,15 @@ const LONGEST_ADDRESS = 8_192;
 export const connectionsOf = (services: Service[]): Connection[] => {
   const names = nameTable(services);
   const found = services.flatMap((service) => {
-    const own = ownNames(service, names);
     const env = service.containers[0] ? toldTo(service.containers[0]) : (service.spec?.environment ?? {});
+    const known = namesFor(service, names);
     const told = Object.entries(env)
       .filter(([, value]) => value.length <= LONGEST_ADDRESS)
-      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, own, services)));
+      .flatMap(([key, value]) => hostByHost(value.trim()).flatMap((each) => fromVariable(service, key, each, env, known, services)));
     return [...told.filter((each) => speaks(service, each)), ...fromDependsOn(service, services)];
   });
   return sortConnections(unique(found));
 };
-
-/** Beside the names that all use, those that `links` give to this one alone. */
-const ownNames = ({ spec }: Service, names: Map<string, string>): Map<string, string> =>
-  spec?.links ? new Map([...names, ...Object.entries(spec.links)]) : names;
 
 const HOST = String.raw`(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?`;
 const HOSTS = `${HOST}(?:,${HOST})+`;
@@ -79,6 +75,18 @@ export const nameTable = (services: Service[]): Map<string, string> => {
   }
   for (const service of services) table.set(service.name, service.name);
   return table;
+};
+
+/** The same, with the names that `links` give to this service alone: as declared, and as its container has them. */
+export const namesFor = (service: Service | undefined, names: Map<string, string>): Map<string, string> => {
+  const links = Object.entries(service?.containers[0]?.links ?? {});
+  const declared = Object.entries(service?.spec?.links ?? {});
+  if (links.length + declared.length === 0) return names;
+  return new Map([
+    ...names,
+    ...declared,
+    ...links.flatMap(([name, container]) => (names.has(container) ? [[name, names.get(container)!] as const] : [])),
+  ]);
 };
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0)$/;

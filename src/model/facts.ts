@@ -335,18 +335,23 @@ export interface PostgresFact {
     /** Sessions that block others, and are not blocked themselves. */
     blockers: { pid: number; address: string | null; application: string; state: string; seconds: number; blocked: number }[];
   } | null;
-  /** Of each client whose log speaks of missing tables: which of them are missing now, and how far its migrations are. */
-  schemas?: {
-    client: string;
-    database: string;
-    missing: string[];
-    /** Tables of the database that are the users'. */
-    tables: number;
-    /** Revisions in `alembic_version`; `null` where there is no such table. */
-    alembic: string[] | null;
-  }[];
+  schemas?: SchemaLook[];
   /** Log lines that the server wrote during the attempts (the DETAIL that tells a missing role from a wrong password). */
   serverLog: LogLine[];
+}
+
+/** Of a client whose log speaks of missing tables or columns: which of them are missing now, and how far its migrations are. */
+export interface SchemaLook {
+  client: string;
+  database: string;
+  /** Tables, as the log spells them. */
+  missing: string[];
+  /** Columns; `table` is `null` where the log does not tell it: then no table has such a column. */
+  columns?: { name: string; table: string | null }[];
+  /** Tables of the database that are the users'. */
+  tables: number;
+  /** Revisions in `alembic_version`; `null` where there is no such table. */
+  alembic: string[] | null;
 }
 
 export interface PostgresAttempt {
@@ -432,6 +437,7 @@ export interface MysqlFact {
   /** What the server's own words let us see, once a client was rejected. `null`: not asked, or not allowed. */
   accounts: { user: string; host: string }[] | null;
   databases: string[] | null;
+  schemas?: SchemaLook[];
   /** Log lines of this run of the server; read only when a try failed. */
   serverLog: LogLine[];
 }
@@ -506,6 +512,8 @@ export interface HttpTry {
   /** `done`/`ok` whenever any HTTP answer came, of any status. */
   trial: Trial;
   answer: HttpAnswer | null;
+  /** Over TLS: whose certificate was shown, and when it is valid (ISO 8601). */
+  certificate?: { name: string; from: string; to: string };
 }
 
 export interface HttpFact {

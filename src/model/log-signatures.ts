@@ -160,7 +160,11 @@ const SPECIFIC: Signature[] = [
     /relation "[^"]+" does not exist|UndefinedTable|no such table|Table '[^'.]+\.[^']+' doesn't exist|ER_NO_SUCH_TABLE/,
   ),
   own('python-setting', 'a setting of the environment is missing', /^KeyError: '[A-Z][A-Z0-9_]+'$|ImproperlyConfigured: /),
-  own('python-module', 'a Python module is missing', /ModuleNotFoundError: No module named/),
+  own(
+    'python-module',
+    'a Python module is missing',
+    /ModuleNotFoundError: No module named|^\S{0,100}python[\d.]*: (?:No module named|Error while finding module specification for) /,
+  ),
   own('python-import', 'a Python import failed', /^\s*ImportError: /),
   own('python-syntax', 'the Python code does not parse', /^\s*(?:SyntaxError|IndentationError|TabError): /),
   own('asgi-app', 'the ASGI app could not be loaded', /Error loading ASGI app|Attribute "[^"]+" not found in module/),
@@ -236,7 +240,7 @@ const GENERIC: Signature[] = [
     'shell-missing',
     'command',
     'a command was not found',
-    /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: [^:]{1,100}: command not found|^\S{1,100}: \d+: [^:]{1,100}: not found/,
+    /^(?:\S{0,100}\/)?(?:ba|da|a|z)?sh: (?:line )?(?:\d+: )?[^:]{1,100}: (?:command )?not found|: line \d+: (?:exec: )?[^:]{1,100}: (?:command )?not found|^\S{1,100}: \d+: (?:exec: )?[^:]{1,100}: not found/,
   ),
   name(
     'name',

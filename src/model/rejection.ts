@@ -1,7 +1,8 @@
 /** What a data store said no with: clients that were told the same share one finding. The same questions for every store. */
 import { accepted, grouped, harmsNobody, listed, reached, seenFrom, spared, unreachedSuspects, withVerb } from './attempt.ts';
 import type { Evidence, Finding, Suspect } from './check.ts';
-import type { Trial, View } from './facts.ts';
+import type { Fact, InsideFact, Trial, View } from './facts.ts';
+import { listensElsewhere } from './listeners.ts';
 
 interface Attempt {
   client: string;
@@ -101,9 +102,13 @@ export const saidBy = ({ clients, names }: Rejection<unknown>, one: string, many
   withVerb(clients.length > 0 ? clients : names, one, many);
 
 /** Nobody got as far as the server's own words: the same sentence for each of them. */
-export const unreachedMessage = <A extends Attempt>({ reason, server, names, attempts: [attempt] }: Rejection<A>): string => {
+export const unreachedMessage = <A extends Attempt>(
+  { reason, server, names, attempts: [attempt] }: Rejection<A>,
+  inside?: Fact<InsideFact>,
+): string => {
   const { port, trial } = attempt!;
-  if (reason === 'refused') return `${server} refuses connections on port ${port} (tried as ${listed(names)})`;
+  if (reason === 'refused')
+    return `${server} refuses connections on port ${port} (tried as ${listed(names)})${listensElsewhere(port, inside)}`;
   const how = trial.layer === 'tcp' ? 'does not answer' : 'accepts the connection and does not answer';
   return `${server} ${how} on port ${port} (tried as ${listed(names)})`;
 };

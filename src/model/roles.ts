@@ -292,7 +292,11 @@ const finished = (evidence: RoleEvidence): Judgement | null => {
   return ended ? { role: 'one-shot', reason: 'ran to its end with exit code 0, publishes nothing, is not restarted' } : null;
 };
 
+/** An entry point of the image that is told what to be: `./run.sh worker`. */
+const TOLD_TO_WORK = /^\S*\.(?:sh|bash) (?:celery[-_]?)?(?:workers?|consumers?)$/i;
+
 const workerScript = (main: readonly string[]): Judgement | null =>
+  TOLD_TO_WORK.test(main.slice(0, 2).join(' ')) ||
   /^(\w+[-_.])?(workers?|consumers?)([-_.]\w+)?(\.(py|js|mjs|cjs|ts|rb|php|sh|jar))?$/i.test(scriptOf(main))
     ? { role: 'worker', reason: `its command names a worker (\`${shown(main)}\`)` }
     : null;

@@ -2,6 +2,9 @@
 import type { NetworkFact } from './facts.ts';
 import type { Attachment, Container, Stack } from './stack.ts';
 
+/** Lives in another container's network namespace: `network_mode: service:x`. */
+export const isLodger = ({ networkMode }: Container): boolean => /^(container|service):/.test(networkMode);
+
 /** Networks that a container speaks on. One that lives in another's network namespace has none of its own. */
 export const networksOf = (container: Container, stack: Stack): Attachment[] => {
   const host = /^(?:container|service):(.+)$/.exec(container.networkMode)?.[1];
@@ -34,13 +37,14 @@ export const isExtraHost = (container: Container, host: string): boolean =>
 
 export const isAddress = (host: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || host.includes(':');
 
+/** Other containers live in its network namespace: what listens there may be theirs. */
+export const hasLodgers = (host: Container, stack: Stack): boolean =>
+  allContainers(stack).some((each) => each !== host && [`container:${host.id}`, `service:${host.service}`].includes(each.networkMode));
+
 /** No other container lives in its network namespace, and none that is not of the stack shares a network with it. */
 export const isAmongItsOwn = (client: Container, stack: Stack, networks: readonly NetworkFact[]): boolean => {
-  const lodgers = allContainers(stack).some(
-    (each) => each !== client && [`container:${client.id}`, `service:${client.service}`].includes(each.networkMode),
-  );
   const names = new Set([...allContainers(stack), ...stack.oneOffs].map((each) => each.name));
   const own = new Set(networksOf(client, stack).map((each) => each.networkId));
   const strangers = networks.some((each) => own.has(each.id) && each.members.some((member) => !names.has(member.container)));
-  return !lodgers && !strangers && !/^(container|service):/.test(client.networkMode);
+  return !hasLodgers(client, stack) && !strangers && !isLodger(client);
 };

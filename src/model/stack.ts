@@ -124,12 +124,16 @@ export interface Container {
   networks: Attachment[];
   networkMode: string;
   extraHosts: string[];
+  /** Names that this container alone has for others (`links:`): name → container. Absent: none. */
+  links?: Record<string, string>;
   restartPolicy: string;
   /** Bytes; 0 means no limit. */
   memoryLimit: number;
   /** Bytes of /dev/shm. */
   shmSize: number;
   readOnlyRoot: boolean;
+  /** `cap_drop` and `cap_add`, without `CAP_`. Absent: nothing is dropped. */
+  capabilities?: { dropped: string[]; added: string[] };
   tty: boolean;
   logDriver: string;
   /** The folder in which the engine keeps its data. */
@@ -156,6 +160,8 @@ export interface ContainerState {
   startedAt: string | null;
   finishedAt: string | null;
   restartCount: number;
+  /** How the run before this one ended, of one that ends again and again. Absent: not known. */
+  lastEnd?: { exitCode: number; oomKilled: boolean };
   /** It was seen to end right after a start, between two looks: a crash loop, whatever its status is just now. */
   loops?: boolean;
   /** Process id of PID 1 in the engine's view; 0 when not running. */

@@ -1,6 +1,6 @@
 /** Tries and answers as the facts hold them, for tests of the checks that judge them. */
 import type { Finding, Verdict } from '../../src/model/check.ts';
-import type { HttpAnswer, HttpTry, LogFact, LogLine, Trial, View } from '../../src/model/facts.ts';
+import type { Fact, HttpAnswer, HttpTry, InsideFact, LogFact, LogLine, Trial, View } from '../../src/model/facts.ts';
 
 export const OK: Trial = { layer: 'done', outcome: 'ok', code: '', text: '', ms: 3 };
 
@@ -37,6 +37,27 @@ export const httpTry = (parts: Partial<Omit<HttpTry, 'answer'>> & { answer?: Par
   ...parts,
   answer: (parts.trial ?? OK).outcome === 'ok' ? answer(parts.answer) : null,
 });
+
+/** What listens inside a container, on all addresses or, as `127.0.0.1:5432`, on one; `undefined`: could not look. */
+export const listening = (ends: (number | string)[] | undefined): Fact<InsideFact> =>
+  ends === undefined
+    ? { ok: false, reason: 'could not look', timedOut: false, ms: 1 }
+    : {
+        ok: true,
+        ms: 1,
+        value: {
+          container: 'c',
+          via: 'proc',
+          listeners: ends.map((end) => {
+            const [address = '', port] = String(end).includes(':') ? String(end).split(':') : ['0.0.0.0', String(end)];
+            return { family: 4, address, port: Number(port) };
+          }),
+          peers: [],
+          mounts: [],
+          processes: [],
+          processesKnown: true,
+        },
+      };
 
 export const logLine = (text: string, time: string | null = null): LogLine => ({ time, stream: 'stderr', text });
 

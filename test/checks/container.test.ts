@@ -133,6 +133,16 @@ describe('container: what is not', () => {
       'fail restarting',
     ],
     [
+      'killed for its memory, again and again, and caught as it runs',
+      inState({ restartCount: 6, startedAt: secondsAgo(2), loops: true, lastEnd: { exitCode: 137, oomKilled: true } }),
+      'fail oom-killed',
+    ],
+    [
+      'ended with an error, again and again, and caught as it runs',
+      inState({ restartCount: 6, startedAt: secondsAgo(2), loops: true, lastEnd: { exitCode: 3, oomKilled: false } }),
+      'fail restarting',
+    ],
+    [
       'just started, for the sixth time, and not seen to end: it has recovered',
       inState({ restartCount: 6, startedAt: secondsAgo(2), loops: false }, {}, { createdAt: secondsAgo(60) }),
       'pass',
@@ -576,5 +586,38 @@ it('container: could not look', () => {
     ask(container, { stack: makeStack({ services: [service] }), service: 'app', facts: { containers: gap('the engine went away') } }),
   ).toEqual({
     cannotLook: 'the engine went away',
+  });
+});
+
+describe('container: in the network of another one', () => {
+  const host = (parts: object = {}, startedAt = secondsAgo(60)) =>
+    makeService({ name: 'vpn', containers: [{ state: { startedAt }, ...parts }] });
+  const lodger = (networkMode: string, startedAt = secondsAgo(50)) =>
+    makeService({ name: 'app', spec: { networkMode: 'service:vpn' }, containers: [{ networkMode, networks: [], state: { startedAt } }] });
+  it.each<[string, Service, Service[], string]>([
+    ['as it is now', lodger('container:id-p-vpn-1'), [host({ id: 'id-p-vpn-1' })], 'pass'],
+    ['the other one was made anew', lodger('container:id-former'), [host({ id: 'id-p-vpn-1' })], 'fail network-lost'],
+    ['the other one was started again', lodger('container:id-p-vpn-1'), [host({ id: 'id-p-vpn-1' }, secondsAgo(9))], 'fail network-lost'],
+    ['the other one is stopped', lodger('container:id-p-vpn-1'), [host({ id: 'id-p-vpn-1', state: { status: 'exited' } })], 'pass'],
+    ['a container that is not of this stack', makeService({ containers: [{ networkMode: 'container:elsewhere' }] }), [], 'pass'],
+  ])('%s', (_, service, others, expected) => expect(short(service, { others })).toBe(expected));
+});
+
+describe('container: what an unhealthy one says', () => {
+  it.each<[string, string, string]>([
+    [
+      'the last line of a traceback',
+      'Traceback (most recent call last):\n  File "x.py", line 1\nurllib.error.URLError: <refused>\n',
+      'urllib.error.URLError: <refused>',
+    ],
+    ['the first line of anything else', 'no response\nmore', 'no response'],
+  ])('%s', (_, output, expected) => expect(findingsOf(look(unhealthy(output)))[0]?.message).toBe(`app runs and is unhealthy: ${expected}`));
+
+  it('names the port on which it listens instead', () => {
+    const listeners: Listener[] = [{ family: 4, address: '0.0.0.0', port: 3001 }];
+    const message = (test: string[]) => findingsOf(look(unhealthy('refused', 1, test), { listeners }))[0]?.message;
+    expect(message(['CMD-SHELL', 'wget -q http://localhost:3000/'])).toContain('; it listens on port 3001');
+    expect(message(['CMD-SHELL', 'pg_isready -p 5433'])).toContain('; it listens on port 3001');
+    expect(message(['CMD-SHELL', 'wget -q http://localhost:3001/'])).not.toContain('listens');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { httpHealth } from '../../src/checks/http-health.ts';
 import type { HttpTry, LogLine } from '../../src/model/facts.ts';
-import { findingsOf, httpTry, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { findingsOf, httpTry, listening, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
 
 const service = makeService({ name: 'shop', role: 'http' });
@@ -18,11 +18,15 @@ const stack = makeStack({
   ],
 });
 
-const judge = (tries: HttpTry[], log: LogLine[] = []) =>
+const judge = (tries: HttpTry[], log: LogLine[] = [], listens?: number[]) =>
   httpHealth.evaluate({
     service,
     stack,
-    facts: { http: fact({ path: '/health', pathFrom: 'healthcheck', port: 8000, tries }), logs: fact(logOf('p-shop-1', log)) },
+    facts: {
+      http: fact({ path: '/health', pathFrom: 'healthcheck', port: 8000, tries }),
+      logs: fact(logOf('p-shop-1', log)),
+      inside: listening(listens),
+    },
     peers: {},
     now: NOW,
   });
@@ -32,6 +36,19 @@ const saying = (status: number, body: unknown, url = 'http://172.18.0.5:8000/hea
 
 const refused = stopped('tcp', 'refused', 'ECONNREFUSED', 'connect ECONNREFUSED');
 const silent = stopped('protocol', 'timeout', 'ETIMEDOUT', 'connected, but no answer came within 2000 ms');
+
+describe('a server without a port', () => {
+  const cases: [string, string[], string[]][] = [
+    ['uvicorn on a socket file', ['uvicorn', 'shop:app', '--uds', '/run/shop.sock'], ['skip']],
+    ['gunicorn on a socket file', ['gunicorn', '-b', 'unix:/run/shop.sock', 'shop:app'], ['skip']],
+    ['gunicorn on a port', ['gunicorn', '-b', '0.0.0.0:8000', 'shop:app'], ['cannotLook']],
+  ];
+  it.each(cases)('%s', (_, command, expected) => {
+    const own = makeService({ name: 'shop', role: 'http', containers: [{ command }] });
+    const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])), inside: listening([]) };
+    expect(reasonsOf(httpHealth.evaluate({ service: own, stack, facts, peers: {}, now: NOW }))).toEqual(expected);
+  });
+});
 
 describe('what a body says', () => {
   const cases: [string, HttpTry, string[], string[]][] = [
@@ -157,7 +174,13 @@ describe('no answer, and others', () => {
 
   it('a fact that is missing', () => {
     expect(
-      httpHealth.evaluate({ service, stack, facts: { http: gap('no port is known'), logs: gap('no port is known') }, peers: {}, now: NOW }),
+      httpHealth.evaluate({
+        service,
+        stack,
+        facts: { http: gap('no port is known'), logs: gap('no port is known'), inside: listening(undefined) },
+        peers: {},
+        now: NOW,
+      }),
     ).toEqual({
       cannotLook: 'no port is known',
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { migrations } from '../../src/checks/migrations.ts';
-import type { PostgresFact } from '../../src/model/facts.ts';
+import type { MountsFact, PostgresFact } from '../../src/model/facts.ts';
 import type { Service } from '../../src/model/stack.ts';
 import { logOf } from './attempts.ts';
 import { ask, fact, findingsOf, gap, inShort, makeConnection, makeService, makeStack } from './make.ts';
@@ -11,11 +11,13 @@ interface Case {
   ended?: boolean;
   schemas?: PostgresFact['schemas'];
   others?: Service[];
+  /** An older volume beside that of the server. */
+  former?: MountsFact['twins'][number];
 }
 
 const image = { imageId: 'sha256:one', entrypoint: ['/entrypoint.sh'] };
 
-const look = ({ log, ended = false, schemas = [], others = [] }: Case) => {
+const look = ({ log, ended = false, schemas = [], others = [], former }: Case) => {
   const service = makeService({ role: 'http', containers: [{ ...image, state: ended ? { status: 'exited', exitCode: 1 } : {} }] });
   const from = (name: string) => makeConnection({ from: name, database: 'shop', user: 'shop' });
   return ask(migrations, {
@@ -25,7 +27,13 @@ const look = ({ log, ended = false, schemas = [], others = [] }: Case) => {
     }),
     service: 'app',
     facts: { logs: fact(logOf('p-app-1', log)) },
-    peers: { db: { postgres: fact<PostgresFact>({ attempts: [], server: null, serverLog: [], schemas }) } },
+    peers: {
+      db: {
+        postgres: fact<PostgresFact>({ attempts: [], server: null, serverLog: [], schemas }),
+        mysql: gap('no MySQL'),
+        mounts: former ? fact({ twins: [former] }) : gap('not looked'),
+      },
+    },
   });
 };
 
@@ -50,6 +58,7 @@ describe('migrations: what is as it should be', () => {
     ['no migrations at all', { log: ['hello', SERVES] }, 'skip'],
     ['they ran', { log: ['INFO  [alembic.runtime.migration] Running upgrade  -> ab12, orders', SERVES] }, 'pass'],
     ['a table that was missing once, and is there now', { log: [SERVES, UNDEFINED], schemas: [schema({ missing: [] })] }, 'skip'],
+    ['a column that was missing once, and is there now', { log: [SERVES], schemas: [schema({ missing: [], columns: [] })] }, 'skip'],
     ['a table that another client misses', { log: [SERVES], schemas: [schema({ client: 'other' })] }, 'skip'],
     [
       'the database did not let it in',
@@ -121,6 +130,28 @@ describe('migrations: what went wrong', () => {
       { log: [UNDEFINED], schemas: [schema({ tables: 3, alembic: ['ab12'] })] },
       'fail schema-missing',
       'has no table orders',
+    ],
+    [
+      'an empty database in a new volume, beside an older one',
+      {
+        log: [SERVES, UNDEFINED],
+        schemas: [schema()],
+        former: { volume: 'p_data-2', other: 'p_data', project: 'p', createdAt: '2026-11-01T00:00:00.000Z' },
+      },
+      'fail schema-missing',
+      'its volume p_data-2 is new, and the data may be in p_data',
+    ],
+    [
+      'a column is missing',
+      { log: [SERVES], schemas: [schema({ missing: [], columns: [{ name: 'paid', table: 'orders' }], tables: 3 })] },
+      'fail schema-missing',
+      'has no column orders.paid',
+    ],
+    [
+      'a column that no table has',
+      { log: [SERVES], schemas: [schema({ missing: [], columns: [{ name: 'paid', table: null }], tables: 3 })] },
+      'fail schema-missing',
+      'has no column paid',
     ],
   ])('%s', (_, given, expected, says) => {
     expect(short(given)).toBe(expected);

@@ -188,6 +188,35 @@ describe('mounts: what is not', () => {
       'fail source-made-by-docker',
     ],
     [
+      'owners that it may not change, for want of a capability',
+      {
+        mount: data,
+        state: failing,
+        container: { capabilities: { dropped: ['ALL'], added: ['SETUID', 'SETGID'] } },
+        log: ['chown: /data/x: Operation not permitted'],
+      },
+      'fail capability-dropped',
+    ],
+    [
+      'a user that it may not become',
+      {
+        state: failing,
+        container: { capabilities: { dropped: ['SETGID'], added: [] } },
+        log: ['error: failed switching to "postgres": operation not permitted'],
+      },
+      'fail capability-dropped',
+    ],
+    [
+      'owners that it may not change, though nothing was taken from it',
+      {
+        mount: data,
+        state: failing,
+        container: { capabilities: { dropped: ['ALL'], added: ['CHOWN'] } },
+        log: ['chown: /data/x: Operation not permitted'],
+      },
+      'fail not-permitted',
+    ],
+    [
       'a folder of another user',
       {
         sources: [folder({ empty: false, uid: 0, mode: '755' })],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { mysql } from '../../src/checks/mysql.ts';
 import type { LogLine, MysqlAttempt, MysqlFact, Trial } from '../../src/model/facts.ts';
 import type { Container } from '../../src/model/stack.ts';
-import { ADDRESS, findingsOf, logLine, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { ADDRESS, findingsOf, listening, logLine, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeService, makeStack, NOW } from './make.ts';
 
 const SECRET = '‹secret:00000001›';
@@ -40,9 +40,11 @@ interface Case extends Partial<Omit<MysqlFact, 'attempts'>> {
   startedAt?: string;
   /** Another MySQL in the stack. */
   other?: boolean;
+  /** Ports on which something listens inside; `undefined`: could not look. */
+  listens?: number[];
 }
 
-const judge = (attempts: MysqlAttempt[], { env = {}, health = null, startedAt, other = false, ...known }: Case = {}) => {
+const judge = (attempts: MysqlAttempt[], { env = {}, health = null, startedAt, other = false, listens, ...known }: Case = {}) => {
   const service = makeService({
     name: 'ledger',
     role: 'mysql',
@@ -53,7 +55,10 @@ const judge = (attempts: MysqlAttempt[], { env = {}, health = null, startedAt, o
   return mysql.evaluate({
     service,
     stack: makeStack({ services: [service, shop, ...(other ? [source] : [])] }),
-    facts: { mysql: fact({ server: server(), accounts: null, databases: null, serverLog: [], ...known, attempts }) },
+    facts: {
+      mysql: fact({ server: server(), accounts: null, databases: null, serverLog: [], ...known, attempts }),
+      inside: listening(listens),
+    },
     peers: {},
     now: NOW,
   });
@@ -149,6 +154,7 @@ describe('what is found', () => {
     ],
     ['another error', [attempt(says(1820, 'You must reset your password'))], {}, ['error']],
     ['refused', [attempt(REFUSED)], {}, ['refused']],
+    ['refused, where it listens on no port: a socket file', [attempt(REFUSED, { client: 'ledger' })], { listens: [] }, ['skip']],
     ['silent', [attempt(stopped('protocol', 'timeout', 'ETIMEDOUT'))], {}, ['no-answer']],
     [
       'a probe that takes a rejection for an answer',
@@ -223,9 +229,15 @@ describe('what is healthy', () => {
 
 describe('what cannot be seen', () => {
   it('no fact', () =>
-    expect(mysql.evaluate({ service: makeService(), stack: makeStack(), facts: { mysql: gap('no way in') }, peers: {}, now: NOW })).toEqual(
-      { cannotLook: 'no way in' },
-    ));
+    expect(
+      mysql.evaluate({
+        service: makeService(),
+        stack: makeStack(),
+        facts: { mysql: gap('no way in'), inside: gap('no way in') },
+        peers: {},
+        now: NOW,
+      }),
+    ).toEqual({ cannotLook: 'no way in' }));
   it('no tries', () => expect(reasonsOf(judge([]))).toEqual(['cannotLook']));
   it('a way of authentication that the doctor does not speak', () =>
     expect(reasonsOf(judge([attempt(stopped('login', 'no-tool', '', 'it asks for auth_gssapi_client'))]))).toEqual(['cannotLook']));

@@ -422,6 +422,11 @@ describe('network: the networks', () => {
       { others: [db, on('old', ['old', 'db'], 'p_default', { state: { status: 'exited' } })], seen: ok },
       'pass',
     ],
+    [
+      'of a container in the network namespace of the first',
+      { others: [db, service('probe', {}, [{ networkMode: 'container:id-db', networks: [] }])], seen: ok },
+      'pass',
+    ],
     ['on a network that the client is not on', { others: [db, on('old', ['old', 'db'], 'p_far')], seen: ok }, 'pass'],
     [
       'of like services under a common alias',
@@ -551,5 +556,24 @@ describe('network: could not look', () => {
 
   it('is asked of clients that do not run', () => {
     expect(network.after).not.toContain('container');
+  });
+});
+
+describe('network: one mistake told to several', () => {
+  it('the first of them stands for all', () => {
+    const others = [db, service('zebra')];
+    const typos = ['app', 'zebra'].map((from) => ({ from, to: null, host: 'dbb' }));
+    const told = (name: string) =>
+      findingsOf(look({ client: service(name), others: name === 'app' ? others : [db, app], connections: typos, seen: noName }));
+    expect(told('app')[0]?.suspects).toBeUndefined();
+    expect(told('zebra')[0]?.suspects).toEqual([{ service: 'app', code: 'network/unknown-host' }]);
+  });
+
+  it('a client that keeps ending was refused by a target that listens elsewhere', () => {
+    const given: Scene = { client: down, connections: [{ port: 54_333 }], log: ['ConnectionRefusedError: [Errno 111] Connection refused'] };
+    expect(short({ ...given, peers: { db: [listener(5433)] } })).toBe('fail refused');
+    expect(findingsOf(look({ ...given, peers: { db: [listener(5433)] } }))[0]?.message).toContain('; it listens on port 5433');
+    expect(short({ ...given, peers: { db: [listener(54_333)] } })).toBe('skip');
+    expect(short(given)).toBe('skip');
   });
 });

@@ -117,6 +117,16 @@ describe('ports: the program and its mapping', () => {
       'fail loopback-only',
     ],
     ['listens on another port', publishing(), { published: tried(reset), listeners: [open(3000)] }, 'fail wrong-container-port'],
+    [
+      'what listens may be of a container in its network namespace',
+      publishing(),
+      {
+        published: tried(reset),
+        listeners: [open(9464)],
+        others: [makeService({ name: 'metrics', containers: [{ networkMode: 'service:app', networks: [] }] })],
+      },
+      'fail no-listener',
+    ],
     ['listens nowhere', publishing(), { published: tried(reset), listeners: [] }, 'fail no-listener'],
     [
       'only its debugger listens',

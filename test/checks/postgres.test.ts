@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { postgres } from '../../src/checks/postgres.ts';
 import type { PostgresAttempt, PostgresFact, Trial } from '../../src/model/facts.ts';
-import { ADDRESS, findingsOf, insideOf, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { ADDRESS, findingsOf, insideOf, listening, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeService, makeStack, NOW } from './make.ts';
 
 const SECRET = '‹secret:00000001›';
@@ -41,6 +41,8 @@ interface Case {
   env?: Record<string, string>;
   startedAt?: string;
   otherPostgres?: boolean;
+  /** Where something listens inside; `undefined`: could not look. */
+  listens?: (number | string)[];
 }
 
 const judge = ({
@@ -51,6 +53,7 @@ const judge = ({
   env = { POSTGRES_USER: 'owner', POSTGRES_PASSWORD: SECRET },
   startedAt = '2026-11-23T06:50:00.000Z',
   otherPostgres = false,
+  listens,
 }: Case) => {
   const service = makeService({ name: 'store', role: 'postgres', containers: [{ env, state: { startedAt } }] });
   const shop = makeService({ name: 'shop', role: 'http', containers: [{ networks: [{ ip: '172.18.0.9' }] }] });
@@ -60,6 +63,7 @@ const judge = ({
     service,
     stack: makeStack({ services }),
     facts: {
+      inside: listening(listens),
       postgres: fact(value),
       logs: fact(
         logOf(
@@ -150,6 +154,17 @@ describe('what is found', () => {
       { attempts: [attempt(stopped('login', 'failed', '', 'client password must be a string'), { password: null })] },
       ['auth-rejected'],
     ],
+    [
+      'its own words refused, where it listens on no port at all: a socket file',
+      { attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'), { client: 'store' })], listens: [] },
+      ['skip'],
+    ],
+    [
+      'its own words refused, and it listens on its own loopback',
+      { attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'), { client: 'store' })], listens: ['127.0.0.1:5432'] },
+      ['refused'],
+    ],
+    ['a client refused, where it listens on no port at all', { attempts: [attempt(stopped('tcp', 'refused'))], listens: [] }, ['refused']],
     ['refused from everywhere', { attempts: [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'))] }, ['refused']],
     [
       'refused by address, while somebody else says no on the port of the host',
@@ -261,7 +276,7 @@ describe('could not look', () => {
       postgres.evaluate({
         service,
         stack: makeStack(),
-        facts: { postgres: gap('engine went away'), logs: gap('engine went away') },
+        facts: { postgres: gap('engine went away'), logs: gap('engine went away'), inside: gap('engine went away') },
         peers: {},
         now: NOW,
       }),

@@ -215,6 +215,28 @@ describe('what is found', () => {
       { upstreams: [{ host: 'localhost', port: 9000, scheme: 'http', location: '/ws/', at: 'site.conf:20', literal: true }], http: {} },
       ['upstream-loopback'],
     ],
+    [
+      'a name of another stack, which resolves, and nothing listens there',
+      {
+        http: status(502),
+        upstream: { host: 'elsewhere' },
+        errors: [
+          { kind: 'not-found', upstream: null, text: 'elsewhere could not be resolved (3: Host not found)', time: null },
+          { kind: 'refused', upstream: 'http://172.18.0.99:8000/', text: 'connect() failed (111: Connection refused)', time: null },
+        ],
+      },
+      ['bad-gateway'],
+    ],
+    [
+      'a certificate whose time is over',
+      { http: { certificate: { name: 'shop.localhost', from: '2025-01-01T00:00:00.000Z', to: '2026-01-01T00:00:00.000Z' } } },
+      ['certificate-expired'],
+    ],
+    [
+      'a certificate whose time has not come',
+      { http: { certificate: { name: '', from: '2027-01-01T00:00:00.000Z', to: '2028-01-01T00:00:00.000Z' } } },
+      ['certificate-expired'],
+    ],
     ['a name that nothing answers to', { http: status(502), upstream: { host: 'backendd' } }, ['upstream-not-found']],
     [
       'a name that nginx does not find',
@@ -258,6 +280,11 @@ describe('nginx does not run', () => {
     ['the name of a service, which does not run either', { front: ended, log: [notFound('api')] }, ['skip']],
     ['the name of a service, with its port', { front: ended, log: [notFound('api:8000')] }, ['skip']],
     ['the name of a container', { front: ended, log: [notFound('p-api-1')] }, ['skip']],
+    [
+      'a directive that is none, caught between two ends',
+      { front: { loops: true, restartCount: 3 }, log: [directive] },
+      ['config-invalid'],
+    ],
     ['two mistakes in turn: the last is the one', { front: ended, log: [directive, notFound('backendd')] }, ['upstream-not-found']],
     [
       'a port that is taken is no mistake in a file',
@@ -279,6 +306,19 @@ describe('nginx does not run', () => {
   ];
   it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
 
+  it.each([
+    [
+      'cannot load certificate "/tls/site.crt": BIO_new_file() failed (SSL: error:80000002:system library::No such file or directory:calling fopen(/tls/site.crt, r))',
+      'its certificate /tls/site.crt is not there',
+    ],
+    [
+      'SSL_CTX_use_PrivateKey("/tls/site.key") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)',
+      'the key /tls/site.key does not belong to its certificate',
+    ],
+  ])('says of %s what it is', (text, expected) => {
+    expect(findingsOf(judge({ front: ended, log: [emerg(text)] }))[0]?.message).toContain(expected);
+  });
+
   it('quotes the line, and names the file and the host', () => {
     const [invalid] = findingsOf(judge({ front: ended, log: [directive] }));
     expect(invalid?.message).toContain('unknown directive "prox_pass"');
@@ -292,6 +332,10 @@ describe('nginx does not run', () => {
 
 describe('what is healthy', () => {
   const cases: [string, Case][] = [
+    [
+      'a certificate that is valid, self-signed (FA-28)',
+      { http: { certificate: { name: 'shop.localhost', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' } } },
+    ],
     ['the service kept its address', { http: status(404, 'no'), called: ['172.18.0.6'] }],
     ['nobody was seen to be called', { http: status(404, 'no'), called: [] }],
     ['both the old address and the new one, just after a reload', { called: ['172.18.0.4', '172.18.0.6'] }],

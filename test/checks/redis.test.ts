@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { redis } from '../../src/checks/redis.ts';
 import type { RedisAttempt, RedisFact, Trial } from '../../src/model/facts.ts';
-import { ADDRESS, findingsOf, insideOf, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
+import { ADDRESS, findingsOf, insideOf, listening, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeService, makeStack, NOW } from './make.ts';
 
 const SECRET = '‹secret:00000001›';
@@ -49,13 +49,14 @@ const judge = (
   state: RedisFact['server'] = server(),
   startedAt = '2026-11-23T06:50:00.000Z',
   log: string[] = [],
+  listens?: number[],
 ) => {
   const service = makeService({ name: 'kv', role: 'redis', containers: [{ state: { startedAt } }] });
   const leader = makeService({ name: 'kv-leader', role: 'redis', containers: [{ networks: [{ ip: '172.18.0.7' }] }] });
   return redis.evaluate({
     service,
     stack: makeStack({ services: [service, leader] }),
-    facts: { redis: fact({ attempts, server: state }), logs: fact(logOf('p-kv-1', log)) },
+    facts: { redis: fact({ attempts, server: state }), logs: fact(logOf('p-kv-1', log)), inside: listening(listens) },
     peers: {},
     now: NOW,
   });
@@ -125,6 +126,12 @@ describe('what is found', () => {
   ];
   it.each(cases)('%s', (_, attempts, state, expected) => expect(reasonsOf(judge(attempts, state))).toEqual(expected));
 
+  it('its own words are refused, and it listens on no port: a socket file', () => {
+    const own = [attempt(stopped('tcp', 'refused', 'ECONNREFUSED'), { client: 'kv' })];
+    expect(reasonsOf(judge(own, null, undefined, [], []))).toEqual(['skip']);
+    expect(reasonsOf(judge(own, null, undefined, [], [6380]))).toEqual(['refused']);
+  });
+
   it('loading, just after the start', () => {
     expect(reasonsOf(judge([attempt(reply('LOADING Redis is loading the dataset in memory'))], null, '2026-11-23T06:59:58.000Z'))).toEqual([
       'loading',
@@ -181,7 +188,7 @@ describe('could not look', () => {
       redis.evaluate({
         service,
         stack: makeStack(),
-        facts: { redis: gap('no time left'), logs: gap('no time left') },
+        facts: { redis: gap('no time left'), logs: gap('no time left'), inside: gap('no time left') },
         peers: {},
         now: NOW,
       }),

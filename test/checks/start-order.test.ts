@@ -28,10 +28,14 @@ const waits = (condition: string) => ({ compose: { dependsOn: { db: condition as
 const REFUSED = "ConnectionRefusedError: [Errno 111] Connect call failed ('172.18.0.5', 5432)";
 const STARTING = 'asyncpg.exceptions.CannotConnectNowError: the database system is starting up';
 
-const look = (container: Parts, log: string[] = [], { db = dbIs(), listeners }: { db?: Service; listeners?: object[] } = {}) => {
+const look = (
+  container: Parts,
+  log: string[] = [],
+  { db = dbIs(), others = [], listeners }: { db?: Service; others?: Service[]; listeners?: object[] } = {},
+) => {
   const app = makeService({ containers: [container] });
   return ask(startOrder, {
-    stack: makeStack({ services: [app, db], connections: [makeConnection()] }),
+    stack: makeStack({ services: [app, db, ...others], connections: [makeConnection()] }),
     service: 'app',
     facts: {
       containers: fact([]),
@@ -71,6 +75,17 @@ describe('start-order: in order', () => {
         { ...waits('service_healthy'), state: { status: 'created' } },
         [],
         { db: dbIs({ health: { ...healthy, status: 'unhealthy' }, healthcheck: probe(['CMD', 'true']) }) },
+      ],
+    ],
+    [
+      'it was created, and a job that it waits for failed, whatever took its time beside',
+      [
+        { compose: { dependsOn: { db: 'service_healthy', schema: 'service_completed_successfully' } }, state: { status: 'created' } },
+        [],
+        {
+          db: dbIs({ health: healthy, healthcheck: probe(['CMD', 'true']) }),
+          others: [makeService({ name: 'schema', containers: [{ state: { status: 'exited', exitCode: 1 } }] })],
+        },
       ],
     ],
     ['it has just begun to wait', [{ state: { startedAt: '2026-11-23T06:59:50.000Z' } }, WAITING, { listeners: [] }]],

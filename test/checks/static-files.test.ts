@@ -94,6 +94,11 @@ describe('what is found', () => {
       },
       ['stale-mount'],
     ],
+    [
+      'two folders of one mount: the topmost stands for it',
+      { folders: [folder({ path: `${ROOT}/assets`, hostPath: `${HOST}/assets`, hostInode: 9 }), folder({ hostInode: 9 })] },
+      ['stale-mount'],
+    ],
     ['the same by inodes alone', { folders: [folder({ hostInode: 9 })] }, ['stale-mount']],
     [
       'renamed, and its old files still served with 200',
@@ -156,6 +161,11 @@ describe('what is found', () => {
     [
       'a file that may not be read',
       { folders: [folder({ ...host({ unreadable: `${HOST}/index.html` }), samples: [sample(FORBIDDEN)] })] },
+      ['unreadable'],
+    ],
+    [
+      'a folder that the workers may not enter, where try_files makes 500 of it',
+      { folders: [folder({ ...host({ unreadable: HOST }), samples: [sample({ ...FORBIDDEN, status: 500 })] })] },
       ['unreadable'],
     ],
     [

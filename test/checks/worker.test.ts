@@ -92,6 +92,9 @@ interface Case {
   /** Lines with their times. */
   logged?: [string, string][];
   hostNetwork?: boolean;
+  env?: Record<string, string>;
+  /** Of the other service, `shop`. */
+  shopEnv?: Record<string, string>;
   role?: Role;
 }
 
@@ -101,13 +104,14 @@ const judge = (given: Case) => {
     role: given.role ?? 'worker',
     containers: [
       {
+        env: given.env ?? {},
         command: given.command ?? ['python', '-m', 'shop.worker'],
         networks: given.hostNetwork ? [{ ip: '' }] : [{ ip: JOBS }],
         state: { startedAt: given.startedAt ?? '2026-11-23T06:50:00.000Z' },
       },
     ],
   });
-  const shop = makeService({ name: 'shop', role: 'http', containers: [{ networks: [{ ip: SHOP }] }] });
+  const shop = makeService({ name: 'shop', role: 'http', containers: [{ env: given.shopEnv ?? {}, networks: [{ ip: SHOP }] }] });
   const kv = makeService({ name: 'kv', role: 'redis', containers: [{ networks: [{ ip: '172.18.0.3' }] }] });
   const connections = given.connections ?? [link('jobs', '0'), link('shop', '0')];
   return worker.evaluate({
@@ -148,6 +152,39 @@ describe('what is found', () => {
       ['not-connected'],
     ],
     ['nobody at all is connected', {}, ['not-connected']],
+    [
+      'the worker waits for a queue of another name',
+      { server: { queues: [list()], sessions: [session(JOBS)] }, env: { QUEUE: 'job' }, shopEnv: { QUEUE: 'jobs' } },
+      ['other-queue'],
+    ],
+    [
+      "the same, with a library's own words around the name",
+      {
+        server: { queues: [list({ key: 'rq:queue:jobs' })], sessions: [session(JOBS)] },
+        env: { RQ_QUEUE: 'job' },
+        shopEnv: { RQ_QUEUE: 'jobs' },
+      },
+      ['other-queue'],
+    ],
+    [
+      'a list that is no queue: both are told the same',
+      { server: { queues: [list()], sessions: [session(JOBS)] }, env: { QUEUE: 'jobs' }, shopEnv: { QUEUE: 'jobs' } },
+      [],
+    ],
+    [
+      'a list that is called as another service is',
+      { server: { queues: [list({ key: 'shop:recent' })], sessions: [session(JOBS)] }, env: { NAME: 'jobs' }, shopEnv: { NAME: 'shop' } },
+      [],
+    ],
+    [
+      'a queue of another name, that somebody else waits for',
+      {
+        server: { queues: [list()], sessions: [session(JOBS), session('172.18.0.10')] },
+        env: { QUEUE: 'job' },
+        shopEnv: { QUEUE: 'jobs' },
+      },
+      [],
+    ],
     [
       'the work lies in another database',
       {

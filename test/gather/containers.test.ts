@@ -324,3 +324,38 @@ describe('a loop of crashes whose runs take longer than a look', () => {
     expect(container?.state.loops).toBe(expected);
   });
 });
+
+test('names by `links:`, and capabilities that were dropped', async () => {
+  const { links, capabilities } = await one({
+    HostConfig: { NetworkMode: 'shop_default', CapDrop: ['ALL'], CapAdd: ['CAP_CHOWN', 'setuid'] },
+    NetworkSettings: { Networks: { shop_default: { NetworkID: 'n', Links: ['shop-db-1:database', 'odd'] } } },
+  });
+  expect(links).toEqual({ database: 'shop-db-1' });
+  expect(capabilities).toEqual({ dropped: ['ALL'], added: ['CHOWN', 'SETUID'] });
+});
+
+test('how the last run of a loop ended, by the events of the engine', async () => {
+  const looping = raw('api', {
+    RestartCount: 5,
+    Created: new Date(Date.now() - 60_000).toISOString(),
+    State: { StartedAt: new Date(Date.now() - 500).toISOString() },
+  });
+  const event = (Action: string, exitCode?: string) => JSON.stringify({ Action, Actor: { Attributes: exitCode ? { exitCode } : {} } });
+  const endOf = async (events: string[]) => {
+    const { client } = await smallEngine({
+      answer: (request, response) => {
+        if (request.url!.startsWith('/events')) return response.end(events.join('\n'));
+        return json(request.url!.startsWith('/containers/json') ? [{ Id: looping.Id }] : looping)(request, response);
+      },
+    });
+    return (await gatherContainers(client, 'shop', createVault(), AbortSignal.timeout(5_000)))[0]?.state.lastEnd;
+  };
+  const run = (...inner: string[]) => [event('start'), ...inner];
+  expect(await endOf([...run(event('oom'), event('die', '137')), event('start')])).toEqual({ exitCode: 137, oomKilled: true });
+  expect(await endOf([...run(event('oom'), event('die', '137')), ...run(event('die', '1')), event('start')])).toEqual({
+    exitCode: 1,
+    oomKilled: false,
+  });
+  expect(await endOf([])).toBeUndefined();
+  expect(await endOf(['no JSON'])).toBeUndefined();
+});

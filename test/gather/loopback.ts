@@ -75,6 +75,7 @@ export const localEngine = (path = process.env['PATH'] ?? ''): LocalEngine => {
     calls: () => 0,
     ping: unasked,
     get: unasked,
+    events: unasked,
     exec: unasked,
     readFile: unasked,
     readTree: unasked,

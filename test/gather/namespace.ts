@@ -146,6 +146,7 @@ export const engineOf = (box?: Box): EngineClient & { commands: string[][] } => 
     host: 'unix:///box.sock',
     calls: () => commands.length,
     get: unreachable,
+    events: unreachable,
     logs: () => Promise.resolve([]),
     exec,
     execStream: unreachable,

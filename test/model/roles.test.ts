@@ -39,6 +39,8 @@ const TABLE: [Role, string, RoleEvidence][] = [
     of('shop-db', ['/bin/sh', '-c'], ['chown -R postgres /data && exec gosu postgres postgres -D /data']),
   ],
   ['postgres', 'known by its probe', of('shop-store', ['/start'], [], probe('CMD-SHELL', 'pg_isready -U app'))],
+  ['worker', 'an entry point that is told to be one', of('shop-app', ['./run.sh'], ['worker'], { exposedPorts: [9000] })],
+  ['http', 'an entry point that is told to serve', of('shop-app', ['./run.sh'], ['serve'], { exposedPorts: [9000] })],
   ['unknown', 'exporter', of('prometheuscommunity/postgres-exporter', ['/bin/postgres_exporter'], [], { exposedPorts: [9187] })],
   ['http', 'PostgREST', of('postgrest/postgrest', [], ['postgrest'], { exposedPorts: [3000] })],
   ['http', 'pgAdmin', of('dpage/pgadmin4', ['/entrypoint.sh'], [], { exposedPorts: [443, 80] })],

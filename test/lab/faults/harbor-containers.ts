@@ -83,10 +83,10 @@ export const harborContainerFaults: Fault[] = [
     recreate: ['jobs'],
     until: (stack) => becomes(stack, 'jobs', 'restarting', (now) => now.restarts >= 2),
     expect: {
-      root: 'jobs/container',
-      code: 'container/restarting',
+      root: 'jobs/startup',
+      code: 'startup/module-missing',
       innocents: ['api', 'edge', 'pantry', 'primary', 'schema'],
-      remedy: /docker compose logs/,
+      remedy: /Correct the command/,
     },
   }),
   change({

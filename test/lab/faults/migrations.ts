@@ -107,4 +107,19 @@ export const migrationFaults: Fault[] = [
     },
     expect: { root: 'backend/migrations', code: 'migrations/schema-missing', innocents: others, remedy: /alembic upgrade head/ },
   },
+  {
+    id: 'schema-column-missing',
+    title: 'the newest migration was not run: the app asks for a column that its table does not have',
+    inject: async (stack) => {
+      await psql(stack, 'alter table shootouts rename column loudness to loudness_kept');
+      await until('the page to fail', async () => (await get(stack, '/library')).status === 500);
+      await saysInLog(stack, 'backend', 'column "loudness" does not exist');
+    },
+    heal: async (stack) => {
+      await psql(stack, 'alter table shootouts rename column loudness_kept to loudness');
+      restore(stack, 'backend');
+      await up(stack);
+    },
+    expect: { root: 'backend/migrations', code: 'migrations/schema-missing', innocents: others, remedy: /alembic upgrade head/ },
+  },
 ];

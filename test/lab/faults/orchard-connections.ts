@@ -54,6 +54,25 @@ export const orchardConnectionFaults: Fault[] = [
     },
   }),
   {
+    id: 'orchard-table-missing',
+    title: 'the database lacks the table that the API asks for; the API is healthy all the same',
+    stack: 'orchard',
+    inject: async (stack) => {
+      await root(stack, 'rename table orchard.apples to orchard.apples_kept');
+      await answers(stack, '/api/apples', 500, '', 'server');
+    },
+    heal: async (stack) => {
+      await root(stack, 'rename table orchard.apples_kept to orchard.apples');
+      await answers(stack, '/api/apples', 200, '', 'server');
+    },
+    expect: {
+      root: 'server/migrations',
+      code: 'migrations/schema-missing',
+      innocents: rest('server'),
+      remedy: /Run the migrations/,
+    },
+  },
+  {
     id: 'orchard-password-changed-in-env',
     title: 'DB_PASSWORD was changed in .env after the volume was made, and all was recreated',
     stack: 'orchard',
