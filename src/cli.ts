@@ -6,7 +6,9 @@ import { appendFileSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path';
 import { helpText, parseArgs } from './args.ts';
 import type { Command, Looks, StackOptions } from './args.ts';
-import type { Diagnosis, DoctorOptions, Hooks, Reference } from './doctor.ts';
+import type { Diagnosis } from './doctor.ts';
+import type { Reference } from './here.ts';
+import type { DoctorOptions, Hooks } from './open.ts';
 import { plain } from './model/plain.ts';
 import type { Report } from './model/report.ts';
 import { UsageError } from './model/usage-error.ts';
@@ -248,7 +250,7 @@ const tellGitHub = async (report: Report): Promise<void> => {
 
 const list = async ({ stack, looks, replay }: Asked<'list'>, session: Session): Promise<number> => {
   const options = await doctorOptions(stack, [], replay);
-  const { listChecks } = await import('./doctor.ts');
+  const { listChecks } = await import('./here.ts');
   const listing = await listChecks(options, { signal: session.signal, onProgress: () => undefined });
   const ending = session.ending();
   const code = ending === null ? 0 : SIGNAL_CODES[ending];
@@ -259,7 +261,7 @@ const list = async ({ stack, looks, replay }: Asked<'list'>, session: Session): 
 
 const graph = async ({ stack, looks, format, replay }: Asked<'graph'>, session: Session): Promise<number> => {
   const options = await doctorOptions(stack, [], replay);
-  const { drawGraph } = await import('./doctor.ts');
+  const { drawGraph } = await import('./here.ts');
   const drawing = await drawGraph(options, { signal: session.signal, onProgress: () => undefined });
   const ending = session.ending();
   // Half a graph is no graph: connections may be missing from it.
@@ -290,7 +292,7 @@ const record = async ({ stack, looks, file }: Asked<'record'>, session: Session)
 
 const init = async ({ stack, looks }: Asked<'init'>, session: Session): Promise<number> => {
   const options = await doctorOptions(stack, [], null);
-  const { draftConfig } = await import('./doctor.ts');
+  const { draftConfig } = await import('./here.ts');
   const { file, text, services } = await draftConfig(options, { signal: session.signal, onProgress: () => undefined });
   try {
     // Never over what somebody wrote meanwhile.
@@ -308,7 +310,7 @@ const init = async ({ stack, looks }: Asked<'init'>, session: Session): Promise<
 };
 
 const reference = async (stack: StackOptions): Promise<Reference> => {
-  const { checksHere } = await import('./doctor.ts');
+  const { checksHere } = await import('./here.ts');
   return checksHere(await doctorOptions(stack, [], null));
 };
 
@@ -327,7 +329,7 @@ const explain = async ({ stack, looks, code }: Asked<'explain'>): Promise<number
 };
 
 const runbook = async ({ stack, looks, verify }: Asked<'runbook'>, session: Session): Promise<number> => {
-  const { filesHere } = await import('./doctor.ts');
+  const { filesHere } = await import('./here.ts');
   const here = await filesHere(await doctorOptions(stack, [], null), session.signal);
   const { indexRunbooks } = await import('./reference.ts');
   const { checks, choice } = await reference(stack);

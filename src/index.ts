@@ -1,6 +1,7 @@
 /** The public API: run a diagnosis from code, and write checks. */
 import { fileURLToPath } from 'node:url';
-import { diagnose, type DoctorOptions } from './doctor.ts';
+import { diagnose } from './doctor.ts';
+import type { DoctorOptions } from './open.ts';
 import type { Report } from './model/report.ts';
 
 /** Replaced by the build. */

@@ -1,6 +1,6 @@
 /** What is still being looked at, on stderr: a spinner on a terminal, plain lines elsewhere where they are asked for. */
 import type { Ora } from 'ora';
-import type { ProgressEvent } from './doctor.ts';
+import type { ProgressEvent } from './open.ts';
 import { cut } from './render/fit.ts';
 import { shown } from './render/words.ts';
 

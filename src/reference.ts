@@ -1,5 +1,5 @@
 /** What can be told without looking at a stack: the findings, what they mean, and which runbook section answers them. */
-import type { FilesHere } from './doctor.ts';
+import type { FilesHere } from './here.ts';
 import { assembleStack } from './model/assemble.ts';
 import type { Check, FindingSpec } from './model/check.ts';
 import { didYouMean } from './model/nearest.ts';

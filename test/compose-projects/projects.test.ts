@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checks } from '../../src/checks/index.ts';
-import { drawGraph, listChecks, type DoctorOptions } from '../../src/doctor.ts';
+import { drawGraph, listChecks } from '../../src/here.ts';
+import type { DoctorOptions } from '../../src/open.ts';
 import { gatherProject } from '../../src/gather/project.ts';
 import { createVault } from '../../src/gather/vault.ts';
 import type { Finding, Known } from '../../src/model/check.ts';

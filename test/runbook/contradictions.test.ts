@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { filesHere } from '../../src/doctor.ts';
+import { filesHere } from '../../src/here.ts';
 import { checks } from '../../src/checks/index.ts';
 import { indexRunbooks, type RunbookIndex } from '../../src/reference.ts';
 import { contradictionsIn, type Remark } from '../../src/runbook/contradictions.ts';
