@@ -49,12 +49,14 @@ const lookAgain = async (raw: RawContainer[], engine: EngineClient, signal: Abor
     State.Status === 'running' && RestartCount > 0 && Date.now() - Date.parse(State.StartedAt ?? '') < FRESH_MS;
   await Promise.all(
     raw.map(async (first, index) => {
-      if (isInLoop(first)) raw[index] = { ...first, loops: true, ...(await lastEndOf(first, engine, signal)) };
+      if (isInLoop(first)) raw[index] = { ...first, loops: true };
       for (let look = 0; look < LOOKS && isFresh(first) && !raw[index]!.loops; look++) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         const next = await engine.get<RawContainer>(`/containers/${first.Id}/json`, {}, signal).catch(() => first);
         raw[index] = { ...next, loops: next.State.Status !== 'running' || next.State.StartedAt !== first.State.StartedAt };
       }
+      const last = raw[index]!;
+      if (last.loops && last.State.Status === 'running') raw[index] = { ...last, ...(await lastEndOf(last, engine, signal)) };
     }),
   );
 };

@@ -334,6 +334,28 @@ test('names by `links:`, and capabilities that were dropped', async () => {
   expect(capabilities).toEqual({ dropped: ['ALL'], added: ['CHOWN', 'SETUID'] });
 });
 
+test('one that was started again while it was looked at: how it ended, by the events', async () => {
+  const began = Date.now();
+  let inspected = 0;
+  // Every look finds it begun anew.
+  const fresh = () => {
+    const StartedAt = new Date(began + 10 * inspected++).toISOString();
+    return raw('api', { RestartCount: 1, Created: new Date(began - 2_000).toISOString(), State: { StartedAt } });
+  };
+  const events = ['start', 'oom', 'die', 'start'].map((Action) =>
+    JSON.stringify({ Action, Actor: { Attributes: Action === 'die' ? { exitCode: '137' } : {} } }),
+  );
+  const { client } = await smallEngine({
+    answer: (request, response) => {
+      if (request.url!.startsWith('/events')) return response.end(events.join('\n'));
+      return json(request.url!.startsWith('/containers/json') ? [{ Id: raw('api', {}).Id }] : fresh())(request, response);
+    },
+  });
+  const [found] = await gatherContainers(client, 'shop', createVault(), AbortSignal.timeout(5_000));
+  expect(inspected).toBe(2);
+  expect(found!.state.lastEnd).toEqual({ exitCode: 137, oomKilled: true });
+});
+
 test('how the last run of a loop ended, by the events of the engine', async () => {
   const looping = raw('api', {
     RestartCount: 5,
