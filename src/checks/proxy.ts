@@ -464,6 +464,8 @@ const stale = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
   if (!target || now.length === 0 || targets.length < serversOf(upstream).length || isResolvedPerRequest(base, given)) return null;
   // Off the network it has no address for nginx at all.
   if (running(service).length > 0 && !running(target).some((each) => sharedEnds(running(service)[0]!, each, stack).length > 0)) return null;
+  // One that keeps ending has no address in between: the one that nginx calls may be its own.
+  if (target.containers.some((each) => !each.oneOff && (each.state.status === 'restarting' || isFlapping(each)))) return null;
   const used = usedAddress(base, http.answer !== null, given);
   if (used ? now.includes(used.address) : http.answer !== null || !isOlder(given, target) || !isWell(target, given)) return null;
   const owner = used && serviceAt(stack, used.address);

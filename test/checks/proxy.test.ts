@@ -180,6 +180,15 @@ describe('what is found', () => {
       ['stale-upstream'],
     ],
     [
+      'the same, of a service that keeps ending and has no address in between',
+      {
+        http: status(504),
+        errors: [{ upstream: 'http://172.18.0.99:8000/api/', kind: 'timeout-connecting' }],
+        app: { state: { loops: true } },
+      },
+      ['gateway-timeout'],
+    ],
+    [
       'no answer yet, from a service that is well and younger than nginx',
       { http: hung, app: { createdAt: '2026-11-23T06:55:00.000Z', state: { startedAt: '2026-11-23T06:55:00.000Z' } } },
       ['stale-upstream'],
