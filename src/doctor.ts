@@ -14,6 +14,7 @@ import { running, type Stack } from './model/stack.ts';
 import { checksWith, IGNORES, openSource, refuseContradicting, refuseEmpty, type DoctorOptions, type Hooks } from './open.ts';
 import type { RunbookChoice } from './runbook/prescribe.ts';
 import { readText } from './runbook/read.ts';
+import { timeLimit } from './time-limit.ts';
 
 export interface Diagnosis {
   report: Report;
@@ -26,7 +27,7 @@ export interface Diagnosis {
 /** Errors: `UsageError` for a wrong selector, runbook, configuration or project. */
 export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Diagnosis> => {
   const begun = performance.now();
-  const signal = AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]);
+  const signal = timeLimit(options.timeoutMs, hooks.signal);
   const { source, loaded } = await openSource(options, signal);
   const runbook = options.runbook ?? loaded?.config.runbook ?? null;
   // A runbook that cannot be read is told at once; no runbook is parsed before there is something to look up in it.

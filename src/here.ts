@@ -10,6 +10,7 @@ import type { ServiceSpec, Stack } from './model/stack.ts';
 import { ConfigError, UsageError } from './model/usage-error.ts';
 import { checksWith, configIn, openSource, refuseContradicting, refuseEmpty, type DoctorOptions, type Hooks, type Opened } from './open.ts';
 import type { RunbookChoice } from './runbook/prescribe.ts';
+import { timeLimit } from './time-limit.ts';
 
 export interface Listing {
   checks: { id: string; title: string; question: string; findings: string[]; appliesTo: string[] }[];
@@ -83,7 +84,7 @@ export interface Drawing {
 
 /** Every connection of the stack, with no check asked. Errors: `UsageError` for no project, and for an empty one. */
 export const drawGraph = async (options: DoctorOptions, hooks: Hooks): Promise<Drawing> => {
-  const { source } = await openSource(options, AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]));
+  const { source } = await openSource(options, timeLimit(options.timeoutMs, hooks.signal));
   try {
     const stack = await source.stack();
     await refuseEmpty(stack, source);
@@ -116,7 +117,7 @@ const whyUnseen = async (source: FactSource): Promise<string> => {
 export const draftConfig = async (options: DoctorOptions, hooks: Hooks): Promise<{ file: ConfigFile; text: string; services: number }> => {
   const { openLive } = await import('./gather/live.ts');
   let found: ConfigFile | null = null;
-  const source = await openLive(options, AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]), async (folder) => {
+  const source = await openLive(options, timeLimit(options.timeoutMs, hooks.signal), async (folder) => {
     found = await (await import('./config/find.ts')).newConfig(options.config, options.cwd, folder);
     return { settings: {}, own: {} };
   });
@@ -138,7 +139,7 @@ const stackHere = async (
 ): Promise<{ stack: Stack | null; note: string | null; loaded: Loaded | null }> => {
   let opened: Opened | null = null;
   try {
-    opened = await openSource(options, AbortSignal.any([hooks.signal, AbortSignal.timeout(options.timeoutMs)]));
+    opened = await openSource(options, timeLimit(options.timeoutMs, hooks.signal));
     const { source, loaded } = opened;
     const stack = await source.stack();
     if (loaded) await refuseContradicting(loaded, stack, source);

@@ -70,12 +70,17 @@ const LAWS: Record<string, Law> = {
     packages: (what) => what === 'marked' || what === 'yaml',
   },
   recording: { rooms: ['model', 'recording'], node: (what) => /^node:(fs|path|crypto|zlib)/.test(what), packages: nothing },
-  gather: { rooms: ['model', 'gather'], node: anything, packages: (what, how) => what === 'yaml' || (DRIVERS.test(what) && how !== 'now') },
+  gather: {
+    rooms: ['model', 'gather', 'time-limit.ts'],
+    node: anything,
+    packages: (what, how) => what === 'yaml' || (DRIVERS.test(what) && how !== 'now'),
+  },
   config: { rooms: ['model', 'config'], node: (what) => /^node:(fs|path|url|module|vm)/.test(what), packages: (what) => what === 'yaml' },
   'evaluate.ts': { rooms: ['model'], ...PURE },
+  'time-limit.ts': { rooms: [], ...PURE },
   'open.ts': { rooms: ['model', 'checks', 'recording', 'gather', 'config'], ...PURE },
-  'doctor.ts': { rooms: ['model', 'checks', 'explain', 'runbook', 'config', 'evaluate.ts', 'open.ts'], ...PURE },
-  'here.ts': { rooms: ['model', 'checks', 'runbook', 'gather', 'config', 'open.ts'], ...PURE },
+  'doctor.ts': { rooms: ['model', 'checks', 'explain', 'runbook', 'config', 'evaluate.ts', 'open.ts', 'time-limit.ts'], ...PURE },
+  'here.ts': { rooms: ['model', 'checks', 'runbook', 'gather', 'config', 'open.ts', 'time-limit.ts'], ...PURE },
   'reference.ts': { rooms: ['model', 'runbook', 'here.ts'], ...PURE },
   'args.ts': { rooms: ['model'], node: (what) => /^node:(path|util)$/.test(what), packages: nothing },
   'progress.ts': { rooms: ['model', 'open.ts', 'render'], node: nothing, packages: (what, how) => what === 'ora' && how !== 'now' },
@@ -160,6 +165,9 @@ describe('words that belong in one place', () => {
         (file) => !/^(model|checks|explain|render|runbook)\//.test(file),
       ),
     ).toEqual([]);
+  });
+  test('the makings of a deadline: in one place, since those of Node 20 may be forgotten', () => {
+    expect(uses(/\bAbortSignal\.(any|timeout)\(/, () => false)).toEqual([]);
   });
   test('a secret is turned back only where a client is configured', () => {
     expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|mysql|rabbitmq|vault)/.test(file))).toEqual([]);

@@ -4,6 +4,7 @@ import { Agent as HttpAgent, type AgentOptions, type IncomingMessage } from 'nod
 import { posix } from 'node:path';
 import { Duplex, PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
+import { timeLimit } from '../time-limit.ts';
 import type { EngineAddress } from './engine-address.ts';
 import { type EngineClient, EngineError, type EngineEvent } from './engine-client.ts';
 import { collectText, demultiplex, frameReader, splitLines } from './engine-stream.ts';
@@ -239,9 +240,7 @@ const connectionOptions = (address: EngineAddress, agent: HttpAgent): Dockerode.
 
 /** With a short way to be printed, as the agent has. */
 const limit = (ms: number, signal: AbortSignal | undefined): AbortSignal =>
-  Object.assign(signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms), {
-    [inspect.custom]: () => 'AbortSignal',
-  });
+  Object.assign(timeLimit(ms, signal), { [inspect.custom]: () => 'AbortSignal' });
 
 const toEngineError = (error: Error & { statusCode?: number; code?: string; json?: unknown }, signal: AbortSignal): EngineError => {
   const said = (error.json as { message?: string } | null | undefined)?.message ?? error.message.replace(/^\(HTTP code \d+\) .*? - /, '');

@@ -1,5 +1,6 @@
 /** Can we talk to Docker, and to which one? */
 import type { EngineFact } from '../model/facts.ts';
+import { timeLimit } from '../time-limit.ts';
 import { otherEngines, type EngineAddress } from './engine-address.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
 
@@ -72,7 +73,7 @@ export const findElsewhere = async (
         const list = await client.get<unknown[]>(
           '/containers/json',
           { all: true, filters: JSON.stringify({ label: [`com.docker.compose.project=${project}`] }) },
-          AbortSignal.any([signal, AbortSignal.timeout(1_000)]),
+          timeLimit(1_000, signal),
         );
         return list.length > 0 ? { host: address.host, source: address.source, containers: list.length } : null;
       } catch {

@@ -16,6 +16,7 @@ import {
   type StackFactName,
 } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
+import { abortedWith } from '../time-limit.ts';
 import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
 import { findProject, NoProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
@@ -58,8 +59,8 @@ export const openLive = async (
   const place = await finding.catch((missing: unknown) => placeFromLabels(missing, options, address, signal));
   const vault = createVault();
   // Compose takes longest: it is at work before Docker's client is even loaded.
-  const stopFirst = new AbortController();
-  const project = gatherProject(place, options.env, vault, AbortSignal.any([signal, stopFirst.signal]));
+  const stopFirst = abortedWith(signal);
+  const project = gatherProject(place, options.env, vault, stopFirst.signal);
   project.catch(() => undefined);
   const configured = configure(place.workingDir);
   configured.catch(() => undefined);

@@ -3,6 +3,7 @@ import type { OwnQuestion } from '../model/config.ts';
 import type { PluginContext, PluginFact } from '../model/plugin.ts';
 import { hideMarks } from '../model/secrets.ts';
 import type { Service } from '../model/stack.ts';
+import { abortedWith } from '../time-limit.ts';
 import { CannotLook, type Gathering } from './gathering.ts';
 import { askOwn } from './own-question.ts';
 import type { Vault } from './vault.ts';
@@ -16,14 +17,13 @@ export const gatherOwn = (fact: OwnFact, service: Service | null, given: Gatheri
   'ask' in fact ? askOwn(fact.ask, fact.timeoutMs, service, given) : gatherForPlugin(fact, service!, given);
 
 const gatherForPlugin = async ({ by, gather }: Extract<OwnFact, { by: string }>, service: Service, given: Gathering): Promise<unknown> => {
-  const limit = new AbortController();
-  const signal = AbortSignal.any([given.signal, limit.signal]);
+  const limit = abortedWith(given.signal);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new CannotLook(`${by} did not end within ${PLUGIN_MS / 1_000} s`, { timedOut: true })), PLUGIN_MS);
   });
   try {
-    const value: unknown = await Promise.race([gather(contextOf(service, { ...given, signal })), late]);
+    const value: unknown = await Promise.race([gather(contextOf(service, { ...given, signal: limit.signal })), late]);
     return masked(JSON.parse(JSON.stringify(value ?? null)), given.vault);
   } catch (error) {
     if (error instanceof CannotLook) throw error;
