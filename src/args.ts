@@ -1,19 +1,7 @@
 /** argv → what is asked for, and the help text. Loaded before anything else: it imports next to nothing. */
+import type { StackOptions } from './model/stack-options.ts';
 import { didYouMean } from './model/nearest.ts';
 import { UsageError } from './model/usage-error.ts';
-
-/** What every command that looks at a stack takes. `null` and `[]`: not given. */
-export interface StackOptions {
-  files: string[];
-  projectName: string | null;
-  projectDirectory: string | null;
-  profiles: string[];
-  envFiles: string[];
-  context: string | null;
-  runbook: string | null;
-  config: string | null;
-  timeoutMs: number;
-}
 
 export interface Looks {
   json: boolean;

@@ -5,7 +5,8 @@
 import { appendFileSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { helpText, parseArgs } from './args.ts';
-import type { Command, Looks, StackOptions } from './args.ts';
+import type { Command, Looks } from './args.ts';
+import type { StackOptions } from './model/stack-options.ts';
 import type { Diagnosis } from './doctor.ts';
 import type { Reference } from './here.ts';
 import type { DoctorOptions, Hooks } from './open.ts';

@@ -3,24 +3,13 @@ import type { Loaded } from './config/load.ts';
 import type { Check, Status } from './model/check.ts';
 import type { EngineFact, Fact, FactSource, ProjectFact } from './model/facts.ts';
 import type { Stack } from './model/stack.ts';
+import type { StackOptions } from './model/stack-options.ts';
 import { UsageError } from './model/usage-error.ts';
 import type { Recording } from './recording/recording.ts';
 
-export interface DoctorOptions {
-  files: string[];
-  projectName: string | null;
-  projectDirectory: string | null;
-  profiles: string[];
-  envFiles: string[];
-  context: string | null;
+export interface DoctorOptions extends StackOptions {
   /** `[]`: everything. */
   selectors: string[];
-  /** The team's own runbook; `null`: what is found in the project, before the shipped one. */
-  runbook: string | null;
-  /** A configuration; `null`: `doctor.yaml` beside the compose file, if there is one. */
-  config: string | null;
-  /** For the whole run, in milliseconds. */
-  timeoutMs: number;
   cwd: string;
   env: Record<string, string | undefined>;
   /** Path of the RUNBOOK.md that comes with the package. */

@@ -114,7 +114,7 @@ const judged = (own: OwnCheck, service: Service | null, fact: Fact<OwnAnswer>): 
 };
 
 const noteOf = ({ asked, code, text }: OwnAnswer): string =>
-  `${asked}: ${[code ?? '', short(text ?? '').slice(0, 80)].filter((each) => each !== '').join(' ')}`;
+  [asked, [code ?? '', short(text ?? '').slice(0, 80)].filter((each) => each !== '').join(' ')].filter(Boolean).join(': ');
 
 type Wrong = { seen: string; expected: string };
 

@@ -6,6 +6,7 @@ import { plain, plainLines } from '../model/plain.ts';
 import { ADDRESS_MS, asSocket, dialTcp, guarded, secure, type Dial } from './dial.ts';
 import { TRY_MS } from './gathering.ts';
 import { TryStopped, systemFailure, tryOut, type Progress } from './trial.ts';
+import type { Vantage } from './vantage.ts';
 import type { Vault } from './vault.ts';
 
 export interface HttpQuestion {
@@ -80,6 +81,19 @@ export const askHttp = async (question: HttpQuestion): Promise<Pick<HttpTry, 'tr
   // Assigned inside the callback, which the type checker does not follow.
   const answered = head as Pick<HttpAnswer, 'status' | 'contentType' | 'location' | 'server'> | null;
   return { trial, answer: answered && { ...answered, ...body.result() }, ...(certificate ? { certificate } : {}) };
+};
+
+/** A path of a server, from one vantage point. `host`: what it is called where it compares names. */
+export const askPath = async (
+  vantage: Vantage,
+  { scheme, path, host, headers, ms }: { scheme: string; path: string; host: string; headers?: Record<string, string>; ms?: number },
+  { vault, signal }: Pick<HttpQuestion, 'vault' | 'signal'>,
+): Promise<Omit<HttpTry, 'pathFrom'>> => {
+  const at = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
+  const url = new URL(`${scheme}://${at}:${vantage.port}${path.startsWith('/') ? '' : '/'}${path}`).href;
+  const { view, dial } = vantage;
+  const question = { url, view, vault, signal, connect: dial, headers: { host, ...headers } };
+  return { url, view, ...(await askHttp(ms === undefined ? question : { ...question, timeoutMs: ms })) };
 };
 
 const validityOf = ({ valid_from, valid_to, subject }: PeerCertificate): HttpTry['certificate'] => {

@@ -1,14 +1,12 @@
 /** What a service says on its health path: by its address and by its published port, as a browser and a proxy would meet it. */
 import type { HttpTry } from '../model/facts.ts';
 import { connectionsTo, running, serviceNamed, type Container, type Service } from '../model/stack.ts';
-import { askHttp } from './ask-http.ts';
+import { askPath } from './ask-http.ts';
 import { dialTcp } from './dial.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { couldBeHttp, healthcheckUrl, httpPorts, schemeOf, usualFirst } from './health-path.ts';
 import { isBelowProtocol } from './trial.ts';
 import { byAddress, byPublishedPort, fromInside, type Vantage } from './vantage.ts';
-
-export { askHttp } from './ask-http.ts';
 
 /** As a service is configured: where this machine reaches it. */
 const asTold = (url: string): { vantage: Vantage; url: URL } => {
@@ -31,19 +29,9 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const published = told ? null : byPublishedPort(given.engine, container, port);
 
   const ask = async (vantage: Vantage, path: string, pathFrom: string): Promise<HttpTry> => {
-    const host = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
-    const url = new URL(path, `${scheme}://${host}:${vantage.port}`);
     // A name that every framework's list of allowed hosts takes; the container's address is on none.
-    const headers = { host: told ? told.url.host : `localhost:${vantage.port}` };
-    const { trial, answer } = await askHttp({
-      url: url.href,
-      view: vantage.view,
-      vault: given.vault,
-      signal: given.signal,
-      connect: vantage.dial,
-      headers,
-    });
-    return { url: url.href, pathFrom, view: vantage.view, trial, answer };
+    const host = told ? told.url.host : `localhost:${vantage.port}`;
+    return { ...(await askPath(vantage, { scheme, path, host }, given)), pathFrom };
   };
 
   // A proxy passes on what it does not serve, so that its own health is only in its root.

@@ -1,9 +1,9 @@
 /** nginx's configuration as its container has it, read once in a run, and the way to ask this nginx. */
 import type { HttpTry, NginxFact } from '../model/facts.ts';
 import type { Container } from '../model/stack.ts';
-import { askHttp } from './ask-http.ts';
+import { askPath } from './ask-http.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
-import { CannotLook, TRY_MS, type Gathering } from './gathering.ts';
+import { CannotLook, type Gathering } from './gathering.ts';
 import { hostPathOf, modifiedAt, sharesFiles } from './host-files.ts';
 import { isGlob, parseNginx, type NginxConfig, type NginxServer, type Place } from './nginx-config.ts';
 import { runInside } from './run-inside.ts';
@@ -170,15 +170,7 @@ export const doorOf = (server: NginxServer, container: Container, given: Gatheri
   return vantage && { vantage, tls: listen.tls, host };
 };
 
-export const askNginx = async (door: NginxDoor, path: string, pathFrom: string, given: Gathering): Promise<HttpTry> => {
-  const { vantage, tls, host } = door;
-  const url = `${tls ? 'https' : 'http'}://${vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host}:${vantage.port}${path}`;
-  const headers = { 'accept-encoding': 'identity', host };
-  const { vault, signal } = given;
-  return {
-    url,
-    pathFrom,
-    view: vantage.view,
-    ...(await askHttp({ url, view: vantage.view, connect: vantage.dial, headers, timeoutMs: TRY_MS, vault, signal })),
-  };
-};
+export const askNginx = async ({ vantage, tls, host }: NginxDoor, path: string, pathFrom: string, given: Gathering): Promise<HttpTry> => ({
+  ...(await askPath(vantage, { scheme: tls ? 'https' : 'http', path, host, headers: { 'accept-encoding': 'identity' } }, given)),
+  pathFrom,
+});

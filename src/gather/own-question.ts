@@ -1,11 +1,12 @@
 /** A check without code: one question, asked as the doctor asks its own, by the cheapest way that proves it. */
 import type { OwnAnswer, OwnQuestion } from '../model/config.ts';
+import type { HttpAnswer, Trial } from '../model/facts.ts';
 import { plain, plainLines } from '../model/plain.ts';
 import { running, type Service } from '../model/stack.ts';
-import { askHttp } from './ask-http.ts';
+import { askHttp, askPath } from './ask-http.ts';
 import { dialTcp } from './dial.ts';
 import { CannotLook, speaker, TRY_MS, type Gathering } from './gathering.ts';
-import { healthcheckUrl, isTlsPort } from './health-path.ts';
+import { healthcheckUrl, schemeOf } from './health-path.ts';
 import { findPort } from './http.ts';
 import { failureOf, firstToConnect, waysTo, type Answer, type Of } from './own-ways.ts';
 import { askQuery } from './postgres-question.ts';
@@ -39,7 +40,7 @@ const askAs = async (ask: OwnQuestion, ms: number, service: Service | null, give
   }
   switch (ask.kind) {
     case 'http':
-      return ask.url === null ? askPath(ask, ms, service, given) : askUrl(ask, ms, given);
+      return ask.url === null ? askService(ask, ms, service, given) : askUrl(ask, ms, given);
     case 'tcp':
       return askTcp(ask, portWays(ask, service, given), ms, given);
     case 'postgres':
@@ -66,39 +67,25 @@ const askUrl = async (ask: Of<'http'>, ms: number, given: Gathering): Promise<An
   const url = ask.url!;
   const view = { kind: 'published', address: new URL(url).host } as const;
   const { trial, answer } = await askHttp({ url, view, vault: given.vault, signal: given.signal, timeoutMs: ms });
-  return { asked: `GET ${url}`, failure: failureOf(trial), code: answer?.status ?? null, text: answer?.body ?? null, cut: isCut(answer) };
+  return answerOf(url, trial, answer);
 };
 
-const isCut = (answer: { body: string; bytes: number; truncated: boolean } | null): boolean =>
-  answer !== null && (answer.truncated || answer.bytes > Buffer.byteLength(answer.body));
+const answerOf = (url: string, trial: Trial, answer: HttpAnswer | null): Answer => ({
+  asked: `GET ${url}`,
+  failure: failureOf(trial),
+  code: answer?.status ?? null,
+  text: answer?.body ?? null,
+  cut: answer !== null && (answer.truncated || answer.bytes > Buffer.byteLength(answer.body)),
+});
 
-const askPath = async (ask: Of<'http'>, ms: number, service: Service, given: Gathering): Promise<Answer> => {
+const askService = async (ask: Of<'http'>, ms: number, service: Service, given: Gathering): Promise<Answer> => {
   const container = speaker(service);
   const known = healthcheckUrl(container);
   const port = ask.port ?? known?.port ?? (await findPort(service, container, given));
-  const scheme = known?.port === port ? known.scheme : isTlsPort(port) ? 'https' : 'http';
+  const scheme = known?.port === port ? known.scheme : schemeOf(given.stack, service, port);
   return firstToConnect(waysTo(container, port, given), async (vantage) => {
-    const host = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
-    const url = new URL(ask.path, `${scheme}://${host}:${vantage.port}`).href;
-    const { trial, answer } = await askHttp({
-      url,
-      view: vantage.view,
-      vault: given.vault,
-      signal: given.signal,
-      connect: vantage.dial,
-      headers: { host: `localhost:${vantage.port}` },
-      timeoutMs: ms,
-    });
-    return {
-      trial,
-      answer: {
-        asked: `GET ${url}`,
-        failure: failureOf(trial),
-        code: answer?.status ?? null,
-        text: answer?.body ?? null,
-        cut: isCut(answer),
-      },
-    };
+    const { url, trial, answer } = await askPath(vantage, { scheme, path: ask.path, host: `localhost:${vantage.port}`, ms }, given);
+    return { trial, answer: answerOf(url, trial, answer) };
   });
 };
 

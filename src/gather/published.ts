@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { HttpTry, PublishedFact, Trial } from '../model/facts.ts';
 import { isRunning, type Container, type PortMapping, type Service } from '../model/stack.ts';
-import { askHttp } from './ask-http.ts';
+import { askPath } from './ask-http.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { isTlsPort } from './health-path.ts';
 import { probePostgres } from './postgres-session.ts';
@@ -157,20 +157,10 @@ const http = async (
   return compare(here, there ?? undefined, addressOf(vantage), service);
 };
 
-const askRoot = async (vantage: Vantage, { containerPort }: PortMapping, given: Gathering): Promise<HttpTry> => {
-  const host = vantage.host.includes(':') ? `[${vantage.host}]` : vantage.host;
-  const url = `${isTlsPort(containerPort) ? 'https' : 'http'}://${host}:${vantage.port}/`;
-  const headers = { host: 'localhost' };
-  const { trial, answer } = await askHttp({
-    url,
-    view: vantage.view,
-    vault: given.vault,
-    signal: given.signal,
-    connect: vantage.dial,
-    headers,
-  });
-  return { url, pathFrom: 'root', view: vantage.view, trial, answer };
-};
+const askRoot = async (vantage: Vantage, { containerPort }: PortMapping, given: Gathering): Promise<HttpTry> => ({
+  ...(await askPath(vantage, { scheme: isTlsPort(containerPort) ? 'https' : 'http', path: '/', host: 'localhost' }, given)),
+  pathFrom: 'root',
+});
 
 /** The same bytes are the same server; another program's name is another server; anything else may be a page that changes. */
 const compare = (here: HttpTry, there: HttpTry | undefined, address: string, service: Service): Judged => {

@@ -1,6 +1,7 @@
 /** What a step does to the stack. What is not known to only look counts as a change. */
 import type { Effect } from '../model/report.ts';
-import { simpleCommands, type SimpleCommand } from './shell.ts';
+import { afterOptionsOf, afterOwnOptions } from './docker-words.ts';
+import { afterOptions, simpleCommands, type SimpleCommand } from './shell.ts';
 
 const RANK: Record<Effect, number> = { 'read-only': 0, changes: 1, destructive: 2 };
 const worstOf = (effects: Effect[]): Effect => effects.reduce((worst, next) => (RANK[next] > RANK[worst] ? next : worst), 'read-only');
@@ -62,22 +63,6 @@ const REDIS_LOOKS = set(
 );
 const REDIS_LOSES = set('flushall flushdb del unlink ltrim xtrim shutdown');
 
-/** Options of `docker` and `docker compose` that take the next word with them. */
-const TAKES_VALUE = set(
-  '-f --file -p --project-name --profile --env-file --project-directory --ansi --progress --parallel --context -c -H --host --config -l ' +
-    '--log-level -u --user -w --workdir -e --env --index --entrypoint --name -v --volume --publish --network --label --mount',
-);
-
-/** Words after the options; `--` ends them. `takesValue` is false for options whose letter means something else here. */
-const afterOptions = (words: string[], takesValue: ReadonlySet<string>): string[] => {
-  let i = 0;
-  while (i < words.length && words[i]!.startsWith('-') && words[i] !== '-') {
-    if (words[i] === '--') return words.slice(i + 1);
-    i += takesValue.has(words[i]!) ? 2 : 1;
-  }
-  return words.slice(i);
-};
-
 /** Is this letter among the short options (`-sfv`), or this word among the long ones? */
 const hasOption = (words: string[], letter: string, ...long: string[]): boolean =>
   words.some(
@@ -114,11 +99,11 @@ const sqlOf = (words: string[], input: string, letter: string, long: string): st
 };
 
 const ofCompose = (given: string[], input: string): Effect => {
-  const words = afterOptions(given, TAKES_VALUE);
+  const words = afterOwnOptions(given);
   const [verb = '', ...rest] = words;
-  if (verb === 'exec') return effectOfWords(afterOptions(rest, TAKES_VALUE).slice(1), input);
+  if (verb === 'exec') return effectOfWords(afterOptionsOf(verb, rest).slice(1), input);
   if (verb === 'run') {
-    const inner = afterOptions(rest, TAKES_VALUE).slice(1);
+    const inner = afterOptionsOf(verb, rest).slice(1);
     return worstOf(['changes', inner.length > 0 ? effectOfWords(inner, input) : 'changes']);
   }
   if (verb === 'down') return hasOption(rest, 'v', '--volumes', '--rmi') ? 'destructive' : 'changes';
@@ -130,11 +115,11 @@ const ofCompose = (given: string[], input: string): Effect => {
 };
 
 const ofDocker = (given: string[], input: string): Effect => {
-  const words = afterOptions(given, set('--context -c -H --host --config -l --log-level'));
+  const words = afterOwnOptions(given);
   const [verb = '', ...rest] = words;
   if (verb === 'compose') return ofCompose(rest, input);
   if (verb === 'exec' || (verb === 'container' && rest[0] === 'exec')) {
-    return effectOfWords(afterOptions(verb === 'exec' ? rest : rest.slice(1), TAKES_VALUE).slice(1), input);
+    return effectOfWords(afterOptionsOf('exec', verb === 'exec' ? rest : rest.slice(1)).slice(1), input);
   }
   if (verb === 'rm' || (verb === 'container' && (rest[0] === 'rm' || rest[0] === 'remove'))) {
     return hasOption(rest, 'v', '--volumes') ? 'destructive' : 'changes';

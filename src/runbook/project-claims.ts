@@ -12,6 +12,7 @@ import {
   type DatabaseSetup,
   type Remark,
 } from './contradictions.ts';
+import { operandsOf } from './docker-words.ts';
 import type { Document, Said, SaidCommand } from './document.ts';
 import type { Runbook } from './runbook.ts';
 
@@ -121,35 +122,9 @@ const containers: Claim = (document, { services: declared, name, composeFile }) 
   const spoken = document.commands.flatMap(({ words, line }): Said[] => {
     const at = words[1] === 'container' ? 2 : 1;
     if (words[0] !== 'docker' || !CONTAINER_COMMANDS.has(words[at] ?? '')) return [];
-    const options = new Set([
-      '-n',
-      '--tail',
-      '--since',
-      '--until',
-      '-u',
-      '--user',
-      '-w',
-      '--workdir',
-      '-e',
-      '--env',
-      '-f',
-      '--format',
-      '-t',
-      '--time',
-      '-s',
-      '--signal',
-    ]);
     const rest = words.slice(at + 1);
-    const first = rest.find(
-      (word, i) =>
-        !word.startsWith('-') &&
-        !(
-          options.has(rest[i - 1] ?? '') &&
-          !(words[at] === 'logs' && rest[i - 1] === '-f') &&
-          !(words[at] === 'exec' && rest[i - 1] === '-t')
-        ),
-    );
-    const word = words[at] === 'cp' ? (rest.find((each) => /^[\w.-]+:/.test(each))?.split(':')[0] ?? '') : (first ?? '');
+    const word =
+      words[at] === 'cp' ? (rest.find((each) => /^[\w.-]+:/.test(each))?.split(':')[0] ?? '') : (operandsOf(words[at]!, rest)[0] ?? '');
     return isPlainName(word) && !STANDS_FOR_A_NAME.test(word) && words[at + 1] !== '--type' ? [{ value: word, line }] : [];
   });
   return grouped(

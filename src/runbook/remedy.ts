@@ -1,6 +1,7 @@
 /** A section → the steps to take here and now. */
 import type { Remedy, Step } from '../model/report.ts';
 import { isSecretName } from '../model/secrets.ts';
+import { afterOwnOptions, operandsOf } from './docker-words.ts';
 import { effectOfStep } from './effect.ts';
 import { fillCommand, fillText } from './fill.ts';
 import type { Runbook, RunbookStep, Section } from './runbook.ts';
@@ -75,68 +76,15 @@ const OF_SERVICES = new Set([
   'exec',
   'run',
 ]);
-/** Their options that take the next word with them. */
-const WITH_VALUE = new Set([
-  '-n',
-  '--tail',
-  '--since',
-  '--until',
-  '-t',
-  '--timeout',
-  '-u',
-  '--user',
-  '-w',
-  '--workdir',
-  '-e',
-  '--env',
-  '--index',
-  '--scale',
-  '--format',
-  '--status',
-  '-s',
-  '--signal',
-  '--entrypoint',
-  '-v',
-  '-p',
-]);
-
 /** The services that one `docker compose` command names. */
 export const namedServices = (words: readonly string[]): string[] => {
-  let at = words[0] === 'docker' && words[1] === 'compose' ? 2 : words[0] === 'docker-compose' ? 1 : -1;
-  if (at < 0) return [];
-  // Options of Compose itself: `-f other.yml`, `--profile build`.
-  while (words[at]?.startsWith('-')) at += OF_COMPOSE_WITH_VALUE.has(words[at]!) ? 2 : 1;
-  const command = words[at] ?? '';
+  const own = words[0] === 'docker' && words[1] === 'compose' ? 2 : words[0] === 'docker-compose' ? 1 : null;
+  if (own === null) return [];
+  const [command = '', ...rest] = afterOwnOptions(words.slice(own));
   if (!OF_SERVICES.has(command)) return [];
-  const services: string[] = [];
-  for (let i = at + 1; i < words.length; i += 1) {
-    if (WITH_VALUE.has(words[i]!) && !isFlag(command, words[i]!)) i += 1;
-    else if (!words[i]!.startsWith('-')) {
-      services.push(words[i]!);
-      if (command === 'exec' || command === 'run') break;
-    }
-  }
-  return services;
+  const operands = operandsOf(command, rest);
+  return command === 'exec' || command === 'run' ? operands.slice(0, 1) : operands;
 };
-
-const OF_COMPOSE_WITH_VALUE = new Set([
-  '-f',
-  '--file',
-  '-p',
-  '--project-name',
-  '--profile',
-  '--env-file',
-  '--project-directory',
-  '--ansi',
-  '--progress',
-  '--parallel',
-]);
-
-/** Letters that take a value after one command and none after another. */
-const isFlag = (command: string, word: string): boolean =>
-  (word === '-t' && (command === 'logs' || command === 'exec')) ||
-  (word === '-v' && command === 'rm') ||
-  (word === '-s' && command === 'rm');
 
 /** The service that a quoted command is for, when it is none that the finding is about. */
 const writtenFor = (command: string, values: Record<string, string>): string | null => {

@@ -166,3 +166,13 @@ export const isComplete = (text: string): boolean => {
   const last = lines.at(-1)!;
   return quote === '' && depth <= 0 && hereDocument === null && !/(&&|\|\||\|)\s*$/.test(last);
 };
+
+/** From the first word that is no option, where some options take the next word with them; after `--`, whatever it is. */
+export const afterOptions = (words: readonly string[], takesNext: { has(word: string): boolean }): string[] => {
+  let i = 0;
+  while (i < words.length && words[i]!.startsWith('-') && words[i] !== '-') {
+    if (words[i] === '--') return words.slice(i + 1);
+    i += takesNext.has(words[i]!) ? 2 : 1;
+  }
+  return words.slice(i);
+};

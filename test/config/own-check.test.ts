@@ -54,6 +54,15 @@ describe('an answer is held to what is expected', () => {
     ['file: { path: /a, contains: yes }', { text: 'no' }, 'fail unexpected'],
   ])('%s: %j', (body, answer, wanted) => expect(look(body, answered(answer))).toBe(wanted));
 
+  test.each<[body: string, answer: Partial<OwnAnswer>, note: string]>([
+    ['tcp: 25', {}, 'it'],
+    ['http: /a', { code: 204, text: '' }, 'it: 204'],
+    ['exec: a', { code: 0, text: 'v20\n' }, 'it: 0 v20'],
+  ])('what was seen where all is well, in one line: %s, %j', (body, answer, note) => {
+    const check = checkFrom(body);
+    expect(ask(check, { stack: stackOf(), service: 'app', facts: answered(answer) })).toMatchObject({ findings: [], note });
+  });
+
   test('what could not be looked at is no failure', () => expect(look('tcp: 1', { 'own:it': gap('no engine') })).toBe('cannot look'));
 
   test.each<[body: string, lines: string[], wanted: string]>([

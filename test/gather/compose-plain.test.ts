@@ -187,6 +187,30 @@ describe('parts of other files', () => {
     expect(
       (await read({ 'a.yaml': 'services: {w: {build: ./x}}', 'b.yaml': 'services: {w: {build: {dockerfile: D}}}' })).services![0]!.build,
     ).toEqual({ context: '/DIR/x', dockerfile: 'D' }));
+
+  test.each<[string, Record<string, string>, object]>([
+    ['a circle of includes', { 'compose.yaml': 'include: [compose.yaml]\n' }, { kind: 'schema', file: 'compose.yaml' }],
+    [
+      'a circle of extends',
+      { 'compose.yaml': 'services:\n  a: {extends: b}\n  b: {extends: a}\n' },
+      { kind: 'schema', message: 'extends leads in a circle' },
+    ],
+    [
+      'a file to extend that is not there',
+      { 'compose.yaml': 'services: {a: {extends: {file: gone.yaml, service: x}}}\n' },
+      { kind: 'other', message: 'gone.yaml cannot be read (ENOENT)' },
+    ],
+    [
+      'an include that is not there',
+      { 'compose.yaml': 'include: [gone.yaml]\n' },
+      { kind: 'other', message: 'gone.yaml cannot be read (ENOENT)' },
+    ],
+    [
+      'a base that is not there',
+      { 'compose.yaml': 'services:\n  a: {extends: b}\n' },
+      { kind: 'schema', message: 'extends names service "b", which is not there' },
+    ],
+  ])('%s', async (_, files, error) => expect((await read(files)).error).toMatchObject(error));
 });
 
 test('what is shared is waited for; aliases, links and exposed ports are kept; drives of Windows are no volumes', async () => {
@@ -232,52 +256,6 @@ test.each([
 ])('%s is no crash', async (_, yaml) => {
   const found = await read({ 'compose.yaml': yaml });
   expect(found.services !== null || found.error !== null).toBe(true);
-});
-
-describe('include and extends', () => {
-  test('of other folders, whose paths are their own', async () => {
-    const { services } = await read({
-      'compose.yaml':
-        'include:\n  - sub/db.yaml\nservices:\n  web:\n    extends: {file: base/app.yaml, service: app}\n    environment: {B: "2"}\n  job:\n    extends: web\n    command: run\n',
-      'sub/db.yaml':
-        'services:\n  db:\n    image: postgres:${TAG}\n    volumes: [./init:/init, data:/data]\n    env_file: db.env\nvolumes: {data: }\n',
-      'sub/db.env': 'A=1\n',
-      'sub/.env': 'TAG=17\n',
-      'base/app.yaml': 'services:\n  app:\n    build: ../src\n    environment: {A: "1", B: "1"}\n',
-    });
-    const [db, job, web] = services!;
-    expect(db).toMatchObject({
-      image: 'postgres:17',
-      environment: { A: '1' },
-      mounts: [{ source: '/DIR/sub/init' }, { source: 'shop_data' }],
-    });
-    expect(web).toMatchObject({ build: { context: '/DIR/src' }, environment: { A: '1', B: '2' } });
-    expect(job).toMatchObject({ build: { context: '/DIR/src' }, command: ['run'] });
-  });
-
-  test.each<[string, Record<string, string>, object]>([
-    ['a circle of includes', { 'compose.yaml': 'include: [compose.yaml]\n' }, { kind: 'schema', file: 'compose.yaml' }],
-    [
-      'a circle of extends',
-      { 'compose.yaml': 'services:\n  a: {extends: b}\n  b: {extends: a}\n' },
-      { kind: 'schema', message: 'extends leads in a circle' },
-    ],
-    [
-      'a file to extend that is not there',
-      { 'compose.yaml': 'services: {a: {extends: {file: gone.yaml, service: x}}}\n' },
-      { kind: 'other', message: 'gone.yaml cannot be read (ENOENT)' },
-    ],
-    [
-      'an include that is not there',
-      { 'compose.yaml': 'include: [gone.yaml]\n' },
-      { kind: 'other', message: 'gone.yaml cannot be read (ENOENT)' },
-    ],
-    [
-      'a base that is not there',
-      { 'compose.yaml': 'services:\n  a: {extends: b}\n' },
-      { kind: 'schema', message: 'extends names service "b", which is not there' },
-    ],
-  ])('%s', async (_, files, error) => expect((await read(files)).error).toMatchObject(error));
 });
 
 describe('what no reader takes', () => {
