@@ -32,8 +32,9 @@ export const addressesCalled = async (nginx: Container, port: number, given: Gat
   return [...new Set([...called, ...callers.flat()])];
 };
 
+/** Our answer may be here before both ends have closed. */
 const isLive = ({ state, closedSeconds }: TcpSocket): boolean =>
-  state === 'established' || (closedSeconds !== null && closedSeconds <= JUST_NOW_SECONDS);
+  state === 'established' || state === 'ending' || (closedSeconds !== null && closedSeconds <= JUST_NOW_SECONDS);
 
 const socketsOf = async (container: Container): Promise<TcpSocket[] | null> => {
   const own = ownProcess(container);

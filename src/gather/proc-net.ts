@@ -8,7 +8,8 @@ export interface Endpoint {
 export interface TcpSocket {
   /** 4 also for an IPv4-mapped socket of the tcp6 table: only IPv4 reaches it. */
   family: 4 | 6;
-  state: 'listening' | 'connecting' | 'established' | 'closed' | 'other';
+  /** `ending`: one side has closed, or both just now. */
+  state: 'listening' | 'connecting' | 'established' | 'ending' | 'closed' | 'other';
   local: Endpoint;
   remote: Endpoint;
   /** For `listening`: connections that the program has not accepted yet. */
@@ -20,7 +21,17 @@ export interface TcpSocket {
 const END = '([0-9a-f]{8}|[0-9a-f]{32}):([0-9a-f]{4})';
 /** `0: 0100007F:1F40 0200D50A:18EB 06 00000000:00000000 03:000010D2`: both ends, state, queues, timer and what is left of it. */
 const ROW = new RegExp(`^\\s*\\d+:\\s+${END}\\s+${END}\\s+([0-9a-f]{2})(?:\\s+[0-9a-f]+:([0-9a-f]+)\\s+([0-9a-f]{2}):([0-9a-f]{8}))?`, 'i');
-const STATES: Record<string, TcpSocket['state']> = { '01': 'established', '02': 'connecting', '06': 'closed', '0A': 'listening' };
+const STATES: Record<string, TcpSocket['state']> = {
+  '01': 'established',
+  '02': 'connecting',
+  '04': 'ending',
+  '05': 'ending',
+  '06': 'closed',
+  '08': 'ending',
+  '09': 'ending',
+  '0A': 'listening',
+  '0B': 'ending',
+};
 /** An ended connection is remembered for so long (TIME_WAIT); the timer counts down in hundredths. */
 const REMEMBERED_SECONDS = 60;
 

@@ -16,7 +16,8 @@ describe('the rows of /proc/net/tcp', () => {
     ['loopback', row('0100007F:1538', '00000000:0000', '0A'), 4, 'listening', '127.0.0.1:5432', '0.0.0.0:0'],
     ['a client', row('0600D50A:E34A', '0200D50A:18EB', '01'), 4, 'established', '10.213.0.6:58186', '10.213.0.2:6379'],
     ['one that waits for an answer', row('0600D50A:E34A', '0200D50A:18EB', '02'), 4, 'connecting', '10.213.0.6:58186', '10.213.0.2:6379'],
-    ['half closed', row('0600D50A:E34A', '0200D50A:18EB', '08'), 4, 'other', '10.213.0.6:58186', '10.213.0.2:6379'],
+    ['being opened by the other side', row('0600D50A:E34A', '0200D50A:18EB', '03'), 4, 'other', '10.213.0.6:58186', '10.213.0.2:6379'],
+    ['half closed', row('0600D50A:E34A', '0200D50A:18EB', '08'), 4, 'ending', '10.213.0.6:58186', '10.213.0.2:6379'],
     ['every address of IPv6', row(`${ANY6}:0050`, `${ANY6}:0000`, '0A'), 6, 'listening', ':::80', ':::0'],
     ['loopback of IPv6', row('00000000000000000000000001000000:1538', `${ANY6}:0000`, '0A'), 6, 'listening', '::1:5432', ':::0'],
     [
