@@ -225,7 +225,7 @@ const judgeSample = (
   found: (reason: string, message: string, evidence: Evidence[], more?: Record<string, string>) => Finding[],
 ): Finding[] => {
   const { sample, destination, hostPath } = mount;
-  if (sample?.same !== false || secondsSince(sample.hostModifiedAt, now) < EDIT_SECONDS) return [];
+  if (sample?.same !== false) return [];
   const inContainer = sample.file.startsWith('/') ? sample.file : `${destination.replace(/\/$/, '')}/${sample.file}`;
   const evidence = [
     { source: 'bytes compared', text: `${sample.file}, changed ${sample.hostModifiedAt}, differs between ${hostPath} and ${destination}` },
@@ -236,6 +236,7 @@ const judgeSample = (
       path: over,
       file: sample.file,
     });
+  if (secondsSince(sample.hostModifiedAt, now) < EDIT_SECONDS) return [];
   return found('content-differs', `${sample.file} in ${service.name} is not the file that is in ${hostPath}`, evidence, {
     file: sample.file,
   });

@@ -160,6 +160,13 @@ describe('the mount', () => {
       ['shadowed'],
     ],
     [
+      'hidden by a volume, and edited a second ago: no edit ever arrives there',
+      {
+        mounts: [mount({ shadowedBy: ['/code/app'], sample: { file: 'app/main.py', same: false, hostModifiedAt: NOW } })],
+      },
+      ['shadowed'],
+    ],
+    [
       'a volume at the very folder that the app runs from',
       {
         containerMounts: [bind, { type: 'volume', source: 'app', destination: '/code/app', readOnly: false }],
