@@ -5,7 +5,7 @@ import { isRunning, type Container, type Service } from '../model/stack.ts';
 import { EngineError } from './engine-client.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLog } from './logs.ts';
-import { addressesCalled } from './nginx-called.ts';
+import { calledSince, callsOf } from './nginx-called.ts';
 import { locationFor, type NginxConfig, type NginxLocation, type NginxServer, type NginxUpstream } from './nginx-config.ts';
 import { readUpstreamError } from './nginx-log.ts';
 import { askNginx, doorOf, readNginxSetup, type NginxSetup } from './nginx-setup.ts';
@@ -24,8 +24,9 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   const setup = await readNginxSetup(container, given);
   const { config, files, show } = setup;
   const up = isRunning(container);
-  const asked = up ? await askProxied(await listening(config, service, given), container, given) : [];
-  const proxied = await withCalled(asked, upstreamsOf(config, show), container, given);
+  const upstreams = upstreamsOf(config, show);
+  const ask = async () => askProxied(await listening(config, service, given), container, given);
+  const proxied = up ? await withCalled(ask, upstreams, container, given) : [];
   const [test, upstreamErrors] = up
     ? await Promise.all([
         worthTesting(service, container, setup, proxied, given).then((worth) => (worth ? testConfig(container, setup, given) : null)),
@@ -37,7 +38,7 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
     files,
     roots: rootsOf(config, show),
     listens: [...new Set(config.servers.flatMap((server) => server.listens.map(({ port }) => port)))],
-    upstreams: upstreamsOf(config, show),
+    upstreams,
     test,
     proxied,
     upstreamErrors,
@@ -150,27 +151,28 @@ const pathOf = ({ modifier, path }: NginxLocation): string =>
 
 const CLOSING_MS = 30;
 
-/** Only where a service behind a name was made after nginx looked the name up, and something answers. */
+/** Whom nginx calls to answer us is looked at only where a service behind a name was made after nginx looked the name up. */
 const withCalled = async (
-  proxied: NginxFact['proxied'],
+  ask: () => Promise<NginxFact['proxied']>,
   upstreams: NginxFact['upstreams'],
   nginx: Container,
   given: Gathering,
 ): Promise<NginxFact['proxied']> => {
-  const isDoubtful = ({ location, upstream, http }: NginxFact['proxied'][number]): boolean =>
-    http.answer !== null &&
-    !upstream.includes(',') &&
-    upstreams.some((each) => each.location === location && each.literal && isYounger(each.host, nginx, given));
-  if (!proxied.some(isDoubtful)) return proxied;
+  const doubtful = new Set(
+    upstreams.filter(({ literal, host }) => literal && isYounger(host, nginx, given)).map(({ location }) => location),
+  );
+  // What is there already is of others: of users, of a run a moment ago.
+  const before = doubtful.size > 0 ? await callsOf(nginx, given) : null;
+  const proxied = await ask();
+  if (before === null) return proxied;
   // The answer may be here before the other side has closed.
   await delay(CLOSING_MS);
-  return Promise.all(
-    proxied.map(async (each) => {
-      const port = Number(/:(\d+)$/.exec(each.upstream)?.[1]);
-      const called = isDoubtful(each) && port > 0 ? await addressesCalled(nginx, port, given) : null;
-      return called ? { ...each, called } : each;
-    }),
-  );
+  const now = (await callsOf(nginx, given)) ?? [];
+  return proxied.map((each) => {
+    const port = Number(/:(\d+)$/.exec(each.upstream)?.[1]);
+    const isOne = each.http.answer !== null && !each.upstream.includes(',') && port > 0 && doubtful.has(each.location);
+    return isOne ? { ...each, called: calledSince(before, now, port) } : each;
+  });
 };
 
 const isYounger = (host: string, nginx: Container, { stack }: Gathering): boolean => {
