@@ -67,7 +67,7 @@ const OPTIONS: Record<string, OptionSpec> = {
   timeout: { value: 'time', help: 'For the whole run: 30s, 1500ms, 2m (default 30s)', of: LOOKING },
   wait: { value: 'time', help: 'Look again until nothing fails, or the time is up', of: ['check'] },
   strict: { help: 'Warnings fail too', of: ['check'] },
-  json: { help: 'One JSON document on stdout', of: ['check', 'list', 'graph'] },
+  json: { help: 'One JSON document on stdout', of: ['check', 'list', 'graph', 'runbook'] },
   format: { value: 'form', help: 'json, junit, markdown; of a graph: mermaid, dot', of: ['check', 'graph'] },
   replay: { value: 'file', help: 'Diagnose from a recording; needs no Docker', of: ['check', 'list', 'graph'] },
   quiet: { short: 'q', help: 'Only the verdict and the root causes', of: EVERY },
@@ -287,6 +287,7 @@ Examples:
   doctor                                 what is wrong here?
   doctor check db                        only the database
   doctor --json --wait 60s --strict      a smoke test in CI
+  doctor runbook verify --json           what in the runbook is not so, for CI
   doctor record broken.json && doctor --replay broken.json
 `;
 

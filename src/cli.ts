@@ -335,10 +335,12 @@ const runbook = async ({ stack, looks, verify }: Asked<'runbook'>, session: Sess
   const { indexRunbooks } = await import('./reference.ts');
   const { checks, choice } = await reference(stack);
   const index = await indexRunbooks(checks, choice, here, verify);
-  const { renderRunbook, renderVerification } = await import('./render/runbook.ts');
+  const { renderRunbook, renderRunbookJson, renderVerification } = await import('./render/runbook.ts');
+  const { verification } = index;
+  const code = verification === null || verification.problems.length === 0 ? 0 : 1;
+  if (looks.json) return print(renderRunbookJson(index, verification, { name: TOOL_NAME, version: version() }), code);
   const look = { ...(await terminal(looks)), verbose: looks.verbose, quiet: looks.quiet };
-  if (index.verification === null) return print(renderRunbook(index, look), 0);
-  return print(renderVerification(index.verification, index, look), index.verification.problems.length === 0 ? 0 : 1);
+  return print(verification === null ? renderRunbook(index, look) : renderVerification(verification, index, look), code);
 };
 
 main();

@@ -42,7 +42,7 @@ export const composeError = async (stderr: string, place: ProjectPlace): Promise
 };
 
 const SCHEMA =
-  /^validating |invalid compose project|additional propert|\bmust be\b|depends on|undefined|cycle detected|invalid interpolation|Invalid \w+: |decoding failed|empty compose file|invalid mount|invalid project name/i;
+  /^validating |invalid compose project|additional propert|\bmust be\b|depends on|undefined|cycle detected|invalid interpolation|Invalid \w+: |decoding failed|empty compose file|invalid mount|invalid project name|conflicts with imported|cannot extend service|circular reference/i;
 
 /** Warnings come first, as logfmt; the error is what is left. */
 const lastMessage = (stderr: string): string =>

@@ -20,6 +20,8 @@ export interface Entry {
   key: string | null;
   /** The scalar as it is written, before variables are filled in; `null` where it is none. */
   text: string | null;
+  /** From 1: where that scalar begins, below its `|`. */
+  begins: number | null;
   /** What stands below these keys, where it is a mapping. */
   field(...path: string[]): string | null;
 }
@@ -115,6 +117,12 @@ const textOf = (node: unknown, source: Source): string | null => {
   return isScalar(found) ? String(found.value) : null;
 };
 
+const beginOf = (node: unknown, source: Source): number | null => {
+  const found = resolved(node, source);
+  if (!isScalar(found) || !found.range) return null;
+  return source.lines.linePos(found.range[0]).line + (/^BLOCK/.test(found.type ?? '') ? 1 : 0);
+};
+
 const itemsOf = (node: unknown, source: Source): unknown[] => {
   const found = resolved(node, source);
   return isSeq(found) ? found.items : [];
@@ -141,6 +149,7 @@ const entriesOf = (node: unknown, source: Source): { node: Node; value: unknown;
   const entry = (key: string | null, value: unknown): Entry => ({
     key,
     text: textOf(value, source),
+    begins: beginOf(value, source),
     field: (...path) =>
       textOf(
         path.reduce<unknown>((node, name) => childOf(node, name, source)?.value, value),

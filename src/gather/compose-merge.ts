@@ -1,74 +1,75 @@
 /** Of several compose files, which value counts. */
+import { asBuild, asList, asMany, asMap, instead, isInstead, isPlain, portsOf, splitVolume, type Plain } from './compose-short.ts';
 
-export type Plain = Record<string, unknown>;
+/** Later files over earlier ones; what stands under `!override` or `!reset` is in its place then. */
+export const mergeFiles = (base: Plain, over: Plain): Plain => merged(base, over, [], false) as Plain;
 
-export const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What a service has over what it extends. Its tags are kept: they are said to earlier files as well. */
+export const mergeService = (base: Plain, over: Plain): Plain => merged(withoutTags(base), over, SERVICE, true) as Plain;
 
-export const asList = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+/** A service as it is, where there is nothing before it. */
+export const withoutTags = (service: Plain): Plain => merged(undefined, service, SERVICE, false) as Plain;
 
-/** `KEY=value` entries, or names alone. */
-export const asMap = (value: unknown): Plain => {
-  if (isPlain(value)) return value;
-  return Object.fromEntries(
-    asList(value)
-      .map(String)
-      .map((each) => (each.includes('=') ? [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] : [each, null])),
-  );
-};
+const SERVICE = ['services', '*'];
 
-/** Of a service, lists of things are joined, commands are replaced; what names the same container path or variable wins by coming later. */
-export const mergeFiles = (base: Plain, over: Plain): Plain => {
-  const merged: Plain = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    merged[key] =
-      key === 'services' && isPlain(old) && isPlain(value)
-        ? mergeServices(old, value)
-        : isPlain(old) && isPlain(value)
-          ? { ...old, ...value }
-          : value;
+/** Of a service, which values are joined by key, whatever their spelling. */
+const MAPS = new Set(['environment', 'labels', 'networks', 'depends_on', 'extra_hosts', 'sysctls', 'annotations']);
+/** Commands are replaced as a whole. */
+const WHOLE = new Set(['command', 'entrypoint', 'healthcheck.test']);
+
+const merged = (base: unknown, over: unknown, path: readonly string[], keepsTags: boolean): unknown => {
+  if (isInstead(over)) {
+    const value = over.value === undefined ? undefined : merged(undefined, over.value, path, false);
+    return keepsTags ? instead(value) : value;
   }
-  return merged;
+  const key = ofService(path);
+  const [old, value] = [spelledOut(base, key), spelledOut(over, key)];
+  if (key !== null && WHOLE.has(key)) return value;
+  if (isPlain(value) && (isPlain(old) || old === undefined || old === null)) return joined(old ?? {}, value, path, keepsTags);
+  if (Array.isArray(value) && (Array.isArray(old) || old === undefined || old === null)) return unique([...asList(old), ...value], key);
+  return value;
 };
 
-const mergeServices = (base: Plain, over: Plain): Plain =>
-  Object.fromEntries(
-    [...new Set([...Object.keys(base), ...Object.keys(over)])].map((name) => {
-      const [old, value] = [base[name], over[name]];
-      return [name, isPlain(old) && isPlain(value) ? mergeService(old, value) : (value ?? old)];
-    }),
-  );
-
-/** A folder alone is the context. */
-const asBuild = (build: unknown): Plain => (typeof build === 'string' ? { context: build } : isPlain(build) ? build : {});
-
-/** `env_file` may be one. */
-const asMany = (value: unknown): unknown[] => (typeof value === 'string' ? [value] : asList(value));
-
-const MAPS = new Set(['environment', 'labels', 'healthcheck', 'deploy', 'networks', 'depends_on', 'extra_hosts', 'logging']);
-const LISTS = new Set(['ports', 'volumes', 'expose', 'env_file', 'profiles', 'dns', 'cap_add', 'configs', 'secrets', 'tmpfs']);
-
-export const mergeService = (base: Plain, over: Plain): Plain => {
-  const merged: Plain = { ...base };
+const joined = (base: Plain, over: Plain, path: readonly string[], keepsTags: boolean): Plain => {
+  const all: Plain = { ...base };
   for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    if (key === 'build') merged[key] = { ...asBuild(old), ...asBuild(value) };
-    else if (MAPS.has(key)) merged[key] = { ...asMap(old), ...asMap(value) };
-    else if (key === 'volumes')
-      merged[key] = [...new Map([...asList(old), ...asList(value)].map((each) => [targetOf(each), each])).values()];
-    else if (LISTS.has(key)) merged[key] = [...asMany(old), ...asMany(value)];
-    else merged[key] = value;
+    const next = path.length === 1 && path[0] === 'services' ? SERVICE : [...path, key];
+    const found = merged(all[key], value, next, keepsTags);
+    if (found === undefined) delete all[key];
+    else all[key] = found;
   }
-  return merged;
+  return all;
 };
 
-const targetOf = (volume: unknown): unknown => (isPlain(volume) ? volume['target'] : targetIn(String(volume)));
+/** `build`, `healthcheck.test`; `null`: of no service. */
+const ofService = (path: readonly string[]): string | null => (path.length > 2 && path[0] === 'services' ? path.slice(2).join('.') : null);
 
-const targetIn = (volume: string): string => splitVolume(volume)[1] ?? volume;
+const spelledOut = (value: unknown, key: string | null): unknown => {
+  if (value === undefined || value === null || key === null) return value;
+  if (MAPS.has(key)) return asMap(value);
+  if (key === 'build') return asBuild(value);
+  if (key === 'build.args') return asMap(value);
+  if (key === 'ports') return asList(value).flatMap(portsOf);
+  return key === 'env_file' || key === 'tmpfs' || key === 'dns' ? asMany(value) : value;
+};
 
-/** `source:target:mode`, where the source may begin with a drive of Windows. */
-export const splitVolume = (volume: string): string[] => {
-  const [, drive = '', rest = ''] = /^([A-Za-z]:(?=[\\/]))?(.*)$/s.exec(volume) ?? [];
-  const [first = '', ...others] = rest.split(':');
-  return [drive + first, ...others];
+/** What one entry of a list is known by: the last one of the same name counts. */
+const NAMES: Record<string, (entry: unknown) => string> = {
+  volumes: (entry) => (isPlain(entry) ? String(entry['target']) : (splitVolume(String(entry))[1] ?? String(entry))),
+  ports: (entry) => {
+    const { host_ip: ip, published, target, protocol } = entry as Plain;
+    return [ip ?? '0.0.0.0', published ?? '0', target, protocol ?? 'tcp'].join(' ');
+  },
+  secrets: (entry) => String(isPlain(entry) ? (entry['target'] ?? entry['source']) : entry),
+  configs: (entry) => String(isPlain(entry) ? (entry['target'] ?? entry['source']) : entry),
+  env_file: (entry) => String(isPlain(entry) ? entry['path'] : entry),
+  expose: String,
+  profiles: String,
+  dns: String,
+  cap_add: String,
+};
+
+const unique = (list: unknown[], key: string | null): unknown[] => {
+  const name = key !== null && Object.hasOwn(NAMES, key) ? NAMES[key] : undefined;
+  return name ? [...new Map(list.map((each) => [name(each), each])).values()] : list;
 };

@@ -41,6 +41,7 @@ export interface ConfigService {
   scale?: number;
   restart?: string;
   container_name?: string;
+  provider?: unknown;
 }
 
 export const specFromConfig = (

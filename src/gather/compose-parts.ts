@@ -1,11 +1,14 @@
 /** One compose file with all that it takes from others: variables filled in, `extends` and `include` followed. */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { isAlias, parseDocument, visit, type Document, type Scalar } from 'yaml';
 import { multipliesAt, type ComposeError } from './compose-error.ts';
-import { interpolate, readDotEnv, type Variables } from './compose-files.ts';
-import { asList, isPlain, mergeFiles, mergeService, splitVolume, type Plain } from './compose-merge.ts';
+import { interpolate, type Variables } from './compose-files.ts';
+import { mergeFiles, mergeService, withoutTags } from './compose-merge.ts';
+import { asList, asMany, instead, isInstead, isPlain, splitVolume, type Plain } from './compose-short.ts';
 import { badBytesAt, oversized } from './compose-text.ts';
+import { parseEnvFile } from './env-file.ts';
 import { CannotLook } from './gathering.ts';
 
 export interface Reading {
@@ -44,8 +47,21 @@ export const readParts = async (file: string, reading: Reading): Promise<Plain> 
     own['services'] = extended;
   }
   let merged: Plain = {};
-  for (const each of asList(include)) merged = mergeFiles(merged, await included(each, deeper));
-  return mergeFiles(merged, own);
+  for (const each of asList(include)) merged = added(merged, await included(each, file, deeper), file, reading);
+  // Tags stay: they are said to the files before this one.
+  return added(own, merged, file, reading);
+};
+
+/** What is included adds; it replaces nothing. */
+const added = (known: Plain, more: Plain, file: string, reading: Reading): Plain => {
+  const all: Plain = { ...known };
+  for (const kind of ['services', 'volumes', 'networks', 'secrets', 'configs']) {
+    const [old, others] = [asPlain(known[kind]), asPlain(more[kind])];
+    const twice = Object.keys(others).find((name) => name in old && !isDeepStrictEqual(old[name], others[name]));
+    if (twice !== undefined) throw unfit(file, reading, `${kind}.${twice} conflicts with imported resource`);
+    if (more[kind] !== undefined) all[kind] = { ...others, ...old };
+  }
+  return all;
 };
 
 const unreadable = (file: string, { shown }: Reading, parts: Partial<ComposeError>): Unreadable =>
@@ -75,9 +91,31 @@ const readFilled = async (file: string, reading: Reading): Promise<Plain> => {
   return value;
 };
 
+type InYaml = Parameters<Scalar['toJSON']>[1];
+
+/** What stands under `!override` and `!reset` is told by a mark; an alias of it says the same. */
+const markTags = (document: Document): void => {
+  visit(document, {
+    Node: (_, node) => {
+      if (isAlias(node) || (node.tag !== '!override' && node.tag !== '!reset')) return;
+      const plain = node.toJSON.bind(node) as (given?: unknown, context?: InYaml) => unknown;
+      const marked = (given?: unknown, context?: InYaml): unknown => {
+        const found = instead(undefined);
+        context?.onCreate?.(found);
+        if (node.tag === '!override') found.value = plain(given, context);
+        return found;
+      };
+      Object.assign(node, { toJSON: marked });
+    },
+  });
+};
+
 const parsed = (text: string, file: string, reading: Reading): unknown => {
   try {
-    return parse(text, { merge: true, maxAliasCount: 1_000, logLevel: 'error' });
+    const document = parseDocument(text, { merge: true, logLevel: 'error' });
+    if (document.errors[0]) throw document.errors[0];
+    markTags(document);
+    return document.toJS({ maxAliasCount: 1_000 });
   } catch (error) {
     const { message, linePos } = error as Error & { linePos?: { line: number }[] };
     const line = linePos?.[0]?.line ?? (/alias/i.test(message) ? multipliesAt(text) : null);
@@ -99,6 +137,7 @@ const filled = (
       required ??= found.required[0] ?? null;
       return found.text;
     }
+    if (isInstead(value)) return instead(fill(value.value));
     if (Array.isArray(value)) return value.map(fill);
     return isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fill(each)])) : value;
   };
@@ -108,6 +147,7 @@ const filled = (
 /** `extends: base`, `extends: {service, file}`: what the service has itself counts. */
 const withExtends = async (name: string, services: Plain, file: string, reading: Reading): Promise<unknown> => {
   const service = services[name];
+  if (isInstead(service)) return instead(await withExtends(name, { ...services, [name]: service.value }, file, reading));
   if (!isPlain(service)) return service;
   const { extends: from, ...own } = service;
   if (from === undefined || from === null) return own;
@@ -124,26 +164,26 @@ const withExtends = async (name: string, services: Plain, file: string, reading:
   const others = isPlain(document['services']) ? document['services'] : {};
   if (!(base in others)) throw unfit(other, reading, `extends names service "${base}", which is not there`);
   const found = await withExtends(base, others, other, { ...deeper, base: dirname(other) });
-  return mergeService(placed(asPlain(found), dirname(other)), own);
+  return mergeService(placed(withoutTags(asPlain(found)), dirname(other)), own);
 };
 
 const asPlain = (value: unknown): Plain => (isPlain(value) ? value : {});
 
 /** `./infra/compose.yaml`, or `{path, project_directory, env_file}`: its paths are relative to its own folder, its variables to its own `.env`. */
-const included = async (entry: unknown, reading: Reading): Promise<Plain> => {
+const included = async (entry: unknown, file: string, reading: Reading): Promise<Plain> => {
   const wanted = isPlain(entry) ? entry : { path: entry };
   const files = (Array.isArray(wanted['path']) ? wanted['path'] : [wanted['path']]).map((path) => resolve(reading.base, String(path)));
   const folder = wanted['project_directory'];
   const base = typeof folder === 'string' ? resolve(reading.base, folder) : dirname(files[0] ?? reading.base);
-  const named = wanted['env_file'];
-  const envFiles = named
-    ? (Array.isArray(named) ? named : [named]).map((path) => resolve(reading.base, String(path)))
-    : [join(base, '.env')];
-  const variables = { ...(await readDotEnv(envFiles)), ...reading.variables };
-  let merged: Plain = {};
-  for (const file of files) {
-    merged = mergeFiles(merged, await readParts(file, { ...reading, base, variables }));
+  const named = asMany(wanted['env_file']).map((path) => resolve(reading.base, String(path)));
+  for (const each of named) {
+    await access(each).catch((error: NodeJS.ErrnoException) => {
+      throw unreadable(file, reading, { kind: 'other', message: `${reading.shown(each)} cannot be read (${error.code ?? 'unknown'})` });
+    });
   }
+  const variables = { ...(await envOf(named.length > 0 ? named : [join(base, '.env')], reading.variables)), ...reading.variables };
+  let merged: Plain = {};
+  for (const each of files) merged = mergeFiles(merged, await readParts(each, { ...reading, base, variables }));
   const services = asPlain(merged['services']);
   const withPaths = (section: unknown): Plain =>
     Object.fromEntries(
@@ -180,6 +220,16 @@ const placed = (service: Plain, base: string): Plain => {
       }),
     }),
   };
+};
+
+/** Of several env files, a later value counts; one that is not there says nothing. */
+export const envOf = async (files: readonly string[], given: Variables): Promise<Record<string, string>> => {
+  let values: Record<string, string> = {};
+  for (const file of files) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    values = { ...values, ...parseEnvFile(text, { ...values, ...given }) };
+  }
+  return values;
 };
 
 /** `https://…`, `git@…`, `github.com/…` are of no folder here. */

@@ -1,16 +1,19 @@
 /**
  * A plain reading of the compose files, for machines with an engine but no Compose CLI. It knows variables with defaults, env files, both
- * spellings of lists and maps, merging of several files, `extends` and `include`; not build-time subtleties, nor the tags of overrides.
+ * spellings of lists and maps, merging of several files with `!reset` and `!override`, `extends` and `include`; not build-time subtleties.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
-import { shellWords } from '../model/command-line.ts';
-import { readDotEnv, shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
-import { asList, asMap, isPlain, mergeFiles, splitVolume, type Plain } from './compose-merge.ts';
+import { inconsistencyIn } from './compose-consistency.ts';
+import { composeError } from './compose-error.ts';
+import { shownPath, type ProjectPlace, type Variables } from './compose-files.ts';
+import { mergeFiles } from './compose-merge.ts';
 import { specFromConfig, type ConfigModel, type ConfigService } from './compose-model.ts';
-import { isRemote, readParts, Unreadable, type Reading } from './compose-parts.ts';
+import { envOf, isRemote, readParts, Unreadable, type Reading } from './compose-parts.ts';
+import { asBuild, asList, asMany, asMap, asWords, isPlain, portsOf, splitVolume, type Plain } from './compose-short.ts';
+import { parseEnvFile, parseRawEnvFile } from './env-file.ts';
 import { placesOf } from './variable-places.ts';
 import type { Vault } from './vault.ts';
 
@@ -21,7 +24,8 @@ export const readPlainly = async (
   vault: Vault,
 ): Promise<Pick<ProjectFact, 'services' | 'error' | 'unsetVariables' | 'blanks'>> => {
   const nothing = { services: null, error: null, unsetVariables: [], blanks: [] };
-  const variables = { ...(await readDotEnv(place.envFiles.length > 0 ? place.envFiles : [join(place.workingDir, '.env')])), ...env };
+  const own = await envOf(place.envFiles.length > 0 ? place.envFiles : [join(place.workingDir, '.env')], env);
+  const variables = { COMPOSE_PROJECT_NAME: place.name, ...own, ...env };
   const unset = new Set<string>();
   const reading: Reading = { variables, base: place.workingDir, unset, shown: (file) => shownPath(file, place.workingDir) };
   let merged: Plain = {};
@@ -32,7 +36,7 @@ export const readPlainly = async (
     throw error;
   }
   const places = await placesOf([...unset], place);
-  const model = await normalise(merged, place);
+  const model = await normalise(merged, place, variables);
   if ('missing' in model) {
     const file = shownPath(place.files[0] ?? '', place.workingDir);
     return {
@@ -46,6 +50,8 @@ export const readPlainly = async (
       },
     };
   }
+  const inconsistency = inconsistencyIn(model);
+  if (inconsistency) return { ...nothing, error: await composeError(inconsistency, place) };
   const specs = Object.entries(model.services ?? {}).map(([name, service]) => specFromConfig(name, service, model, place.profiles, vault));
   return {
     ...nothing,
@@ -55,7 +61,7 @@ export const readPlainly = async (
   };
 };
 
-const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel | { missing: string }> => {
+const normalise = async (raw: Plain, place: ProjectPlace, variables: Variables): Promise<ConfigModel | { missing: string }> => {
   const names = (kind: string) =>
     Object.fromEntries(
       Object.entries(isPlain(raw[kind]) ? raw[kind] : {}).map(([key, value]) => [
@@ -73,7 +79,7 @@ const normalise = async (raw: Plain, place: ProjectPlace): Promise<ConfigModel |
   const services: Record<string, ConfigService> = {};
   for (const [name, service] of Object.entries(isPlain(raw['services']) ? raw['services'] : {})) {
     const own = isPlain(service) ? service : {};
-    const fromFiles = await envFilesOf(own['env_file'], place.workingDir);
+    const fromFiles = await envFilesOf(own['env_file'], place.workingDir, variables);
     if ('missing' in fromFiles) return fromFiles;
     services[name] = serviceOf({ ...own, environment: { ...fromFiles.values, ...asMap(own['environment']) } }, place.workingDir);
   }
@@ -95,33 +101,31 @@ const filesIn = (section: unknown, base: string): ConfigModel['secrets'] =>
     ]),
   );
 
-const envFilesOf = async (value: unknown, base: string): Promise<{ values: Record<string, string> } | { missing: string }> => {
-  const entries = (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map((each) =>
-    isPlain(each)
-      ? { path: resolve(base, String(each['path'])), required: each['required'] !== false }
-      : { path: resolve(base, String(each)), required: true },
-  );
-  for (const { path, required } of entries) {
-    const isThere = await readFile(path).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere && required) return { missing: path };
+/** `env_file: a.env`, or `{path, required, format}`: values of one may name those before it. */
+const envFilesOf = async (
+  value: unknown,
+  base: string,
+  variables: Variables,
+): Promise<{ values: Record<string, string> } | { missing: string }> => {
+  let values: Record<string, string> = {};
+  for (const each of asMany(value)) {
+    const { path, required, format }: Plain = isPlain(each) ? each : { path: each };
+    const file = resolve(base, String(path));
+    const text = await readFile(file, 'utf8').catch(() => null);
+    if (text === null && required !== false) return { missing: file };
+    const parse = format === 'raw' ? parseRawEnvFile : parseEnvFile;
+    values = { ...values, ...parse(text ?? '', { ...values, ...variables }) };
   }
-  return { values: await readDotEnv(entries.map(({ path }) => path)) };
+  return { values };
 };
 
 const serviceOf = (raw: Plain, base: string): ConfigService => {
-  const build = raw['build'];
-  const context = isPlain(build) ? build['context'] : build;
-  const list = (key: string): string[] | null => {
-    const value = raw[key];
-    return Array.isArray(value) ? value.map(String) : typeof value === 'string' ? shellWords(value) : null;
-  };
+  const build = asBuild(raw['build']);
+  const context = isPlain(build) ? build['context'] : undefined;
   return {
     ...(raw as ConfigService),
-    command: list('command'),
-    entrypoint: list('entrypoint'),
+    command: asWords(raw['command']),
+    entrypoint: asWords(raw['entrypoint']),
     ...(build !== undefined && {
       build: {
         ...(isPlain(build) ? build : {}),
@@ -155,23 +159,6 @@ const implied = (raw: Plain): Record<string, Record<string, never>> => {
   );
   const others = [...asList(raw['links']), ...asList(raw['volumes_from'])].map((each) => String(each).split(':')[0]!);
   return Object.fromEntries([...shared, ...others].filter((name) => name !== 'container').map((name) => [name, {}]));
-};
-
-type ConfigPort = NonNullable<ConfigService['ports']>[number];
-
-/** `[[ip:]host:]container[/protocol]`; both ports may be ranges of one length. */
-const portsOf = (port: unknown): ConfigPort[] => {
-  if (isPlain(port)) return [port as unknown as ConfigPort];
-  const found = /^(?:(?:(\[[^\]]*\]|[^:]*):)?(\d+(?:-\d+)?)?:)?(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(String(port));
-  if (!found) return [];
-  const [, ip = '', published, first, last = first, protocol] = found;
-  const count = Math.min(Number(last) - Number(first), 1_000);
-  return Array.from({ length: count + 1 }, (_, index) => ({
-    target: Number(first) + index,
-    published: published === undefined ? '0' : String(Number(published.split('-')[0]) + (count > 0 ? index : 0)),
-    ...(protocol && { protocol }),
-    ...(ip && { host_ip: ip.replace(/^\[|\]$/g, '') }),
-  }));
 };
 
 /** `source:target[:mode]`, `target`, or the long form. */

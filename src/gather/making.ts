@@ -30,7 +30,7 @@ export const gatherMaking: ServiceGatherer<'making'> = async (service, given) =>
   const [image, nameTakenBy, made, twins, sharers] = await Promise.all([
     imageOf(spec.image ?? `${project.value.name}-${service.name}`, isUp ? given : null),
     spec.containerName && isUp ? ownerOf(spec.containerName, given) : null,
-    spec.build ? buildOf(spec.build, project.value.workingDir) : null,
+    spec.build ? buildOf(spec.build, project.value.workingDir, spec.build.inline ? inlineOf(spec, lines) : null) : null,
     isUp ? twinsOf(spec, project.value.name, given) : null,
     isUp && spokenBy(service.role) !== null ? sharersOf(spec.mounts, project.value.name, given) : [],
   ]);
@@ -132,16 +132,34 @@ interface Made {
   stages: { all: Stage[]; built: Stage[]; file: string } | null;
 }
 
-const buildOf = async ({ context, dockerfile, inline, target }: Build, workingDir: string): Promise<Made | null> => {
-  // A URL, or a Dockerfile that stands in the compose file.
-  if (!isAbsolute(context) || inline) return null;
+interface DockerfileText {
+  text: string;
+  shown: string;
+}
+
+/** A Dockerfile that stands in the compose file, its lines those of that file. A variable stays one: nobody knows what it holds. */
+const inlineOf = (spec: ServiceSpec, lines: ComposeLines): DockerfileText | null => {
+  const entry: { found: Entry | null } = { found: null };
+  const at = lines.find(spec.name, 'build', (each) => each.key === 'dockerfile_inline' && Boolean((entry.found = each)));
+  const { text, begins } = entry.found ?? {};
+  return at && text && begins ? { text: '\n'.repeat(begins - 1) + text.replaceAll('$$', '$'), shown: at.file } : null;
+};
+
+/** `null`: neither here to read, nor to be said to be missing. */
+const buildOf = async (
+  { context, dockerfile, inline, target }: Build,
+  workingDir: string,
+  written: DockerfileText | null,
+): Promise<Made | null> => {
+  // A URL, or a Dockerfile in the compose file that is not where one would look for it.
+  if (!isAbsolute(context) || (inline && !written)) return null;
   const folder = onThisMachine(context);
   const file = isAbsolute(dockerfile) ? onThisMachine(dockerfile) : join(folder, dockerfile);
   const contextExists = statNow(folder)?.isDirectory() ?? false;
-  const text = contextExists ? await readFile(file, 'utf8').catch(() => null) : null;
+  const text = written?.text ?? (contextExists ? await readFile(file, 'utf8').catch(() => null) : null);
   const all = text === null ? [] : stagesOf(text);
   const built = builtStages(all, target ?? null);
-  const shown = shownPath(file, workingDir);
+  const shown = written?.shown ?? shownPath(file, workingDir);
   return {
     build: {
       context,
@@ -149,7 +167,7 @@ const buildOf = async ({ context, dockerfile, inline, target }: Build, workingDi
       dockerfile,
       dockerfileExists: text !== null,
       file: shown,
-      missing: built ? await missingIn(built, folder, file, workingDir) : [],
+      missing: built && contextExists ? await missingIn(built, folder, file, workingDir) : [],
     },
     stages: built && built.length > 0 ? { all, built, file: shown } : null,
   };

@@ -80,7 +80,15 @@ const portsOfOthers = (spec: ServiceSpec | null, own: Container | undefined, spe
   if (!own) return [];
   const isSameBuild = (name: string): boolean => {
     const other = specs.find((each) => each.name === name)?.build;
-    return Boolean(other && spec?.build && other.context === spec.build.context && other.dockerfile === spec.build.dockerfile);
+    // Of Dockerfiles in the compose file only the place is known, which is one for all.
+    return Boolean(
+      other &&
+      spec?.build &&
+      !other.inline &&
+      !spec.build.inline &&
+      other.context === spec.build.context &&
+      other.dockerfile === spec.build.dockerfile,
+    );
   };
   return containers
     .filter((other) => other.service !== own.service && (other.imageId === own.imageId || isSameBuild(other.service)))

@@ -141,10 +141,14 @@ const isForBrowsers = (key: string): boolean =>
     key,
   );
 
-/** JDBC URLs come without credentials, which stand beside them: `SPRING_DATASOURCE_URL`, `…_USERNAME`, `…_PASSWORD`. */
+/**
+ * JDBC URLs and addresses come without credentials, which stand beside them: `SPRING_DATASOURCE_URL`, `…_USERNAME`, `…_PASSWORD`; `REDIS_ADDR`,
+ * `REDIS_PASSWORD`. Beside any other URL a password is not what its reader takes.
+ */
 const siblings = (parsed: Parsed, key: string, value: string, env: Record<string, string>): Partial<Parsed> => {
-  if (parsed.user !== null || !/^(jdbc|r2dbc):/.test(value)) return {};
-  const prefix = key.replace(/_?(JDBC_)?UR[LI]$/i, '');
+  const isAddress = /_ADDR(ESS)?$/i.test(key) && parsed.password === null && DEFAULT_PORTS[parsed.kind] !== undefined;
+  if (parsed.user !== null || (!/^(jdbc|r2dbc):/.test(value) && !isAddress)) return {};
+  const prefix = key.replace(/_?(JDBC_)?UR[LI]$|_ADDR(ESS)?$/i, '');
   const get = (...ends: string[]) => ends.map((end) => env[`${prefix}_${end}`]).find((each) => each !== undefined && each !== '') ?? null;
   return { user: get('USERNAME', 'USER'), password: parsed.password ?? get('PASSWORD', 'PASS') };
 };
@@ -278,7 +282,7 @@ const IS_NONE = /^\(?(null|nil|none)\)?$/i;
 /** `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD`, `DB_NAME` and their kin; `PGHOST` and its own. */
 const fromFamily: Told = (service, key, value, env, names, services) => {
   // A virtual host is a name inside a server, not where it is.
-  const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER|SEEDS)$/i.exec(key)?.[1];
+  const prefix = /^(.+?)_?(?:(?<!V)HOST(?:NAME)?|SERVER|SEEDS|(?<=_)ADDR(?:ESS)?)$/i.exec(key)?.[1];
   // WordPress writes the port into the host.
   const [, host, given] = /^([\w.-]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
   if (
@@ -293,10 +297,19 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   // A server's own container often carries the same variables for its set-up.
   const to = names.get(host) ?? null;
   if (to === service.name) return [];
+  // `KC_DB_URL_HOST` beside `KC_DB_PASSWORD`; `REDIS_HOST_PASSWORD` beside `REDIS_HOST`.
+  const above = prefix.replace(/_URL$/i, '');
   const get = (...ends: string[]) =>
     ends
       // `database__connection__host`, as some spell it.
-      .map((end) => env[`${prefix}_${end}`] ?? env[`${prefix}${end}`] ?? env[`${prefix}_${end.toLowerCase()}`])
+      .map(
+        (end) =>
+          env[`${prefix}_${end}`] ??
+          env[`${prefix}${end}`] ??
+          env[`${prefix}_${end.toLowerCase()}`] ??
+          env[`${above}_${end}`] ??
+          env[`${key}_${end}`],
+      )
       .find((each) => each !== undefined && each !== '' && !IS_NONE.test(each)) ?? null;
   const kind =
     FAMILY_KINDS.find(([, pattern]) => pattern.test(prefix))?.[0] ??

@@ -1,6 +1,7 @@
 /** `doctor runbook`: which section serves which finding; and whether codes and sections fit together. */
-import type { Remedy } from '../model/report.ts';
+import { SCHEMA_VERSION, type Remedy } from '../model/report.ts';
 import { width } from './fit.ts';
+import { renderJson } from './json.ts';
 import { createPen } from './pen.ts';
 import type { Terminal } from './pen.ts';
 import { place } from './remedy.ts';
@@ -68,4 +69,23 @@ export const renderVerification = (
   if (terminal.verbose) lines.push(...notes.map((each) => remark('skip', each)));
   else if (notes.length > 0 && !terminal.quiet) lines.push(...pen.paragraph(`${count(notes.length, 'note')} with -v`, { styles: ['dim'] }));
   return `${lines.join('\n')}\n`;
+};
+
+/** `remarks`, the worst first, only where they were asked for. */
+export const renderRunbookJson = (
+  { files, entries, notes }: RunbookTable,
+  remarks: Remarks | null,
+  tool: { name: string; version: string },
+): string => {
+  const graded = (grade: 'problem' | 'warning' | 'note', all: Remarks['notes']) =>
+    all.map(({ file, line, text }) => ({ file, line, grade, text }));
+  const table = { files, codes: entries.map(({ code, place: source, how, why }) => ({ code, source, how, why })), notes };
+  return renderJson({
+    schemaVersion: SCHEMA_VERSION,
+    tool,
+    ...table,
+    ...(remarks && {
+      remarks: [...graded('problem', remarks.problems), ...graded('warning', remarks.warnings), ...graded('note', remarks.notes)],
+    }),
+  });
 };

@@ -110,17 +110,35 @@ const flattened = (blocks: readonly Block[], depth = 0): Block[] =>
     block.kind === 'list' && depth < 20 ? block.items.flatMap((item) => flattened(item.blocks, depth + 1)) : [block],
   );
 
-const commandsOf = (section: Section): SaidCommand[] =>
-  section.steps.flatMap((step) => {
+const commandsOf = (section: Section): SaidCommand[] => {
+  const code = codeByLine(section.blocks);
+  return section.steps.flatMap((step) => {
     if (step.command === null || step.command.length > 20_000) return [];
     return simpleCommands(step.command).map(({ words, writes }) => ({
       words: unwrapped(words),
       writes,
-      line: lineOfCommand(step, words, section),
+      line: lineOfCommand(step, words, code.get(step.line)),
       step,
       section,
     }));
   });
+};
+
+interface CodeLines {
+  first: number;
+  lines: string[];
+}
+
+/** Looked through once for all steps: a list may have thousands. */
+const codeByLine = (blocks: readonly Block[]): Map<number, CodeLines> => {
+  const found = new Map<number, CodeLines>();
+  for (const block of flattened(blocks)) {
+    if (block.kind !== 'code') continue;
+    const code = { first: block.line, lines: block.text.split('\n') };
+    for (const index of code.lines.keys()) if (!found.has(code.first + index)) found.set(code.first + index, code);
+  }
+  return found;
+};
 
 /** `sudo X=1 docker …` is `docker …`. */
 const unwrapped = (words: string[]): string[] => {
@@ -129,26 +147,21 @@ const unwrapped = (words: string[]): string[] => {
 };
 
 /** A step is known by its caption; what it runs stands some lines below. */
-const lineOfCommand = (step: RunbookStep, words: readonly string[], { blocks }: Section): number => {
-  const block = flattened(blocks).find(
-    (each) => each.kind === 'code' && step.line >= each.line && step.line < each.line + newlines(each.text) + 1,
-  );
-  if (block?.kind !== 'code') return step.line;
-  const lines = block.text.split('\n');
+const lineOfCommand = (step: RunbookStep, words: readonly string[], code: CodeLines | undefined): number => {
+  if (!code) return step.line;
+  const { first, lines } = code;
   const start = words.slice(0, 4).join(' ');
-  for (let i = step.line - block.line; i < lines.length; i += 1) {
+  for (let i = step.line - first; i < lines.length; i += 1) {
     if (
       !/^\s*#/.test(lines[i]!) &&
       lines[i]!.replaceAll(/["'\\]|\s+/g, ' ')
         .replaceAll(/ +/g, ' ')
         .includes(start)
     )
-      return block.line + i;
+      return first + i;
   }
   return step.line;
 };
-
-const newlines = (text: string): number => text.split('\n').length - 1;
 
 type Code = Extract<Block, { kind: 'code' }>;
 

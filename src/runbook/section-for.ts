@@ -72,10 +72,20 @@ const DOING = /^(\d+[.)]|(restart|rebuild|recreate|stop|start|clear|remove|updat
 const isPart = (heading: string, level: number): boolean =>
   PART.test(heading) || LOOKING.test(heading) || (level === 7 && DOING.test(heading));
 
+/** Counted once for a runbook: sections are asked about one by one. `-1`: it is none of them. */
+const places = new WeakMap<readonly Section[], Map<Section, number>>();
+
+const placeIn = ({ sections }: Runbook, section: Section): number => {
+  const known = places.get(sections) ?? new Map(sections.map((each, index) => [each, index]));
+  places.set(sections, known);
+  return known.get(section) ?? -1;
+};
+
 /** The parts of a section that have headings of their own. */
 export const partsOf = (section: Section, runbook: Runbook): Section[] => {
   const parts: Section[] = [];
-  for (const part of runbook.sections.slice(runbook.sections.indexOf(section) + 1)) {
+  for (let i = placeIn(runbook, section) + 1; i < runbook.sections.length; i += 1) {
+    const part = runbook.sections[i]!;
     if (part.level <= section.level) break;
     if (part.path.slice(section.path.length).every((heading, i, below) => isPart(heading, i === below.length - 1 ? part.level : 0)))
       parts.push(part);
@@ -117,7 +127,7 @@ export const isProblem = (section: Section, runbook: Runbook): boolean => {
   const chapters = section.path
     .slice(0, -1)
     .filter((heading, i) => isChapterOfTrouble(heading) && (i > 0 || TITLE_OF_TROUBLE.test(heading) || !isTitle(heading, runbook)));
-  const next = runbook.sections[runbook.sections.indexOf(section) + 1];
+  const next = runbook.sections[placeIn(runbook, section) + 1];
   const isChapter = next !== undefined && next.level > section.level && next.level < 7 && isChapterOfTrouble(section.heading);
   return (
     chapters.length > 0 &&

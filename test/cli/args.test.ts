@@ -53,6 +53,7 @@ describe('what a call asks for', () => {
     ['explain postgres/auth-rejected', { kind: 'explain', stack: NOWHERE, looks: CALM, code: 'postgres/auth-rejected' }],
     ['runbook', { kind: 'runbook', stack: NOWHERE, looks: CALM, verify: false }],
     ['runbook verify --runbook ours.md', { kind: 'runbook', stack: { ...NOWHERE, runbook: 'ours.md' }, looks: CALM, verify: true }],
+    ['runbook verify --json', { kind: 'runbook', stack: NOWHERE, looks: { ...CALM, json: true }, verify: true }],
     ['record was.json', { kind: 'record', stack: NOWHERE, looks: CALM, file: 'was.json' }],
     ['help', { kind: 'help' }],
     ['check db --help', { kind: 'help' }],

@@ -293,6 +293,26 @@ describe('explain, list, runbook, record', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/team\.md:5: no finding has the code postgres\/auth-rejectd/);
     expect(stdout).toMatch(/team\.md:\d+: nothing fills the placeholder \{servce\}/);
+    const asJson = doctor(['runbook', 'verify', '--runbook', 'team.md', '--json']);
+    expect(asJson.code).toBe(1);
+    const { schemaVersion, remarks, codes } = JSON.parse(asJson.stdout) as {
+      schemaVersion: number;
+      remarks: { file: string; line: number | null; grade: string; text: string }[];
+      codes: { code: string; source: object | null }[];
+    };
+    expect(schemaVersion).toBe(1);
+    expect(remarks[0]).toEqual({
+      file: 'team.md',
+      line: 5,
+      grade: 'problem',
+      text: expect.stringMatching(/^no finding has the code postgres\/auth-rejectd/),
+    });
+    // What a person is told with -v, line by line.
+    const { stdout: said } = doctor(['runbook', 'verify', '--runbook', 'team.md', '-v']);
+    for (const { file, line, text } of remarks) expect(said).toContain(`${file}${line === null ? '' : `:${line}`}: ${text}`);
+    expect(codes.every(({ source }) => source !== null)).toBe(true);
+    expect(doctor(['runbook', 'verify', '--json']).code).toBe(0);
+    expect(JSON.parse(doctor(['runbook', '--json']).stdout)).not.toHaveProperty('remarks');
   });
 
   test("a team's runbook is found, named from the project, and never spoils a run", () => {

@@ -32,16 +32,17 @@ services:
     image: postgres:16
     environment: {POSTGRES_PASSWORD: hunter2, N: 1}
     volumes: [{type: bind, source: ./init, target: /init, read_only: true}]
-    depends_on: {web: {condition: service_healthy}}
+    depends_on: {kv: {condition: service_healthy}}
     healthcheck: {test: pg_isready, interval: 5s}
     deploy: {replicas: 0}
     restart: always
     container_name: the-db
+  kv: {image: redis}
 volumes: {data: }
 networks: {back: {name: shared}}
 `,
   });
-  const [db, web] = services!;
+  const [db, , web] = services!;
   expect(web).toMatchObject({
     name: 'web',
     build: { context: '/DIR/web', dockerfile: 'Dockerfile' },
@@ -69,7 +70,7 @@ networks: {back: {name: shared}}
     build: { context: '/DIR/db', dockerfile: 'Dockerfile.dev' },
     environment: { POSTGRES_PASSWORD: expect.stringMatching(/^‹secret:/), N: '1' },
     mounts: [{ type: 'bind', source: '/DIR/init', destination: '/init', readOnly: true }],
-    dependsOn: { web: 'service_healthy' },
+    dependsOn: { kv: 'service_healthy' },
     healthcheck: { test: ['CMD-SHELL', 'pg_isready'], intervalMs: 5_000 },
     networks: ['shop_default'],
     replicas: 0,
@@ -107,7 +108,7 @@ describe('variables', () => {
   });
 
   test('of env files, under those of the service', async () => {
-    const yaml = 'services:\n  web:\n    env_file: [a.env, {path: gone.env, required: false}]\n    environment: {B: own}\n';
+    const yaml = 'services:\n  web:\n    image: x\n    env_file: [a.env, {path: gone.env, required: false}]\n    environment: {B: own}\n';
     expect((await read({ 'compose.yaml': yaml, 'a.env': 'A=1\nB=2\n' })).services![0]!.environment).toEqual({ A: '1', B: 'own' });
   });
 
@@ -121,19 +122,21 @@ describe('variables', () => {
 
 describe('several files', () => {
   const merged = async (base: string, over: string) =>
-    (await read({ 'a.yaml': `services:\n  web: ${base}\n`, 'b.yaml': `services:\n  web: ${over}\n` })).services![0]!;
-  test('commands are replaced', async () => expect((await merged('{command: [a, b]}', '{command: [c]}')).command).toEqual(['c']));
+    (
+      await read({ 'a.yaml': `services:\n  a: {image: x}\n  b: {image: x}\n  web: ${base}\n`, 'b.yaml': `services:\n  web: ${over}\n` })
+    ).services!.at(-1)!;
+  test('commands are replaced', async () => expect((await merged('{image: x, command: [a, b]}', '{command: [c]}')).command).toEqual(['c']));
   test('environments are joined, whatever their form', async () =>
-    expect((await merged('{environment: [A=1, B=1]}', '{environment: {B: 2}}')).environment).toEqual({ A: '1', B: '2' }));
+    expect((await merged('{image: x, environment: [A=1, B=1]}', '{environment: {B: 2}}')).environment).toEqual({ A: '1', B: '2' }));
   test('ports are added', async () =>
-    expect((await merged('{ports: ["1:1"]}', '{ports: ["2:2"]}')).ports.map((each) => each.hostPort)).toEqual([1, 2]));
+    expect((await merged('{image: x, ports: ["1:1"]}', '{ports: ["2:2"]}')).ports.map((each) => each.hostPort)).toEqual([1, 2]));
   test('mounts of one target are replaced', async () =>
-    expect((await merged('{volumes: ["./a:/x", "./b:/y"]}', '{volumes: ["./c:/x"]}')).mounts.map((each) => each.source)).toEqual([
+    expect((await merged('{image: x, volumes: ["./a:/x", "./b:/y"]}', '{volumes: ["./c:/x"]}')).mounts.map((each) => each.source)).toEqual([
       '/DIR/c',
       '/DIR/b',
     ]));
   test('dependencies are joined, whatever their form', async () =>
-    expect((await merged('{depends_on: [a]}', '{depends_on: {b: {condition: service_healthy}}}')).dependsOn).toEqual({
+    expect((await merged('{image: x, depends_on: [a]}', '{depends_on: {b: {condition: service_healthy}}}')).dependsOn).toEqual({
       a: 'service_started',
       b: 'service_healthy',
     }));
@@ -141,18 +144,19 @@ describe('several files', () => {
 });
 
 test('profiles', async () => {
-  expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}, b: {}}' }, {}, [])).services!.map((each) => each.active)).toEqual([
-    false,
-    true,
-  ]);
-  expect((await read({ 'compose.yaml': 'services: {a: {profiles: [dev]}}' }, {}, ['dev'])).services![0]!.active).toBe(true);
+  expect(
+    (await read({ 'compose.yaml': 'services: {a: {image: x, profiles: [dev]}, b: {image: x}}' }, {}, [])).services!.map(
+      (each) => each.active,
+    ),
+  ).toEqual([false, true]);
+  expect((await read({ 'compose.yaml': 'services: {a: {image: x, profiles: [dev]}}' }, {}, ['dev'])).services![0]!.active).toBe(true);
 });
 
 describe('parts of other files', () => {
   test('extends: of this file, of another one, and of one that extends; paths are of the file that names them', async () => {
     const { services } = await read({
       'compose.yaml':
-        'services:\n  a: {extends: {file: parts/base.txt, service: web}, environment: {B: own}, ports: ["2:2"]}\n  b: {extends: a, command: go}\n',
+        'services:\n  a: {extends: {file: parts/base.txt, service: web}, environment: {B: own}, ports: ["2:2"]}\n  b: {extends: a, command: go}\nvolumes: {data: }\n',
       'parts/base.txt':
         'services:\n  root: {env_file: x.env, build: ../src}\n  web: {extends: root, environment: {A: 1, B: 1}, ports: ["1:1"], volumes: ["./d:/d", "data:/e"]}\n',
       'parts/x.env': 'C=3\n',
@@ -160,7 +164,7 @@ describe('parts of other files', () => {
     expect(services![0]).toMatchObject({
       build: { context: '/DIR/src' },
       environment: { A: '1', B: 'own', C: '3' },
-      mounts: [{ source: '/DIR/parts/d' }, { source: 'data' }],
+      mounts: [{ source: '/DIR/parts/d' }, { source: 'shop_data' }],
     });
     expect(services![0]!.ports.map((each) => each.hostPort)).toEqual([1, 2]);
     expect(services![1]).toMatchObject({ command: ['go'], environment: { B: 'own', C: '3' } });
@@ -216,7 +220,7 @@ describe('parts of other files', () => {
 test('what is shared is waited for; aliases, links and exposed ports are kept; drives of Windows are no volumes', async () => {
   const { services } = await read({
     'compose.yaml':
-      'services:\n  a: {network_mode: "service:b", links: ["c:cache", d], volumes: [\'C:\\x:/x:ro\']}\n  b: {expose: [80, "81/tcp", 9-10]}\n  c: {networks: {back: {aliases: [kv]}}}\n  d: {}\nnetworks: {back: }\n',
+      'services:\n  a: {image: x, network_mode: "service:b", links: ["c:cache", d], volumes: [\'C:\\x:/x:ro\']}\n  b: {image: x, expose: [80, "81/tcp", 9-10]}\n  c: {image: x, networks: {back: {aliases: [kv]}}}\n  d: {image: x}\nnetworks: {back: }\n',
   });
   expect(services![0]).toMatchObject({
     dependsOn: { b: 'service_started', c: 'service_started', d: 'service_started' },
@@ -228,7 +232,7 @@ test('what is shared is waited for; aliases, links and exposed ports are kept; d
 });
 
 test('host network', async () =>
-  expect(await service('services: {a: {network_mode: host}}')).toMatchObject({ networkMode: 'host', networks: [] }));
+  expect(await service('services: {a: {image: x, network_mode: host}}')).toMatchObject({ networkMode: 'host', networks: [] }));
 
 test.each([
   ['a tab', 'services:\n\ta: 1\n', { kind: 'syntax', line: 2 }],
@@ -278,4 +282,34 @@ describe('what no reader takes', () => {
       'compose.yaml has 1.0 MB, which is too much to be read without the Compose CLI',
     );
   });
+});
+
+test.each<[string, string, object]>([
+  [
+    'a dependency on nobody',
+    'services:\n  a:\n    image: x\n    depends_on: [b]\n',
+    { message: 'service "a" depends on undefined service "b": invalid compose project', line: 4 },
+  ],
+  [
+    'a network of nobody',
+    'services:\n  a:\n    image: x\n    networks: [b]\n',
+    { message: 'service "a" refers to undefined network b: invalid compose project', line: 4 },
+  ],
+  [
+    'a volume of nobody',
+    'services:\n  a:\n    image: x\n    volumes: ["bb:/b"]\n',
+    { message: 'service "a" refers to undefined volume bb: invalid compose project', line: 4 },
+  ],
+  [
+    'a service of nothing',
+    'services:\n  a:\n    command: x\n',
+    { message: 'service "a" has neither an image nor a build context specified: invalid compose project', line: 2 },
+  ],
+  [
+    'services that wait for each other',
+    'services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n',
+    { message: 'dependency cycle detected: a -> b -> a', line: 2 },
+  ],
+])('%s: Compose would not begin either', async (_, yaml, error) => {
+  expect(await read({ 'compose.yaml': yaml })).toMatchObject({ services: null, error: { kind: 'schema', file: 'compose.yaml', ...error } });
 });

@@ -75,8 +75,37 @@ test('what a Dockerfile copies, and what is left out of its context', async () =
   });
 });
 
-test('no build of this machine: a URL, a Dockerfile in the compose file', async () => {
-  expect((await makingOf('app', compose('build:\n  context: .\n  dockerfile_inline: FROM x')))!.build).toBeNull();
+test('no build of this machine: a URL', async () => {
+  expect((await makingOf('app', compose('build: https://example.com/x.git')))!.build).toBeNull();
+});
+
+test('a Dockerfile in the compose file has the lines of that file', async () => {
+  const inline = 'build:\n  context: api\n  dockerfile_inline: |\n    FROM python:3.12-slim\n\n    COPY gone.txt here.txt /app/\n';
+  const rest = '    COPY start.sh $$DIR/other.sh /app/\n    ENTRYPOINT ["/app/start.sh"]\nhealthcheck: {test: curl -f http://localhost}';
+  const files = { ...compose(inline + rest), 'api/here.txt': '', 'api/start.sh': '#!/bin/sh\r\n' };
+  const found = (await makingOf('app', files))!;
+  expect(found.build).toEqual({
+    context: '/DIR/api',
+    contextExists: true,
+    dockerfile: 'Dockerfile',
+    dockerfileExists: true,
+    file: 'compose.yaml',
+    missing: [{ line: 8, source: 'gone.txt' }],
+  });
+  expect(found.script).toMatchObject({ path: '/app/start.sh', windowsLineEnds: true, at: { file: 'compose.yaml', line: 10 } });
+  expect(found.probe).toMatchObject({ program: 'curl', base: 'python:3.12-slim', at: { file: 'compose.yaml', line: 11 } });
+});
+
+test('a Dockerfile in the compose file: on one line, by an anchor, of a folder that is not there', async () => {
+  const oneLine = await makingOf('app', compose('build:\n  dockerfile_inline: "FROM x\\nCOPY compose.yaml /c"'));
+  expect(oneLine!.build).toMatchObject({ dockerfileExists: true, missing: [] });
+  const anchor = 'x-file: &file |\n  FROM x\n  COPY gone /g\n';
+  const byAnchor = await makingOf('app', {
+    'compose.yaml': `${anchor}services:\n  app:\n    build: {context: ., dockerfile_inline: *file}\n`,
+  });
+  expect(byAnchor!.build).toMatchObject({ file: 'compose.yaml', missing: [{ line: 3, source: 'gone' }] });
+  const nowhere = await makingOf('app', compose('build:\n  context: no\n  dockerfile_inline: FROM x'));
+  expect(nowhere!.build).toMatchObject({ contextExists: false, missing: [] });
 });
 
 test('the first script: line ends, permissions, first line', async () => {
