@@ -45,7 +45,9 @@ declare module 'mongodb/lib/cmap/connect.js' {
 }
 
 declare module 'mongodb/lib/cmap/auth/scram.js' {
-  export class ScramSHA1 {}
+  export class ScramSHA1 {
+    auth(context: unknown): Promise<void>;
+  }
   export class ScramSHA256 extends ScramSHA1 {}
 }
 

@@ -1,5 +1,5 @@
 /** One connection to a MongoDB server: hear what it is, log in as a client would, ask which databases there are, leave. Read-only. */
-import type { Document } from 'mongodb';
+import type { Document, ObjectId } from 'mongodb';
 import type { Connection, ConnectionOptions } from 'mongodb/lib/cmap/connect.js';
 import type { MongodbNode, Trial } from '../model/facts.ts';
 import { plain, wordOf } from '../model/plain.ts';
@@ -159,7 +159,7 @@ const mongodbFailure = (thrown: unknown, at: Progress): unknown => {
       return stopped(
         'no-tool',
         '',
-        `${message.replace(/^Server at \S+ reports/, 'it has').replace('this version of the Node.js Driver', 'the doctor')}`,
+        message.replace(/^Server at \S+ reports/, 'it has').replace('this version of the Node.js Driver', 'the doctor'),
       );
     case 'MongoNetworkError': {
       if (cause !== undefined) return cause;
@@ -189,7 +189,8 @@ const nodeOf = (hello: Document, { vault }: Limits): MongodbNode => {
 };
 
 const hexOf = (id: unknown): string | null => {
-  const hex = id instanceof Object && 'toHexString' in id ? String(id) : '';
+  const { toHexString } = (id ?? {}) as Partial<ObjectId>;
+  const hex = typeof toHexString === 'function' ? toHexString.call(id) : '';
   return /^[0-9a-f]{24}$/.test(hex) ? hex : null;
 };
 
