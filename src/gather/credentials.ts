@@ -136,7 +136,8 @@ export const mongodbClients = (stack: Stack, server: string): Credentials[] =>
       return { ...each, query: isTold ? query : `${query}&authSource=${each.database ?? 'admin'}` };
     }
     const client = serviceNamed(stack, each.client);
-    const pair = pairBeside(client?.containers[0] ? toldTo(client.containers[0]) : (client?.spec?.environment ?? {}));
+    const spent = connectionsFrom(stack, each.client).map(({ password }) => password);
+    const pair = pairBeside(client?.containers[0] ? toldTo(client.containers[0]) : (client?.spec?.environment ?? {}), spent);
     return { ...each, ...(pair && { user: pair.user, password: pair.password, source: `env ${pair.variable}` }), query };
   });
 

@@ -78,15 +78,20 @@ export const declaredRoot = (env: Record<string, string>): DeclaredLogin | null 
   return variable && user ? { user, password: env[variable]!, variable } : null;
 };
 
-/** `MONGO_USER` and `MONGO_PASSWORD`, `ME_CONFIG_MONGODB_ADMINUSERNAME` and `…ADMINPASSWORD`: beside a URL that has neither. */
-export const pairBeside = (env: Record<string, string>): { user: string; password: string; variable: string } | null => {
-  for (const [key, user] of Object.entries(env)) {
-    const stem = /^(.*MONGO.*?)(?:USER(?:NAME)?)$/i.exec(key)?.[1];
-    if (stem === undefined || user === '') continue;
-    const password = ['PASSWORD', 'PASS', 'PWD'].map((end) => env[`${stem}${end}`]).find(Boolean);
-    if (password) return { user, password, variable: key };
-  }
-  return null;
+/**
+ * `MONGO_USER` and `MONGO_PASSWORD`, `ME_CONFIG_MONGODB_ADMINUSERNAME` and `…ADMINPASSWORD`, else `DB_USER` and its kin: beside a URL that has
+ * neither. `spent`: passwords of the client's other connections.
+ */
+export const pairBeside = (
+  env: Record<string, string>,
+  spent: readonly (string | null)[],
+): { user: string; password: string; variable: string } | null => {
+  const pairs = Object.entries(env).flatMap(([variable, user]) => {
+    const stem = /^(.*MONGO.*?|DB_|DATABASE_)USER(?:NAME)?$/i.exec(variable)?.[1];
+    const password = stem === undefined ? undefined : ['PASSWORD', 'PASS', 'PWD'].map((end) => env[`${stem}${end}`]).find(Boolean);
+    return user !== '' && password !== undefined && !spent.includes(password) ? [{ user, password, variable }] : [];
+  });
+  return pairs.find(({ variable }) => /MONGO/i.test(variable)) ?? pairs[0] ?? null;
 };
 
 /** What a URL says after its question mark, by names as the server's manual writes them. */

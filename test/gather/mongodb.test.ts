@@ -6,6 +6,7 @@ import { dialTcp } from '../../src/gather/dial.ts';
 import { gatherMongodb } from '../../src/gather/mongodb.ts';
 import { askMongodb, probeMongodb, type MongodbLogin } from '../../src/gather/mongodb-session.ts';
 import { createVault } from '../../src/gather/vault.ts';
+import { pairBeside } from '../../src/model/mongodb-answer.ts';
 import type { Vantage } from '../../src/gather/vantage.ts';
 import type { Connection } from '../../src/model/stack.ts';
 import { makeConnection, makeService, makeStack } from '../checks/make.ts';
@@ -457,4 +458,12 @@ describe('where the set sends its clients', () => {
     const given = set('localhost:1');
     expect((await gather({ ...given, connection: { url: `${PLAIN}?authSource=admin&directConnection=true` } })).fact.members).toEqual([]);
   });
+});
+
+test('which user and password stand beside a URL that has neither', () => {
+  const pair = (user: string, variable: string) => ({ user, password: 'pw', variable });
+  expect(pairBeside({ MONGO_USER: 'u', MONGO_PASSWORD: 'pw', DB_USER: 'v', DB_PASSWORD: 'pw' }, [])).toEqual(pair('u', 'MONGO_USER'));
+  expect(pairBeside({ DB_USERNAME: 'v', DB_PASS: 'pw' }, [])).toEqual(pair('v', 'DB_USERNAME'));
+  expect(pairBeside({ DB_USER: 'v', DB_PASSWORD: 'pw' }, ['pw'])).toBeNull();
+  expect(pairBeside({ MONGO_USER: 'u', SMTP_USER: 'w', SMTP_PASSWORD: 'pw' }, [])).toBeNull();
 });
