@@ -5,7 +5,8 @@ import type { Plugin } from 'esbuild';
 /**
  * Loaded at their start by the packages, for what the doctor never does: by dockerode BuildKit sessions, ssh:// by its own client, tar uploads
  * (together a hundred milliseconds and half of the size); by undici HTTP/2; by ioredis clusters and sentinels; by mysql2 the certificates of a
- * cloud, pools, and alphabets in which nobody talks to us (it talks UTF-8).
+ * cloud, pools, and alphabets in which nobody talks to us (it talks UTF-8); by mongodb sessions, with every operation that needs one, and what it takes
+ * when it is installed beside it: Kerberos, compression, encrypted fields, clouds, SOCKS.
  */
 const UNNEEDED = new Set([
   '@grpc/grpc-js',
@@ -18,6 +19,15 @@ const UNNEEDED = new Set([
   './SentinelConnector',
   './constants/ssl_profiles.js',
   './lib/pool_cluster.js',
+  '../sessions',
+  './gssapi',
+  'kerberos',
+  'snappy',
+  '@mongodb-js/zstd',
+  'mongodb-client-encryption',
+  '@aws-sdk/credential-providers',
+  'gcp-metadata',
+  'socks',
   ...['shiftjis', 'eucjp', 'cp936', 'gbk-added', 'gb18030-ranges', 'cp949', 'cp950', 'big5-added'].map((name) => `./tables/${name}.json`),
 ]);
 

@@ -57,7 +57,7 @@ const nothing = () => false;
 const anything = () => true;
 const PURE: Omit<Law, 'rooms'> = { node: nothing, packages: nothing };
 /** Drivers are loaded by `await import()`, only when a stack has something for them. */
-const DRIVERS = /^(dockerode|pg|ioredis|mysql2|amqplib|undici|tar-stream)(\/|$)/;
+const DRIVERS = /^(dockerode|pg|ioredis|mysql2|amqplib|mongodb|undici|tar-stream)(\/|$)/;
 
 const LAWS: Record<string, Law> = {
   model: { rooms: ['model'], ...PURE },
@@ -170,7 +170,7 @@ describe('words that belong in one place', () => {
     expect(uses(/\bAbortSignal\.(any|timeout)\(/, () => false)).toEqual([]);
   });
   test('a secret is turned back only where a client is configured', () => {
-    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|mysql|rabbitmq|vault)/.test(file))).toEqual([]);
+    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|mysql|rabbitmq|mongodb|vault)/.test(file))).toEqual([]);
   });
   test('no class but an error', () => expect(uses(/\bclass \w+(?! extends \w*Error\b)\b/, () => false)).toEqual([]));
   test('no file of odds and ends', () =>

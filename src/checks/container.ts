@@ -531,7 +531,7 @@ const health = (each: Container, scene: Scene): Finding[] => {
     known && known.blame !== 'self'
       ? suspectsOf(known, service, stack)?.filter((suspect) => suspect.service !== service.name || suspect.check === 'network')
       : undefined;
-  const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'mysql', 'rabbitmq', 'ports'].map((check) => ({
+  const here: Suspect[] = ['hot-reload', 'http-health', 'postgres', 'redis', 'mysql', 'rabbitmq', 'mongodb', 'ports'].map((check) => ({
     service: service.name,
     check,
   }));

@@ -12,6 +12,7 @@ import { hotReload } from './hot-reload.ts';
 import { httpHealth } from './http-health.ts';
 import { image } from './image.ts';
 import { migrations } from './migrations.ts';
+import { mongodb } from './mongodb.ts';
 import { mounts } from './mounts.ts';
 import { mysql } from './mysql.ts';
 import { network } from './network.ts';
@@ -43,6 +44,7 @@ export const checks: readonly Check[] = [
   redis,
   mysql,
   rabbitmq,
+  mongodb,
   migrations,
   hotReload,
   httpHealth,

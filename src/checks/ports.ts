@@ -372,7 +372,10 @@ const noListener = (port: PortMapping, scene: Scene): Finding | null => {
 };
 
 const sameService = ({ name }: Service): Suspect[] =>
-  ['container', 'hot-reload', 'http-health', 'postgres', 'redis', 'mysql', 'rabbitmq'].map((check) => ({ service: name, check }));
+  ['container', 'hot-reload', 'http-health', 'postgres', 'redis', 'mysql', 'rabbitmq', 'mongodb'].map((check) => ({
+    service: name,
+    check,
+  }));
 
 const unreachable = (port: PortMapping, scene: Scene): Finding | null => {
   const trial = tryOf(port, scene)?.trial;

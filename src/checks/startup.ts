@@ -40,6 +40,11 @@ export const startup = defineCheck({
       'The data was written by another major version of Postgres than the one of the image.',
       'is `database files are incompatible with server`, with both versions.',
     ),
+    'mongodb-data-version': cause(
+      'data',
+      'The data was written by a version of MongoDB that this image does not open: one may go up, or back, a single major version at a time.',
+      'is `Wrong mongod version`, or says that the data files are too old or too new.',
+    ),
     'wal-damaged': cause(
       'data',
       'Postgres finds no valid checkpoint: its write-ahead log is damaged or missing.',
@@ -158,6 +163,8 @@ const describe = (reason: string, { line }: KnownError, scene: Scene): Descripti
   switch (reason) {
     case 'data-version':
       return dataVersion(scene);
+    case 'mongodb-data-version':
+      return { says: `cannot open its data, which another version of MongoDB wrote${featureVersion(line)}` };
     case 'wal-damaged':
       return { says: 'finds no valid checkpoint in its data: the write-ahead log is damaged or missing' };
     case 'init-script-failed': {
@@ -204,6 +211,12 @@ const dataVersion = ({ lines }: Scene): Description => {
   return {
     says: data ? `is Postgres ${program}, and its data was written by Postgres ${data}` : 'cannot read data of another Postgres version',
   };
+};
+
+/** `{ _id: \\"featureCompatibilityVersion\\", version: \\"4.4\\" }` within a line that is JSON itself; older versions write it plainly. */
+const featureVersion = (line: string): string => {
+  const version = /version: \\*"(\d+\.\d+)\\*"/.exec(line)?.[1];
+  return version ? ` (feature compatibility version ${version})` : '';
 };
 
 const said = (line: string): string => line.replace(/^.*?ERROR:\s*/, '').trim();

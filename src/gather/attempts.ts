@@ -48,8 +48,8 @@ export const askAll = async <A>(service: Service, container: Container, given: G
   const asked = new Map<string, Promise<{ trial: Trial; answer: A | null }>>();
 
   const ask = async (vantage: Vantage, credentials: Credentials): Promise<Attempt<A>> => {
-    const { user, password, database, tls } = credentials;
-    const key = JSON.stringify([vantage.view, vantage.host, vantage.port, user, password, database, tls]);
+    const { user, password, database, tls, query } = credentials;
+    const key = JSON.stringify([vantage.view, vantage.host, vantage.port, user, password, database, tls, query]);
     const answer = asked.get(key) ?? slot(() => asking.ask(vantage, credentials));
     asked.set(key, answer);
     return { credentials, view: vantage.view, ...(await answer) };
@@ -128,7 +128,12 @@ export const askAll = async <A>(service: Service, container: Container, given: G
 const isProof = <A>({ view, trial }: Attempt<A>): boolean => (view.kind === 'published' ? trial.outcome === 'ok' : !isBelowProtocol(trial));
 
 const isSame = (a: Credentials, b: Credentials): boolean =>
-  a.port === b.port && a.user === b.user && a.password === b.password && a.database === b.database && a.tls === b.tls;
+  a.port === b.port &&
+  a.user === b.user &&
+  a.password === b.password &&
+  a.database === b.database &&
+  a.tls === b.tls &&
+  a.query === b.query;
 
 const createSlots = (most: number) => {
   let free = most;

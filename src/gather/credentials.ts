@@ -1,4 +1,5 @@
 /** With whose words a server is asked: each client's own, and those that the server itself was given. Passwords are marks. */
+import { declaredRoot, pairBeside } from '../model/mongodb-answer.ts';
 import { declaredLogins } from '../model/mysql-answer.ts';
 import { declaredBroker } from '../model/rabbitmq-answer.ts';
 import {
@@ -22,6 +23,8 @@ export interface Credentials {
   password: string | null;
   database: string | null;
   tls: boolean;
+  /** What the URL says after its question mark; only where a protocol is told more than the rest says. */
+  query?: string;
 }
 
 /** Of every client that is there; a malformed URL never gets as far as the server. */
@@ -117,6 +120,46 @@ export const ownMysqlCredentials = (container: Container): Credentials | null =>
     tls: false,
   };
 };
+
+/**
+ * A URL with a user and without authSource has the database that it names asked for the user. One without a user may leave that to other
+ * variables of the client, which its code puts together in its own way.
+ */
+export const mongodbClients = (stack: Stack, server: string): Credentials[] =>
+  clientCredentials(stack, server, 'mongodb').map((each) => {
+    const { url } = connectionsTo(stack, server).find(
+      ({ from, source, host, port }) => from === each.client && source === each.source && host === each.host && port === each.port,
+    )!;
+    const query = /\?(.*)$/.exec(url)?.[1] ?? '';
+    if (each.user !== null) {
+      const isTold = /(^|&)authSource=/i.test(query) || !url.includes('://');
+      return { ...each, query: isTold ? query : `${query}&authSource=${each.database ?? 'admin'}` };
+    }
+    const client = serviceNamed(stack, each.client);
+    const spent = connectionsFrom(stack, each.client).map(({ password }) => password);
+    const pair = pairBeside(client?.containers[0] ? toldTo(client.containers[0]) : (client?.spec?.environment ?? {}), spent);
+    return { ...each, ...(pair && { user: pair.user, password: pair.password, source: `env ${pair.variable}` }), query };
+  });
+
+/** What the official image of MongoDB (and Bitnami's) was told at its first start. */
+export const ownMongodbCredentials = (container: Container): Credentials | null => {
+  const declared = declaredRoot(toldTo(container));
+  if (!declared) return null;
+  return {
+    client: container.service,
+    source: `env ${declared.variable}`,
+    host: container.service,
+    port: mongodbPort(container),
+    user: declared.user,
+    password: declared.password,
+    database: null,
+    tls: false,
+    query: 'authSource=admin',
+  };
+};
+
+export const mongodbPort = (container: Container): number =>
+  toPort(valueAfter(container, /^--port$/)) ?? toPort(container.env['MONGODB_PORT_NUMBER']) ?? 27_017;
 
 export const mysqlPort = (container: Container): number =>
   toPort(valueAfter(container, /^(?:-P|--port)$/)) ?? toPort(container.env['MYSQL_TCP_PORT'] ?? container.env['MYSQL_PORT_NUMBER']) ?? 3306;

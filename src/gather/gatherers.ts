@@ -4,6 +4,7 @@ import type { ServiceGatherer } from './gathering.ts';
 import { gatherHttp } from './http.ts';
 import { gatherInside } from './inside.ts';
 import { gatherLogs } from './logs.ts';
+import { gatherMongodb } from './mongodb.ts';
 import { gatherMysql } from './mysql.ts';
 import { gatherMaking } from './making.ts';
 import { gatherMounts } from './mounts.ts';
@@ -28,6 +29,7 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   redis: gatherRedis,
   mysql: gatherMysql,
   rabbitmq: gatherRabbitmq,
+  mongodb: gatherMongodb,
   http: gatherHttp,
   nginx: gatherNginx,
   webroot: gatherWebroot,

@@ -35,6 +35,7 @@ const ask = async (service: Service, container: Container, mapping: PortMapping,
   if (service.role === 'redis') return (await redis(service, vantage, given)) ?? bare(vantage, limits);
   if (service.role === 'mysql') return (await mysql(service, container, mapping, vantage, given)) ?? bare(vantage, limits);
   if (service.role === 'rabbitmq') return (await rabbitmq(service, vantage, given)) ?? bare(vantage, limits);
+  if (service.role === 'mongodb') return (await mongodb(service, vantage, given)) ?? bare(vantage, limits);
   if (service.role === 'http' || service.role === 'nginx')
     return (await http(service, container, mapping, vantage, given)) ?? bare(vantage, limits);
   return bare(vantage, limits);
@@ -133,6 +134,25 @@ const rabbitmq = async (service: Service, vantage: Vantage, given: Gathering): P
     trial: here.trial,
     server: 'other',
     proof: `the server at ${addressOf(vantage)} is of cluster ${here.cluster}, ${service.name} of ${other}`,
+  };
+};
+
+/** MongoDB draws a number at each start, and tells it to everybody. */
+const mongodb = async (service: Service, vantage: Vantage, given: Gathering): Promise<Judged | null> => {
+  const fact = await given.fact('mongodb', service);
+  const attempts = fact.ok ? fact.value.attempts : [];
+  const here = attempts.find(({ view }) => view.kind === 'published' && view.address === addressOf(vantage));
+  if (!here) return null;
+  const [id, other] = [
+    here.node?.processId,
+    attempts.find(({ view, node }) => view.kind !== 'published' && node?.processId)?.node?.processId,
+  ];
+  if (!id || !other) return unknown(here.trial, id ? `process ${id}` : '');
+  if (id === other) return { trial: here.trial, server: 'same', proof: `process ${id}` };
+  return {
+    trial: here.trial,
+    server: 'other',
+    proof: `the server at ${addressOf(vantage)} is process ${id}, ${service.name} is ${other}`,
   };
 };
 

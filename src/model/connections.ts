@@ -120,6 +120,7 @@ const fromVariable: Told = (...given) => {
   return [
     {
       ...parsed,
+      ...(to !== null && /^mongodb\+srv:/i.test(value) ? { malformed: NO_SRV } : {}),
       ...siblings(parsed, key, value, env),
       ...ecto(value, kindByRole(services.find(({ name }) => name === to))),
       from: service.name,
@@ -128,6 +129,9 @@ const fromVariable: Told = (...given) => {
     },
   ];
 };
+
+/** Docker's DNS has addresses of services and nothing else. */
+const NO_SRV = 'mongodb+srv:// asks for an SRV record, which no service of Docker has';
 
 const KAFKA_LISTENER = /^(plaintext|ssl):/i;
 
@@ -239,7 +243,7 @@ export const parseUrl = (value: string): Omit<Connection, 'from' | 'to' | 'sourc
     user: user ? decode(user) : isJdbc ? asked('user') : null,
     password: password ?? (isJdbc ? asked('password') : null),
     database: databaseOf(kind[0], path, query),
-    tls: secure || /[?&](sslmode=(require|verify-ca|verify-full)|ssl=(true|require))/.test(query ?? ''),
+    tls: secure || /[?&](sslmode=(require|verify-ca|verify-full)|(?:ssl|tls)=(true|require))/i.test(query ?? ''),
     url: value.replace(/‹raw:[^›]*›/g, ''),
     malformed: raw
       ? `its password holds ${[...raw].map((each) => `"${each}"`).join(', ')} unescaped`
@@ -332,10 +336,16 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
       user: get('USER', 'USERNAME', ...(kind === 'amqp' ? ['DEFAULT_USER'] : [])),
       password: get('PASSWORD', 'PASS', 'PASSWD', 'PW', 'PWD', ...(kind === 'amqp' ? ['DEFAULT_PASS'] : [])),
       database: get(...DATABASE_WORDS[kind === 'redis' || kind === 'amqp' ? kind : 'other']),
-      url: `${host}:${port}`,
+      url: `${host}:${port}${kind === 'mongodb' ? authDatabase(get) : ''}`,
       source: `env ${key}`,
     },
   ];
+};
+
+/** As Spring and others spell it: the database that knows the user. */
+const authDatabase = (get: (...ends: string[]) => string | null): string => {
+  const name = get('AUTHENTICATION_DATABASE', 'AUTH_DATABASE', 'AUTHSOURCE', 'AUTH_SOURCE', 'AUTH_DB');
+  return name === null ? '' : `/?authSource=${name}`;
 };
 
 /** The web interface of RabbitMQ, or a server's metrics. */

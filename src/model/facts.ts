@@ -27,6 +27,7 @@ export interface ServiceFacts {
   redis: RedisFact;
   mysql: MysqlFact;
   rabbitmq: RabbitmqFact;
+  mongodb: MongodbFact;
   http: HttpFact;
   nginx: NginxFact;
   webroot: WebrootFact;
@@ -68,6 +69,7 @@ const SERVICE_FACTS: Record<ServiceFactName, true> = {
   redis: true,
   mysql: true,
   rabbitmq: true,
+  mongodb: true,
   http: true,
   nginx: true,
   webroot: true,
@@ -90,6 +92,7 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   redis: ['redis'],
   mysql: ['mysql'],
   rabbitmq: ['rabbitmq'],
+  mongodb: ['mongodb'],
   http: ['http', 'nginx', 'unknown'],
   nginx: ['nginx'],
   webroot: ['nginx'],
@@ -488,6 +491,55 @@ export interface RabbitmqAttempt {
   trial: Trial;
   /** `cluster_name` of the server that answered. */
   cluster: string | null;
+}
+
+export interface MongodbFact {
+  attempts: MongodbAttempt[];
+  /** `null`: nobody got in, or the server did not tell. */
+  version: string | null;
+  /** Members of the replica set by the names that clients are told, tried from a client for which such a name looks wrong. */
+  members: { client: string; source: string; host: string; port: number; trial: Trial }[];
+  /** Log lines of this run of the server; read only when a try failed. */
+  serverLog: LogLine[];
+}
+
+export interface MongodbAttempt {
+  client: string;
+  source: string;
+  host: string;
+  port: number;
+  /** `null`: the client gives none. */
+  user: string | null;
+  /** `''` when none is named. */
+  database: string;
+  password: string | null;
+  tls: boolean;
+  /** The databases in which the user was looked for, in order: the client's own, or where it does not tell, those that are usual. */
+  authSources: string[];
+  /** Another database in which the same user and password are accepted; asked only once they were rejected. */
+  acceptedIn: string | null;
+  /** What the client's URL says of the set: `replicaSet`, `directConnection`, `readPreference`. */
+  options: Record<string, string>;
+  view: View;
+  /** Codes are the numbers of the server's errors: `18`. */
+  trial: Trial;
+  /** What the server says of itself before any login; `null` when it did not get to that. */
+  node: MongodbNode | null;
+  /** Whether the user may do anything in the client's database; `null`: not known, or nothing is forbidden. */
+  hasRights: boolean | null;
+}
+
+export interface MongodbNode {
+  /** `uninitiated`: started as a member of a set that nobody has made yet. */
+  kind: 'standalone' | 'primary' | 'secondary' | 'arbiter' | 'uninitiated' | 'router' | 'other';
+  setName: string | null;
+  /** As the set's configuration spells it. */
+  me: string | null;
+  primary: string | null;
+  /** Where the set sends its clients. */
+  hosts: string[];
+  /** Drawn anew at each start, from MongoDB 4.4 on. */
+  processId: string | null;
 }
 
 export interface HttpAnswer {

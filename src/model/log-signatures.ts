@@ -6,7 +6,19 @@ import type { LogLine } from './facts.ts';
 import type { Role } from './stack.ts';
 
 /** Where a line points: to the other side of a connection, to the compose files, or nowhere beyond the service. */
-type Blame = 'name' | 'connection' | 'postgres' | 'redis' | 'mysql' | 'rabbitmq' | 'variable' | 'data-path' | 'command' | 'format' | 'self';
+type Blame =
+  | 'name'
+  | 'connection'
+  | 'postgres'
+  | 'redis'
+  | 'mysql'
+  | 'rabbitmq'
+  | 'mongodb'
+  | 'variable'
+  | 'data-path'
+  | 'command'
+  | 'format'
+  | 'self';
 
 interface Signature {
   id: string;
@@ -24,6 +36,7 @@ const pg = (id: string, says: string, pattern: RegExp) => signature(id, 'postgre
 const redis = (id: string, says: string, pattern: RegExp) => signature(id, 'redis', says, pattern);
 const mysql = (id: string, says: string, pattern: RegExp) => signature(id, 'mysql', says, pattern);
 const amqp = (id: string, says: string, pattern: RegExp) => signature(id, 'rabbitmq', says, pattern);
+const mongo = (id: string, says: string, pattern: RegExp) => signature(id, 'mongodb', says, pattern);
 const own = (id: string, says: string, pattern: RegExp) => signature(id, 'self', says, pattern);
 
 /** Each names its matter beyond doubt. */
@@ -38,6 +51,7 @@ const SPECIFIC: Signature[] = [
   name('curl-name', /Could not resolve host(?:name)?:? (?<host>[\w.-]+)/),
   name('urllib3-name', /Failed to resolve '(?<host>[^']+)'/),
   name('busybox-name', /bad address '(?<host>[^':]+)/),
+  name('pymongo-name', /\b(?<host>[\w.-]{1,253}):\d{1,5}: \[Errno -\d\] (?:Name|Temporary|No address)/),
   name('mysql-name', /Unknown (?:MySQL|MariaDB) server host '(?<host>[^']+)'/),
 
   refused('libpq-refused', /connection to server at "(?<host>[^"]+)"[^,]{0,80}, port (?<port>\d+) failed: Connection refused/),
@@ -46,6 +60,7 @@ const SPECIFIC: Signature[] = [
   refused('go-refused', /dial tcp \[?(?<host>[^\s\]]{1,253}?)\]?:(?<port>\d+): connect: connection refused/),
   refused('redis-py-refused', /Error 111 connecting to (?<host>[^\s:]+):(?<port>\d+)/),
   refused('mysql-refused', /Can't connect to (?:MySQL|MariaDB)? ?server on '(?<host>[^':]+)(?::(?<port>\d+))?'/),
+  refused('pymongo-refused', /\b(?<host>[\w.-]{1,253}):(?<port>\d{1,5}): \[Errno 111\] Connection refused/),
   refused('celery-refused', /Cannot connect to (?:amqp|redis)s?:\/\/(?:[^@\s]{0,200}@)?(?<host>[^\s:/@]{1,100}):(?<port>\d+)/),
   silent(
     'libpq-silent',
@@ -107,6 +122,39 @@ const SPECIFIC: Signature[] = [
   amqp('rabbitmq-arguments', 'a queue or exchange is there with other settings', /PRECONDITION_FAILED - inequivalent arg/),
   amqp('rabbitmq-blocked', 'RabbitMQ holds publishers up', /connection\.blocked|resource limit alarm set on node/),
 
+  mongo(
+    'mongodb-auth',
+    'MongoDB rejected the login',
+    /codeName['"]?: ?['"]AuthenticationFailed|\(AuthenticationFailed\) Authentication failed|Mongo(?:Server)?Error: Authentication failed|Exception authenticating MongoCredential/,
+  ),
+  mongo('mongodb-login', 'MongoDB wants a login', /[Cc]ommand \w{1,40} requires authentication/),
+  mongo('mongodb-denied', 'MongoDB gives the user no rights', /not authorized on \S{1,100} to execute command/),
+  mongo(
+    'mongodb-primary',
+    'the member of the replica set is not its primary',
+    /\bNotWritablePrimary\b|\bNotPrimary(?:NoSecondaryOk|OrSecondary)\b|MongoServerError: not primary\b|not master and slaveOk=false/,
+  ),
+  mongo(
+    'mongodb-set',
+    'the replica set of MongoDB is not made, or has another name',
+    /no replset config has been received|No replica set members (?:found|match)/,
+  ),
+  mongo(
+    'mongodb-transactions',
+    'the app wants transactions, which a MongoDB without a replica set does not have',
+    /Transaction numbers are only allowed on a replica set member or mongos|The \$changeStream stage is only supported on replica sets/,
+  ),
+  own(
+    'mongodb-driver',
+    "the client's library and MongoDB's version do not fit",
+    /reports (?:(?:maximum|minimum) )?wire version \d{1,3}, but (?:this version of )?.{1,60} requires at (?:least|most)/,
+  ),
+  own(
+    'mongodb-version',
+    'the data is of another MongoDB version',
+    /"msg":"Wrong mongod version"|UPGRADE PROBLEM: Found an invalid featureCompatibilityVersion|This version of MongoDB is too recent to start up on the existing data files/,
+  ),
+  own('mongodb-lock', 'another server holds the data folder', /Another mongod instance is already running on the \S{1,200} directory/),
   own(
     'postgres-version',
     'the data is of another Postgres version',
@@ -216,6 +264,7 @@ export const SOURCES: Record<string, string> = {
   java: 'https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/UnknownHostException.html',
   libpq: 'https://www.postgresql.org/docs/current/libpq-connect.html',
   map: 'https://www.elastic.co/guide/en/elasticsearch/reference/current/vm-max-map-count.html',
+  mongodb: 'https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml',
   mysql: 'https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html',
   nginx: 'https://github.com/nginx/nginx/blob/master/src/http/ngx_http_upstream.c',
   node: 'https://nodejs.org/api/errors.html',
@@ -223,6 +272,7 @@ export const SOURCES: Record<string, string> = {
   pid: 'https://github.com/puma/puma/blob/main/lib/puma/launcher.rb',
   postgres: 'https://www.postgresql.org/docs/current/errcodes-appendix.html',
   prisma: 'https://www.prisma.io/docs/orm/reference/error-reference',
+  pymongo: 'https://github.com/mongodb/mongo-python-driver/blob/master/pymongo/pool_shared.py',
   python: 'https://docs.python.org/3/library/exceptions.html',
   rabbitmq: 'https://www.rabbitmq.com/docs/troubleshooting',
   redis: 'https://github.com/redis/redis/blob/unstable/src/server.c',

@@ -22,6 +22,9 @@ const distance = (a: string, b: string): number => {
 /** Longer words are no slip of the hand, and comparing them takes time. */
 const LONGEST = 100;
 
+/** `mongodb/auth-rejected` is not meant where `postgres/auth-rejected` is a letter away. */
+const MUCH_FARTHER = 3;
+
 /** The words that are a slip of the hand away from this one (a third of its letters), or begin like it; nearest first. */
 export const nearest = (word: string, words: Iterable<string>, most = 3): string[] => {
   const wanted = word.toLowerCase();
@@ -36,7 +39,8 @@ export const nearest = (word: string, words: Iterable<string>, most = 3): string
     if (away <= allowed) near.push({ each, away });
   }
   near.sort((a, b) => a.away - b.away || (a.each < b.each ? -1 : 1));
-  return near.slice(0, most).map(({ each }) => each);
+  const [first] = near;
+  return near.flatMap(({ each, away }) => (away <= first!.away + MUCH_FARTHER ? each : [])).slice(0, most);
 };
 
 /** `; did you mean x or y?`, or `''`. */

@@ -8,6 +8,7 @@ const STARTUP: Record<string, string> = {
   'postgres-init': 'init-script-failed',
   'postgres-no-password': 'password-missing',
   'mysql-no-password': 'password-missing',
+  'mongodb-version': 'mongodb-data-version',
   'redis-rdb': 'dump-too-new',
   'redis-aof': 'append-file-damaged',
   disk: 'disk-full',

@@ -21,6 +21,7 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
     case 'redis':
     case 'mysql':
     case 'rabbitmq':
+    case 'mongodb':
       return [
         { service: service.name, check: 'compose' },
         ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` })),

@@ -21,6 +21,7 @@ export const PLACEHOLDERS = {
   user: 'the database user',
   database: 'the database, by name or number',
   vhost: 'the virtual host of RabbitMQ',
+  authSource: 'the database of MongoDB that keeps the user',
   queue: 'the queue',
   variable: 'the environment variable',
   file: 'the file that needs the edit',

@@ -17,6 +17,7 @@ const TYPICAL_ROLE: Record<string, Role> = {
   redis: 'redis',
   mysql: 'mysql',
   rabbitmq: 'rabbitmq',
+  mongodb: 'mongodb',
   worker: 'worker',
   migrations: 'http',
   proxy: 'nginx',
@@ -39,7 +40,7 @@ export const aboutCode = (code: string, services: Services = []): About => ({
 });
 
 /** Where there is no project, a service of each role, with a name that no heading has. */
-const ANY_SERVICES: Services = (['postgres', 'redis', 'mysql', 'rabbitmq', 'nginx', 'http', 'worker'] as const).map((role) => ({
+const ANY_SERVICES: Services = (['postgres', 'redis', 'mysql', 'rabbitmq', 'mongodb', 'nginx', 'http', 'worker'] as const).map((role) => ({
   name: `\u0001${role}`,
   role,
 }));

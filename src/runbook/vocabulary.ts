@@ -38,6 +38,7 @@ const CONCEPTS = {
   database: 'data ?bases?|db|postgres|postgresql|pg|psql',
   mysql: 'mysql|mariadb|percona',
   rabbitmq: 'rabbit ?mq|amqp',
+  mongodb: 'mongo(db|d|ose)?|mongo db',
   redis: 'redis|valkey',
   proxy: 'nginx|reverse prox(y|ies)|prox(y|ies)|upstreams?',
   worker: 'workers?|queues?|background (jobs?|tasks?|workers?)|jobs?|tasks?|celery|taskiq|consumers?',
@@ -142,6 +143,7 @@ export const ROLE_OF: Partial<Record<Concept, readonly Role[]>> = {
   database: ['postgres', 'mysql', 'mongodb'],
   mysql: ['mysql'],
   rabbitmq: ['rabbitmq'],
+  mongodb: ['mongodb'],
   redis: ['redis'],
   proxy: ['nginx'],
   worker: ['worker'],
@@ -224,7 +226,26 @@ const RABBITMQ_LOGIN = [
   'not-amqp',
   'error',
 ].map((reason) => `rabbitmq/${reason}`);
-const ROLES: readonly Concept[] = ['app', 'database', 'mysql', 'rabbitmq', 'redis', 'proxy', 'worker'];
+const MONGODB_LOGIN = [
+  'auth-rejected',
+  'password-volume-mismatch',
+  'auth-source',
+  'user-missing',
+  'credentials-missing',
+  'database-denied',
+  'replica-set-uninitiated',
+  'replica-set-name',
+  'no-primary',
+  'not-primary',
+  'member-unreachable',
+  'starting-up',
+  'refused',
+  'no-answer',
+  'tls-required',
+  'not-mongodb',
+  'error',
+].map((reason) => `mongodb/${reason}`);
+const ROLES: readonly Concept[] = ['app', 'database', 'mysql', 'rabbitmq', 'mongodb', 'redis', 'proxy', 'worker'];
 
 export const TOPICS: readonly Topic[] = [
   { of: ['start'], beside: [...ROLES, 'static'], byRole: true, codes: WONT_START },
@@ -262,6 +283,14 @@ export const TOPICS: readonly Topic[] = [
     codes: ['auth-rejected', 'password-volume-mismatch', 'guest-remote'].map((reason) => `rabbitmq/${reason}`),
   },
   { of: ['rabbitmq', 'connect'], beside: ['network', 'app', 'worker'], toward: 'rabbitmq', codes: OUT_OF_REACH },
+
+  { of: ['mongodb'], beside: ['database', 'connect', 'network', 'app', 'worker'], codes: MONGODB_LOGIN },
+  {
+    of: ['mongodb', 'authentication'],
+    beside: ['database', 'connect', 'app'],
+    codes: ['auth-rejected', 'password-volume-mismatch', 'auth-source', 'credentials-missing'].map((reason) => `mongodb/${reason}`),
+  },
+  { of: ['mongodb', 'connect'], beside: ['database', 'network', 'app', 'worker'], toward: 'mongodb', codes: OUT_OF_REACH },
 
   { of: ['redis'], beside: ['connect', 'network', 'app', 'worker'], codes: REDIS_LOGIN },
   { of: ['redis', 'connect'], beside: ['network', 'app', 'worker'], toward: 'redis', codes: OUT_OF_REACH },

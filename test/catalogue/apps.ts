@@ -166,6 +166,13 @@ export const appRows: CatalogueRow[] = [
 
   // Other programs
   unit('mongo-avx', 'the processor lacks AVX', 'startup/cpu-unsupported'),
+  unit('mongo-auth-source', 'the user of MongoDB is kept in another database than the one that is asked', 'mongodb/auth-source'),
+  unit('mongo-login-missing', 'MongoDB wants a login, and the app has none', 'mongodb/credentials-missing'),
+  unit('mongo-initdb-changed', "MongoDB's first user was changed after the volume was made", 'mongodb/password-volume-mismatch'),
+  unit('mongo-set-uninitiated', 'the replica set was never initiated', 'mongodb/replica-set-uninitiated'),
+  unit('mongo-set-name', 'the URL names a replica set, and the server stands alone', 'mongodb/replica-set-name'),
+  unit('mongo-set-localhost', 'the replica set sends its clients to localhost', 'mongodb/member-unreachable'),
+  unit('mongo-version-jump', 'MongoDB skipped a major version', 'startup/mongodb-data-version'),
   unit('elastic-max-map-count', 'vm.max_map_count is too low', 'startup/map-count'),
   unit('server-pid-file', 'a pid file of an earlier run is in the way', 'startup/stale-pid-file'),
   open(

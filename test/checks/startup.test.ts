@@ -78,6 +78,22 @@ describe('startup: in its own words', () => {
       ],
       '/docker-entrypoint-initdb.d/10-shop.sql failed: relation "shop" does not exist',
     ],
+    [
+      'mongodb-data-version',
+      'mongodb',
+      [
+        String.raw`{"t":{"$date":"2026-11-23T06:59:00.282+00:00"},"s":"F","c":"CONTROL","id":20573,"ctx":"initandlisten","msg":"Wrong mongod version","attr":{"error":"UPGRADE PROBLEM: Found an invalid featureCompatibilityVersion document (ERROR: Location4926900: Invalid featureCompatibilityVersion document in admin.system.version: { _id: \\"featureCompatibilityVersion\\", version: \\"4.4\\" }."}}`,
+      ],
+      'another version of MongoDB wrote (feature compatibility version 4.4)',
+    ],
+    [
+      'mongodb-data-version',
+      'mongodb',
+      [
+        '{"s":"F","c":"-","id":4671205,"msg":"This version of MongoDB is too recent to start up on the existing data files. Try MongoDB 4.2 or earlier."}',
+      ],
+      'another version of MongoDB wrote',
+    ],
     ['password-missing', 'postgres', ['Error: Database is uninitialized and superuser password is not specified.'], 'no password'],
     ['dump-too-new', 'redis', ["# Can't handle RDB format version 12"], 'RDB format 12'],
     ['append-file-damaged', 'redis', ['# Bad file format reading the append only file a.aof: make a backup'], 'append-only file'],

@@ -142,7 +142,7 @@ describe('answered at once', () => {
   });
 
   test('--replay and explain load no driver', () => {
-    const drivers = ['dockerode', 'docker-modem', 'pg', 'ioredis', 'undici', 'ora'];
+    const drivers = ['dockerode', 'docker-modem', 'pg', 'ioredis', 'mysql2', 'amqplib', 'mongodb', 'bson', 'undici', 'ora'];
     for (const args of [
       ['--replay', noEngine()],
       ['explain', 'postgres/auth-rejected'],
@@ -175,6 +175,20 @@ describe('answered at once', () => {
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.some((input) => input.includes('node_modules/dockerode/'))).toBe(true);
     expect(inputs.filter((input) => /node_modules\/(@grpc|protobufjs|ssh2|tar-fs)\//.test(input))).toEqual([]);
+  });
+
+  test("of MongoDB's driver there is one connection and its login, in parts of their own", () => {
+    const inputs = Object.keys(metafile.inputs).filter((input) => input.includes('node_modules/mongodb/'));
+    expect(inputs).toContain('node_modules/mongodb/lib/cmap/connection.js');
+    expect(
+      inputs.filter((input) => /\/(index|mongo_client|sessions|gssapi|encrypter|mongodb_aws|topology|collection)\.js$/.test(input)),
+    ).toEqual([]);
+    const parts = Object.values(metafile.outputs).flatMap(({ entryPoint }) =>
+      entryPoint?.includes('node_modules/mongodb/') ? entryPoint : [],
+    );
+    expect(parts.toSorted()).toEqual(
+      ['auth/mongo_credentials.js', 'auth/scram.js', 'connect.js'].map((name) => `node_modules/mongodb/lib/cmap/${name}`),
+    );
   });
 });
 

@@ -9,6 +9,7 @@ test.each<[string, string[], string[]]>([
   ['dbb', ['db', 'web'], ['db']],
   ['post', ['postgres', 'redis'], ['postgres']],
   ['elephant', ['postgres', 'redis'], []],
+  ['postgres/auth-rejectd', ['mongodb/auth-rejected', 'postgres/auth-rejected'], ['postgres/auth-rejected']],
   ['', ['db'], []],
   ['weba', ['webd', 'webc', 'webb', 'webe'], ['webb', 'webc', 'webd']],
 ])('near to %j in %j: %j', (word, words, expected) => {

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { gatherHttp } from '../../src/gather/http.ts';
 import type { Gathering } from '../../src/gather/gathering.ts';
+import { gatherMongodb } from '../../src/gather/mongodb.ts';
 import { gatherMysql } from '../../src/gather/mysql.ts';
 import { gatherPostgres } from '../../src/gather/postgres.ts';
 import { gatherPublished } from '../../src/gather/published.ts';
@@ -12,6 +13,7 @@ import { createVault } from '../../src/gather/vault.ts';
 import { spokenBy, type PortMapping, type Role, type Service } from '../../src/model/stack.ts';
 import { makeConnection, makePort, makeService, makeStack } from '../checks/make.ts';
 import { closedPort, gatheringOf, listen, start } from './loopback.ts';
+import { serveMongodb } from './mongodb-server.ts';
 import { serveMysql } from './mysql-server.ts';
 import { servePostgres } from './postgres-server.ts';
 import { serveRabbitmq } from './rabbitmq-server.ts';
@@ -41,7 +43,14 @@ const look = async (service: Service, port: number) => {
   const words = { to: 'it', host: 'it', port, user: 'app', password: vault.mark('open-sesame'), database: 'app' };
   const kind = spokenBy(service.role);
   const connections = kind === null || kind === 'redis' ? [] : [makeConnection({ ...words, kind })];
-  const gatherers = { postgres: gatherPostgres, redis: gatherRedis, mysql: gatherMysql, rabbitmq: gatherRabbitmq, http: gatherHttp };
+  const gatherers = {
+    postgres: gatherPostgres,
+    redis: gatherRedis,
+    mysql: gatherMysql,
+    rabbitmq: gatherRabbitmq,
+    mongodb: gatherMongodb,
+    http: gatherHttp,
+  };
   const plain = gatheringOf(makeStack({ services: [service, client], connections }), { vault });
   const given: Gathering = {
     ...plain,
@@ -87,6 +96,20 @@ test('Redis: by run_id', async () => {
   expect(await look(serviceOf('redis', server.port, [{ hostPort: other.port }], command), server.port)).toMatchObject([
     { server: 'other', proof: expect.stringContaining('fedcba9876543210') },
   ]);
+});
+
+test('MongoDB: by the number that it drew at its start', async () => {
+  const server = await serveMongodb({ users: { 'app.app': 'open-sesame' } });
+  const other = await serveMongodb({ users: { 'app.app': 'of somebody else' } });
+  const old = await serveMongodb({ hello: { topologyVersion: undefined } });
+  const at = (hostPort: number) =>
+    look(serviceOf('mongodb', server.port, [{ hostPort }], ['mongod', '--port', String(server.port)]), server.port);
+  expect(await at(server.port)).toMatchObject([
+    { outcome: 'ok', server: 'same', proof: expect.stringMatching(/^process [0-9a-f]{24}$/) as string },
+  ]);
+  // It is told before any login, to those who are rejected too.
+  expect(await at(other.port)).toMatchObject([{ server: 'other' }]);
+  expect(await at(old.port)).toMatchObject([{ server: 'unknown' }]);
 });
 
 const serveHttp = async (body: () => string, program = 'uvicorn'): Promise<number> => {

@@ -53,6 +53,7 @@ describe('URLs', () => {
     ['amqps://rabbit', 'amqp -:-@rabbit:5671/- tls → nobody'],
     ['mysql+pymysql://root:pw@mysql/shop', 'mysql root:pw@mysql:3306/shop → nobody'],
     ['mongodb+srv://u:pw@cluster.example.net/shop', 'mongodb u:pw@cluster.example.net:27017/shop tls → nobody'],
+    ['mongodb://u:pw@m1/shop?tls=true', 'mongodb u:pw@m1:27017/shop tls → nobody'],
     ['smtp://bob@example.com:pw@mail:1025', 'tcp bob@example.com:pw@mail:1025/- → nobody'],
     ['nats://web:4222', 'tcp -:-@web:4222/- → web'],
     ['http://web:3000/api', 'http -:-@web:3000/- → web'],
@@ -128,6 +129,19 @@ describe('families of variables', () => {
     const client = makeService({ name: 'app', containers: [{ env, toldByFile: { DB_PASSWORD: vault.mark('pw') } }] });
     const [found] = connectionsOf([client, makeService({ name: 'db', role: 'postgres' })]);
     expect(vault.reveal(found!.password!)).toBe('pw');
+  });
+
+  test('an address that only the DNS of the internet could resolve', () => {
+    expect(from({ MONGO_URL: 'mongodb+srv://u:pw@db/shop' })).toMatchObject([
+      { to: 'db', malformed: expect.stringContaining('SRV record') as string },
+    ]);
+    expect(from({ MONGO_URL: 'mongodb+srv://u:pw@cluster.example.net/shop' })).toMatchObject([{ to: null, malformed: null }]);
+  });
+
+  test('the database that knows the user, where variables name one', () => {
+    const family = { SPRING_DATA_MONGODB_HOST: 'db', SPRING_DATA_MONGODB_USERNAME: 'u', SPRING_DATA_MONGODB_DATABASE: 'shop' };
+    expect(from(family)[0]).toMatchObject({ kind: 'mongodb', host: 'db', user: 'u', database: 'shop', url: 'db:27017' });
+    expect(from({ ...family, SPRING_DATA_MONGODB_AUTHENTICATION_DATABASE: 'admin' })[0]!.url).toBe('db:27017/?authSource=admin');
   });
 
   test.each([
