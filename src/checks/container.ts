@@ -2,7 +2,7 @@
 import { secondsSince } from '../model/age.ts';
 import { grouped, listed, unique } from '../model/attempt.ts';
 import { defineCheck, mayPass, type Evidence, type Finding, type FindingSpec, type Suspect } from '../model/check.ts';
-import { isFlapping } from '../model/crash-loop.ts';
+import { isFlapping, failedBeside } from '../model/crash-loop.ts';
 import { explainExitCode, isStopCode } from '../model/exit-code.ts';
 import type { Fact, InsideFact, LogFact, LogLine } from '../model/facts.ts';
 import { listensElsewhere } from '../model/listeners.ts';
@@ -293,14 +293,17 @@ const neverStarted = (each: Container, scene: Scene): Finding => {
   const { service } = scene;
   const waiting = unmetDependencies(each, scene);
   const waits = Object.keys(dependenciesOf(each, service));
+  const failed = waiting.some(({ unmet }) => !/^is (starting|running)$/.test(unmet)) ? [] : failedBeside(each, scene.stack);
   // Compose waits while a healthcheck has not spoken yet: no fault so far.
-  const starting = waiting.length > 0 && waiting.every(({ unmet }) => unmet === 'is starting');
+  const starting = failed.length === 0 && waiting.length > 0 && waiting.every(({ unmet }) => unmet === 'is starting');
   const why =
-    waiting.length > 0
-      ? `: ${listed(waiting.map(({ name, unmet }) => `${name} ${unmet}`))}`
-      : waits.length > 0
-        ? ', though what it depends on is up now'
-        : '';
+    failed.length > 0
+      ? `: Docker could not start ${listed(failed)}, and Compose left the rest`
+      : waiting.length > 0
+        ? `: ${listed(waiting.map(({ name, unmet }) => `${name} ${unmet}`))}`
+        : waits.length > 0
+          ? ', though what it depends on is up now'
+          : '';
   return {
     reason: 'dependency-failed',
     ...(starting ? { severity: 'warn' } : {}),
@@ -309,7 +312,7 @@ const neverStarted = (each: Container, scene: Scene): Finding => {
       stateOf(each),
       ...waiting.map(({ name, unmet }) => ({ source: `${service.name} depends_on ${name}`, text: `${name} ${unmet}` })),
     ],
-    suspects: waiting.map(({ name }): Suspect => ({ service: name })),
+    suspects: (failed.length > 0 ? failed : waiting.map(({ name }) => name)).map((name): Suspect => ({ service: name })),
     values: { container: each.name, ...(waits[0] ? { target: waiting[0]?.name ?? waits[0] } : {}) },
   };
 };

@@ -301,7 +301,7 @@ const failsUnexplained = (connection: Connection, { client, log, service, stack 
 };
 
 /** Written in a file of the service, not in its environment: nginx's upstreams. */
-const isConfigured = (connection: Connection): boolean => connection.kind === 'http' && !connection.source.startsWith('env ');
+const isConfigured = ({ kind, source }: Connection): boolean => kind !== 'depends-on' && !source.startsWith('env ');
 
 const meantIs = ({ kind }: Connection, meant: string | null): string =>
   meant ? `; the ${STORES.includes(kind) ? kind : 'nearest'} service is "${meant}"` : '';

@@ -186,9 +186,16 @@ const rejections = (known: Known): Finding[] =>
         message: messageOf(rejection, known),
         evidence: [...rejection.attempts.map((each) => spoken('amqp', each)), ...detailsOf(rejection, known)],
         values: { vhost: rejection.first.database },
+        ...assumedVhost(rejection),
       },
     ),
   );
+
+/** `/` is what a client that names none would use: one that misses a setting of its own never came to it. */
+const assumedVhost = ({ reason, first, clients }: Rejection<RabbitmqAttempt>): Pick<Finding, 'suspects'> =>
+  reason === 'vhost-missing' && first.database === '/'
+    ? { suspects: clients.map((service) => ({ service, code: 'startup/setting-missing' })) }
+    : {};
 
 const subjectOf = (reason: string, { user, database, port, trial }: RabbitmqAttempt): string => {
   if (reason.startsWith('vhost-')) return database;
@@ -282,21 +289,44 @@ const unconsumed = ({ service, stack, fact, secondsUp: up, now }: Known): Findin
   const waiting = fact.queues.filter(({ messages, consumers, name }) => messages > 0 && consumers === 0 && !IS_ASIDE.test(name));
   // A queue that somebody consumes shows that the workers are there: the others wait for what they wait for.
   const isServed = fact.queues.some(({ consumers }) => consumers > 0);
-  if (workers.length === 0 || waiting.length === 0 || isServed || up < WORKER_SECONDS) return [];
-  const names = [...new Set(workers.map(({ name }) => name))];
-  const [queue] = waiting.toSorted((a, b) => b.messages - a.messages);
+  const astray = isServed ? readsAnother(waiting, workers, fact, stack) : null;
+  if (workers.length === 0 || waiting.length === 0 || (isServed && !astray) || up < WORKER_SECONDS) return [];
+  const names = astray ? [astray.worker] : [...new Set(workers.map(({ name }) => name))];
+  const queue = astray?.queue ?? waiting.toSorted((a, b) => b.messages - a.messages)[0];
   return [
     {
       reason: 'no-consumer',
       message: `${queue!.messages} messages wait in "${queue!.name}" of ${service.name}, and nobody consumes it; ${listed(names)} should`,
-      evidence: waiting.slice(0, 3).map((each) => ({
-        source: `${service.name}, virtual host ${each.vhost}`,
-        text: `queue ${each.name}: ${each.messages} messages, 0 consumers`,
-      })),
+      evidence: waiting
+        .slice(0, 3)
+        .map((each) => ({
+          source: `${service.name}, virtual host ${each.vhost}`,
+          text: `queue ${each.name}: ${each.messages} messages, 0 consumers`,
+        }))
+        .concat(astray?.evidence ?? []),
       suspects: names.map((name) => ({ service: name })),
       values: { target: names[0]!, queue: queue!.name },
     },
   ];
+};
+
+type Queue = RabbitmqFact['queues'][number];
+
+/** One variable names the queue for both ends, and the worker has another value of it, whose queue is consumed and empty. */
+const readsAnother = (waiting: Queue[], workers: Service[], { queues }: RabbitmqFact, stack: Stack) => {
+  for (const queue of waiting)
+    for (const { name: worker, containers } of workers)
+      for (const [key, value] of Object.entries(containers[0]?.env ?? {})) {
+        const other = stack.services.find(({ name, containers: [first] }) => name !== worker && first?.env[key] === queue.name);
+        const own = queues.find(({ name, consumers }) => name === value && consumers > 0);
+        if (!other || !own || own.messages > 0 || value === queue.name) continue;
+        const evidence: Evidence[] = [
+          { source: `${worker}: env ${key}`, text: value },
+          { source: `${other.name}: env ${key}`, text: queue.name },
+        ];
+        return { queue, worker, evidence };
+      }
+  return null;
 };
 
 /** Not every worker is called one; who is asked over HTTP or publishes a port mostly fills queues. */

@@ -2,7 +2,7 @@
 import { serviceAt } from '../model/addresses.ts';
 import { secondsSince } from '../model/age.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
-import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
+import { failedBeside, isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import { commandsOf } from '../model/command-line.ts';
 import type { InsideFact, LogLine, MakingFact } from '../model/facts.ts';
 import { placeOf } from '../model/project-files.ts';
@@ -194,7 +194,7 @@ const isFooledAtFirst = ({ healthcheck }: Container): boolean => {
 
 const gaveUpWaiting = (scene: Scene): Finding[] => {
   const { container, service, stack } = scene;
-  if (container.state.status !== 'created' || container.state.error !== '') return [];
+  if (container.state.status !== 'created' || container.state.error !== '' || failedBeside(container, stack).length > 0) return [];
   const awaited = Object.entries(dependenciesOf(scene)).filter(([, condition]) => condition === 'service_healthy');
   const others = awaited.flatMap(([name]) => serviceNamed(stack, name)?.containers[0] ?? []);
   if (others.length === 0 || !others.every((each) => isRunning(each) && each.health?.status === 'healthy')) return [];

@@ -229,7 +229,10 @@ const moduleIn = (line: string): string => {
 };
 
 const settingIn = (line: string): Record<string, string> => {
-  const name = /KeyError: '([A-Z][A-Z0-9_]+)'/.exec(line)?.[1];
+  const name = /KeyError: '([A-Z][A-Z0-9_]+)'|\b[Ee]nv(?:ironment)?[ -]var(?:iable)?s?:? ["'`]?([A-Z][A-Z0-9_]{2,})/
+    .exec(line)
+    ?.slice(1)
+    .find(Boolean);
   return name ? { variable: name } : {};
 };
 

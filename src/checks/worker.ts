@@ -208,7 +208,7 @@ const judge = (brokers: Broker[], elsewhere: Broker[], given: Given, up: number)
   }
   const idle = brokers.flatMap((broker) => unconsumed(broker, given));
   if (idle.length > 0) return { findings: idle };
-  const named = brokers.flatMap((broker) => otherName(broker, given));
+  const named = brokers.flatMap((broker) => [...otherName(broker, given), ...notOnItsLine(broker, given)].slice(0, 1));
   if (named.length > 0) return { findings: named };
   const apart = waitsElsewhere(brokers, elsewhere, given) ?? otherServer(brokers, given);
   if (apart) return { findings: [apart] };
@@ -409,6 +409,46 @@ const otherName = (broker: Broker, given: Given): Finding[] => {
     }
   }
   return [];
+};
+
+/** `celery worker -Q mails,reports`; `null` where the command names none. */
+const queuesOnLine = (service: Service | undefined): string[] | null => {
+  const container = service && running(service)[0];
+  return (container && /\s(?:-Q|--queues)[\s=]([\w.,:-]+)/.exec(commandLine(container))?.[1]?.split(',')) ?? null;
+};
+
+/** It waits for work beside a list that holds some, and its own command names other queues: who waits for a key gets what is in it at once. */
+const notOnItsLine = (broker: Broker, given: Given): Finding[] => {
+  const { service, stack } = given;
+  const taken = queuesOnLine(service);
+  if (!taken || !broker.sessions.some(waitsForWork)) return [];
+  const leaves = (name: string, key: string): boolean => {
+    const other = serviceNamed(stack, name);
+    return other?.role !== 'worker' || queuesOnLine(other)?.includes(key) === false;
+  };
+  const queue = broker.server.queues.find(
+    (each) =>
+      each.type === 'list' &&
+      waits(each) &&
+      databasesOf(broker).includes(each.database) &&
+      !taken.includes(each.key) &&
+      !isServedByOthers(broker, each.database, given) &&
+      broker.producers.every((producer) => leaves(producer.service, each.key)),
+  );
+  return queue
+    ? [
+        {
+          reason: 'other-queue',
+          message: `${lengthOf(queue)} items wait in "${queue.key}" of ${broker.name}; the command of ${service.name} names only ${listed(taken.map((name) => `"${name}"`))}`,
+          evidence: [
+            queueEvidence(broker, queue),
+            sessionEvidence(broker, service),
+            { source: `command of ${service.name}`, text: commandLine(running(service)[0]!) },
+          ],
+          values: { target: broker.name, database: String(queue.database), queue: queue.key },
+        },
+      ]
+    : [];
 };
 
 /** Libraries put words of their own around the name: `rq:queue:mails`, `bull:mails:wait`. */

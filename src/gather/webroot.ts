@@ -174,7 +174,11 @@ const urlOf = (file: string, { path, urlBase, server }: Served, isIndex: boolean
       const location = locationFor(server, url);
       if (!location || location.internal || location.rewritesBody || !triesFiles(location)) return false;
       const wanted = url.endsWith('/') ? `${path}/` : `${path}/${file}`;
-      return fileFor(location, url) === wanted && (!url.endsWith('/') || location.index.includes(file));
+      if (fileFor(location, url) !== wanted) return false;
+      if (!url.endsWith('/')) return true;
+      // nginx asks its locations anew for the index, and one may hand `index.php` to an app.
+      const own = locationFor(server, url + file);
+      return location.index.includes(file) && own !== null && fileFor(own, url + file) === `${path}/${file}`;
     }) ?? null
   );
 };
@@ -203,7 +207,8 @@ const sample = async (
     walk.files.filter(({ path }) => mountOf(scene.container, `${served.path}/${path}`) === served.mount).map((file) => [file.path, file]),
   );
   const ofPage = assets.flatMap((url) => (url.startsWith(`${served.urlBase}/`) ? [url.slice(served.urlBase.length + 1)] : []));
-  const others = index === null ? [...files.keys()].filter((path) => !/(^|\/)\./.test(path)) : [];
+  // A page that an app makes is none of nginx's; the files beside it are.
+  const others = index === null || urlOf(index, served, true) === null ? [...files.keys()].filter((path) => !/(^|\/)\./.test(path)) : [];
   const wanted = [...new Set([...ofPage, ...others])].filter(
     (path) => path !== index && (files.get(path)?.stat.size ?? FILE_BYTES) < FILE_BYTES,
   );

@@ -115,7 +115,7 @@ const proxiedInside = (declared: NonNullable<Parts['project']['proxied']>, servi
     const distinct = new Map(upstreams.map((each) => [`${each.host}:${each.port}`, each]));
     return [...distinct.values()]
       .filter(({ host }) => names.has(host) && names.get(host) !== service)
-      .map(({ host, port, tls, at }) => ({ ...proxyConnection(service, host, port, at, names), tls }));
+      .map((each) => ({ ...proxyConnection(service, { ...each, scheme: 'http' }, names), tls: each.tls }));
   });
 };
 
@@ -131,7 +131,7 @@ const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] =
       const key = `${upstream.host}:${upstream.port}`;
       if (seen.has(key)) return [];
       seen.add(key);
-      return [proxyConnection(service, upstream.host, upstream.port, upstream.at, known)];
+      return [proxyConnection(service, upstream, known)];
     });
   });
 };

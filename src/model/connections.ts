@@ -382,18 +382,25 @@ const fromDependsOn = (service: Service, services: Service[]): Connection[] => {
     }));
 };
 
+/** What a proxy speaks to those who answer HTTP themselves; FastCGI, uWSGI and their like are protocols of their own. */
+const SPEAKS_HTTP = /^(https?|grpcs?|h2c)$/;
+
 /** A connection that a proxy's configuration declares. */
-export const proxyConnection = (from: string, host: string, port: number, at: string, names: Map<string, string>): Connection => ({
+export const proxyConnection = (
+  from: string,
+  { host, port, at, scheme }: { host: string; port: number; at: string; scheme: string },
+  names: Map<string, string>,
+): Connection => ({
   from,
   to: names.get(host) ?? null,
-  kind: 'http',
+  kind: SPEAKS_HTTP.test(scheme) ? 'http' : 'tcp',
   host,
   port,
   user: null,
   password: null,
   database: null,
   tls: false,
-  url: `http://${host}:${port}`,
+  url: `${scheme}://${host}:${port}`,
   source: at,
   malformed: null,
 });

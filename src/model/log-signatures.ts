@@ -209,6 +209,11 @@ const SPECIFIC: Signature[] = [
   ),
   own('python-setting', 'a setting of the environment is missing', /^KeyError: '[A-Z][A-Z0-9_]+'$|ImproperlyConfigured: /),
   own(
+    'setting',
+    'a setting of the environment is missing',
+    /\b(?:[Mm]issing|[Rr]equired|[Uu]ndefined|[Uu]nset)\b[^"'`]{0,20}\benv(?:ironment)?[ -]var(?:iable)?s?\b:? ["'`]?([A-Z][A-Z0-9_]{2,})|\b[Ee]nv(?:ironment)?[ -]var(?:iable)? ["'`]?[A-Z][A-Z0-9_]{2,}["'`]? (?:is |was )?(?:not set|not defined|required|missing|undefined|unset)\b/,
+  ),
+  own(
     'python-module',
     'a Python module is missing',
     /ModuleNotFoundError: No module named|^\S{0,100}python[\d.]*: (?:No module named|Error while finding module specification for) /,
@@ -221,6 +226,8 @@ const SPECIFIC: Signature[] = [
     'a Node module was built for another platform',
     /installed (?:esbuild )?for another platform|@rollup\/rollup-linux|invalid ELF header|ERR_DLOPEN_FAILED|@esbuild\/\S+" package is present but this platform needs/,
   ),
+  own('php-parse', 'the PHP code does not parse', /^(?:PHP )?Parse error:\s/),
+  own('php-file', 'a PHP file is missing', /Failed opening required '[^']+'/),
   own('node-module', 'a Node module is missing', /Cannot find (?:module|package) '|ERR_MODULE_NOT_FOUND/),
   own('node-lockfile', 'the lock file does not match package.json', /ERR_PNPM_OUTDATED_LOCKFILE|npm ci` can only install packages when/),
   own('node-corepack', "the signing keys of Node's corepack are out of date", /Cannot find matching keyid/),
@@ -276,6 +283,7 @@ export const SOURCES: Record<string, string> = {
   python: 'https://docs.python.org/3/library/exceptions.html',
   rabbitmq: 'https://www.rabbitmq.com/docs/troubleshooting',
   redis: 'https://github.com/redis/redis/blob/unstable/src/server.c',
+  setting: 'https://12factor.net/config',
   schema: 'https://www.postgresql.org/docs/current/errcodes-appendix.html',
   urllib3: 'https://urllib3.readthedocs.io/en/stable/reference/urllib3.exceptions.html',
   watchers: 'https://man7.org/linux/man-pages/man7/inotify.7.html',

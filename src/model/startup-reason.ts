@@ -19,6 +19,7 @@ const STARTUP: Record<string, string> = {
   'python-syntax': 'code-error',
   'python-import': 'code-error',
   'python-setting': 'setting-missing',
+  setting: 'setting-missing',
   'node-heap': 'heap-limit',
   'node-lockfile': 'lockfile-outdated',
   'node-corepack': 'corepack-keys',

@@ -465,6 +465,14 @@ describe('container: created and never started', () => {
     ['a dependency that ended', waiting('service_started', ended(1)), 'fail dependency-failed', 'db is exited (1)'],
     ['one that is unhealthy', waiting('service_healthy', healthIs('unhealthy')), 'fail dependency-failed', 'db is unhealthy'],
     ['one that is starting', waiting('service_healthy', healthIs('starting')), 'warn dependency-failed', 'db is starting'],
+    [
+      'one that is ready, beside another that Docker could not start',
+      look(inState({ status: 'created' }, { spec: { dependsOn: { db: 'service_healthy' } } }), {
+        others: [healthIs('healthy'), makeService({ name: 'mail', containers: [{ state: { status: 'created', error: 'no such user' } }] })],
+      }),
+      'fail dependency-failed',
+      'Docker could not start mail, and Compose left the rest',
+    ],
     ['one that came up too late', waiting('service_healthy', healthIs('healthy')), 'fail dependency-failed', 'is up now'],
     ['a migration that failed', waiting('service_completed_successfully', ended(3)), 'fail dependency-failed', 'ended with exit code 3'],
     [

@@ -158,3 +158,51 @@ describe('what cannot be seen', () => {
     ).toEqual({ cannotLook: 'no way in' }));
   it('no tries', () => expect(reasonsOf(judge([]))).toEqual(['cannotLook']));
 });
+
+describe('a worker that reads another queue', () => {
+  const look = (told: string, queues: RabbitmqFact['queues']) => {
+    const clients = [
+      makeService({ name: 'packer', role: 'unknown', containers: [{ env: { PARCEL_QUEUE: told } }] }),
+      makeService({ name: 'shop', role: 'http', containers: [{ env: { PARCEL_QUEUE: 'parcels' } }] }),
+    ];
+    const service = makeService({ name: 'post', role: 'rabbitmq', containers: [{ state: { startedAt: '2026-11-23T06:50:00.000Z' } }] });
+    return rabbitmq.evaluate({
+      service,
+      stack: makeStack({
+        services: [service, ...clients],
+        connections: clients.map(({ name }) => makeConnection({ from: name, to: 'post', kind: 'amqp', host: 'post', port: 5672 })),
+      }),
+      facts: {
+        rabbitmq: fact({
+          server: { product: 'RabbitMQ', version: '4.1.0', cluster: 'rabbit@post' },
+          alarms: [],
+          alarmsFrom: 'management interface of post',
+          queues,
+          serverLog: [],
+          attempts: [attempt(OK)],
+        }),
+      },
+      peers: {},
+      now: NOW,
+    });
+  };
+  const idle = { name: 'parcel', vhost: '/', messages: 0, consumers: 1 };
+
+  it('is told another name by the variable that names the queue for others', () => {
+    const [finding] = findingsOf(look('parcel', [idle, waiting]));
+    expect(finding).toMatchObject({ reason: 'no-consumer', values: { queue: 'parcels', target: 'packer' } });
+    expect(finding!.evidence.map(({ text }) => text)).toContain('parcel');
+  });
+
+  it('is nobody where all are told the same, or where its own queue is not the one it consumes', () => {
+    expect(reasonsOf(look('parcels', [idle, waiting]))).toEqual([]);
+    expect(reasonsOf(look('letters', [idle, waiting]))).toEqual([]);
+  });
+});
+
+it('asks first whether a client misses the setting that would name its virtual host', () => {
+  const unknown = (database: string) =>
+    findingsOf(judge([attempt(says(530, `NOT_ALLOWED - vhost ${database} not found`), { database })]))[0]!.suspects;
+  expect(unknown('/')).toEqual([{ service: 'shop', code: 'startup/setting-missing' }]);
+  expect(unknown('orders')).toBeUndefined();
+});

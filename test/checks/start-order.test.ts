@@ -88,6 +88,17 @@ describe('start-order: in order', () => {
         },
       ],
     ],
+    [
+      'Compose gave up over another that Docker could not start',
+      [
+        { ...waits('service_healthy'), state: { status: 'created' } },
+        [],
+        {
+          db: dbIs({ health: healthy, healthcheck: probe(['CMD', 'true']) }),
+          others: [makeService({ name: 'mail', containers: [{ state: { status: 'created', error: 'no such user' } }] })],
+        },
+      ],
+    ],
     ['it has just begun to wait', [{ state: { startedAt: '2026-11-23T06:59:50.000Z' } }, WAITING, { listeners: [] }]],
     ['it waited, and serves now', [{}, WAITING, { listeners: [{ family: 4, address: '0.0.0.0', port: 80 }] }]],
     ['it waits for jobs', [{}, ['Started', 'Listening on queue', 'Ready'], { listeners: [] }]],

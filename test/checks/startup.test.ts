@@ -130,6 +130,7 @@ describe('startup: in its own words', () => {
       ['  File "/app/config.py", line 9, in <module>', "KeyError: 'REDIS_URL'"],
       "KeyError: 'REDIS_URL' (/app/config.py:9)",
     ],
+    ['setting-missing', 'http', ['Error: Missing required environment variable API_KEY'], 'API_KEY'],
     ['heap-limit', 'http', ['FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'], "Node's own heap"],
     ['lockfile-outdated', 'http', [' ERR_PNPM_OUTDATED_LOCKFILE  Cannot install with "frozen-lockfile"'], 'lock file'],
     ['corepack-keys', 'http', ['Error: Cannot find matching keyid: {"signatures":[]}'], 'corepack'],

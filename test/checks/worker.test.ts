@@ -167,6 +167,21 @@ describe('what is found', () => {
       ['other-queue'],
     ],
     [
+      'a queue that its own command does not name',
+      { server: { queues: [list()], sessions: [session(JOBS)] }, command: ['celery', '-A', 'shop', 'worker', '-Q', 'job,mails'] },
+      ['other-queue'],
+    ],
+    [
+      'one that its command names, and it has more than it can take',
+      { server: { queues: [list()], sessions: [session(JOBS)] }, command: ['celery', 'worker', '--queues=jobs'] },
+      [],
+    ],
+    [
+      'a queue that its command does not name, which somebody else waits for',
+      { server: { queues: [list()], sessions: [session(JOBS), session('172.18.0.10')] }, command: ['celery', 'worker', '-Q', 'mails'] },
+      [],
+    ],
+    [
       'a list that is no queue: both are told the same',
       { server: { queues: [list()], sessions: [session(JOBS)] }, env: { QUEUE: 'jobs' }, shopEnv: { QUEUE: 'jobs' } },
       [],

@@ -52,6 +52,13 @@ describe('a folder that nginx serves', () => {
     expect(site!.commands).toEqual([]);
   });
 
+  it('is not compared where its page is made by an app', async () => {
+    const config =
+      'server { listen PORT; root /www; index index.php; location / { try_files $uri $uri/ /index.php; } location ~ \\.php$ { fastcgi_pass x:9000; } }';
+    const folders = await look({ config, files: { 'dist/index.php': '<?php', 'dist/a.css': 'a{}' } });
+    expect(brief(folders)).toEqual([['/www', 'a.css /a.css same']]);
+  });
+
   it('lacks what its page names', async () => {
     const [folder] = await look({}, ({ folder: at }) => rmSync(join(at, 'dist/js/app.js')));
     expect(folder?.missingAssets).toEqual(['/js/app.js']);

@@ -142,3 +142,17 @@ test('what a shared image exposes is the port of the service that publishes it',
   expect(roles(made('blue', ['node', 'index.js']), made('green', ['node', 'index.js'], published))).toEqual(['blue http', 'green http']);
   expect(roles(made('api', ['node', 'index.js']), made('other', ['node', 'other.js']))).toEqual(['api unknown', 'other unknown']);
 });
+
+test('who is asked by FastCGI does not answer HTTP', () => {
+  const upstreams = [
+    { host: 'shop', port: 9000, scheme: 'fastcgi' },
+    { host: 'api', port: 8000 },
+  ];
+  const stack = assembleStack({
+    project: project([{ name: 'edge' }, { name: 'shop' }, { name: 'api' }]),
+    containers: [],
+    proxies: { edge: nginx(upstreams) },
+  });
+  expect(stack.connections.map(({ to, kind }) => `${to} ${kind}`)).toEqual(['api http', 'shop tcp']);
+  expect(stack.services.map(({ name, role }) => `${name} ${role}`)).toEqual(['api http', 'edge unknown', 'shop unknown']);
+});

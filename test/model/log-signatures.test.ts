@@ -98,12 +98,16 @@ describe('known errors', () => {
       null,
     ],
     ['exec /entrypoint.sh: exec format error', 'format', null, null],
+    ['Error: Missing required environment variable API_KEY', 'self', null, null],
+    ['panic: environment variable "API_KEY" is not set', 'self', null, null],
+    ["PHP Fatal error:  Uncaught Error: Failed opening required 'vendor/autoload.php'", 'self', null, null],
   ])('%s', (line, blame, host, port) => {
     expect(known(line)).toMatchObject({ blame, host, port, line });
   });
 
   it.each([
     'WARNING Memory overcommit must be enabled!',
+    'Environment variables found: 12',
     'database system is ready to accept connections',
     'LOG:  invalid length of startup packet',
     'WARNING:  database "shop" has a collation version mismatch',
