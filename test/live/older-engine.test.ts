@@ -6,8 +6,8 @@ import { labForTests } from '../lab/for-tests.ts';
 import { startStack, type LabStack } from '../lab/stack.ts';
 import { diagnosis, failures } from './doctor.ts';
 
-/** One that the engine's state tells, one of a mount, one of a password, one of the network, one of the engine's own words. */
-const FAULTS = ['db-stopped', 'dist-deleted-and-rebuilt', 'worker-wrong-password', 'backend-disconnected', 'healthcheck-missing-binary'];
+/** One of the engine's state, of a mount, of a password, of the network. `STACK_DOCTOR_LAB_ENGINE=older` takes every other live test there. */
+const FAULTS = ['db-stopped', 'dist-deleted-and-rebuilt', 'worker-wrong-password', 'backend-disconnected'];
 
 const newer = await labForTests();
 const older = await labForTests('older');
@@ -19,7 +19,7 @@ describe.skipIf(!newer || !older)('on Docker 20.10', () => {
     for (const engine of [newer!, older!]) stacks.push(await startStack(engine));
   }, 600_000);
   afterAll(async () => {
-    await Promise.all(stacks.map((stack) => stack.down()));
+    await Promise.allSettled(stacks.map((stack) => stack.down()));
     await older?.close();
     await newer?.close();
   }, 120_000);
