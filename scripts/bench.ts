@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cacheDir } from '../test/lab/cache.ts';
 import { undoOnExit } from '../test/lab/cleanup.ts';
-import { isDebian, unpackFromTesting } from '../test/lab/debian.ts';
+import { isDebian, SUITE, unpackFrom } from '../test/lab/debian.ts';
 import { LabUnavailable, openEngine, type LabEngine } from '../test/lab/engine.ts';
 import { must, run } from '../test/lab/run.ts';
 import { startStack, type LabStack } from '../test/lab/stack.ts';
@@ -145,7 +145,7 @@ const findGoss = async (): Promise<string | null> => {
   if (!isDebian()) return null;
   const folder = join(cacheDir(), 'goss');
   try {
-    await unpackFromTesting(['goss'], folder);
+    await unpackFrom(SUITE, ['goss'], folder);
     return join(folder, 'usr/bin/goss');
   } catch (error) {
     say(`goss cannot be had: ${(error as Error).message.split('\n')[0]}`);

@@ -6,7 +6,7 @@ import { withoutIdle } from './explain/idle.ts';
 import { reportOf } from './explain/report.ts';
 import { withCauses } from './model/causal-rows.ts';
 import type { Check, Outcome } from './model/check.ts';
-import { isStackFact, type EngineFact, type Fact, type FactName, type FactSource, type ProjectFact } from './model/facts.ts';
+import { isStackFact, type EngineFact, type Fact, type FactName, type FactSource, type HostFact, type ProjectFact } from './model/facts.ts';
 import { applyIgnores } from './model/ignores.ts';
 import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
@@ -59,6 +59,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     };
     const prescriber = found.length > 0 ? await (await import('./runbook/prescribe.ts')).prescriber(choice) : null;
     const project = (await source.fact('project')) as Fact<ProjectFact>;
+    const facts = await source.recorded();
     const report = reportOf({
       tool: { name: 'stack-doctor', version: options.version },
       startedAt: source.startedAt,
@@ -69,9 +70,8 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
       found,
       explanation,
       remedyFor: (located) => prescriber?.remedyFor(located, stack) ?? null,
-      notes: [...pickedNote(project), ...filesNote(project), ...(signal.aborted ? [cutNote(hooks, options)] : [])],
+      notes: [...pickedNote(project), ...filesNote(project), ...engineNote(facts), ...(signal.aborted ? [cutNote(hooks, options)] : [])],
     });
-    const facts = await source.recorded();
     return { report, facts, stats: { ...statsOf(facts, source), asides: prescriber?.notes ?? [] }, cut: signal.aborted };
   } finally {
     source.close();
@@ -140,6 +140,14 @@ const filesNote = (project: Fact<ProjectFact>): string[] => {
         'there is no Compose CLI here: the files were read without it, and commands, entry points and values with a `$` left in them are not compared',
       ]
     : ['no compose file was read: the containers alone were looked at, and neither drift nor a service without a container can be seen'];
+};
+
+/** What nobody can look at from here; said once, and no check's fault. */
+const engineNote = (facts: Record<string, Fact<unknown>>): string[] => {
+  const host = facts['host'] as Fact<HostFact> | undefined;
+  return host?.ok && host.value.elsewhere
+    ? ['the engine runs on another kernel than this command: the room on its disk and the routes of its machine were not looked at']
+    : [];
 };
 
 const engineOf = async (source: FactSource): Promise<Report['stack']['engine']> => {

@@ -2,7 +2,7 @@
 import { accepted, grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec, type Known } from '../model/check.ts';
 import type { AlteredValue, ImageFact, MakingFact, ProjectFact } from '../model/facts.ts';
-import { fullRef, isPinned, taggedMajor } from '../model/image-ref.ts';
+import { isPinned, isSameRef, taggedMajor } from '../model/image-ref.ts';
 import { madeOfTheseFiles, placeOf, plainPath } from '../model/project-files.ts';
 import { differences, setupOf } from '../model/server-setup.ts';
 import {
@@ -236,7 +236,7 @@ const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)
 /** An image that was only pulled again, by whomever, harms nobody; one that was built again may be the cure that has not arrived. */
 const imageDrift = (container: Container, spec: ServiceSpec, stack: Stack, images: readonly ImageFact[]): Finding | null => {
   const values = { container: container.name, image: container.image };
-  if (spec.image !== null && !isPinned(container.image) && fullRef(spec.image) !== fullRef(container.image)) {
+  if (spec.image !== null && !isPinned(container.image) && !isSameRef(spec.image, container.image)) {
     return {
       reason: 'image-drift',
       message: `${spec.name} runs ${container.image}, and the compose files say ${spec.image}`,

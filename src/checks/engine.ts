@@ -40,7 +40,8 @@ export const engine = defineStackCheck({
     if (!facts.engine.ok) return { cannotLook: facts.engine.reason };
     const fact = facts.engine.value;
     if (fact.elsewhere && fact.elsewhere.containers > 0) return { findings: [onAnotherEngine(fact, fact.elsewhere)] };
-    if (fact.state === 'ok') return { findings: [], note: [`Docker ${fact.version ?? ''}`.trim(), `at ${fact.host}`].join(' ') };
+    if (fact.state === 'ok')
+      return { findings: [], note: [`${fact.product ?? 'Docker'} ${fact.version ?? ''}`.trim(), `at ${fact.host}`].join(' ') };
     const [reason, message] = PROBLEMS[fact.state];
     return { findings: [{ reason, message: message(fact), evidence: [detail(fact)], values: { socket: fact.host } }] };
   },

@@ -108,6 +108,8 @@ interface RawContainer {
   RestartCount?: number;
   /** `<data folder>/containers/<id>/resolv.conf`. */
   ResolvConfPath?: string;
+  /** `<data folder>/overlay/<layer>/diff`. */
+  GraphDriver?: { Data?: { UpperDir?: string } | null } | null;
   State: {
     Status: ContainerState['status'];
     ExitCode: number;
@@ -176,7 +178,7 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
     imageId: raw.Image,
     createdAt: raw.Created,
     state: {
-      status: raw.State.Status,
+      status: PODMANS[raw.State.Status] ?? raw.State.Status,
       exitCode: raw.State.ExitCode,
       error: vault.maskText(raw.State.Error ?? ''),
       oomKilled: raw.State.OOMKilled ?? false,
@@ -237,9 +239,19 @@ const containerFrom = (raw: RawContainer, vault: Vault): Container => {
   };
 };
 
-const dataRootOf = ({ ResolvConfPath = '', Id }: RawContainer): { dataRoot?: string } => {
+/** What Podman says, where Docker has another word. */
+const PODMANS: Record<string, ContainerState['status']> = {
+  stopped: 'exited',
+  stopping: 'exited',
+  configured: 'created',
+  initialized: 'created',
+};
+
+/** Podman keeps the first of these in memory; the layers tell where its data lies. */
+const dataRootOf = ({ ResolvConfPath = '', GraphDriver, Id }: RawContainer): { dataRoot?: string } => {
   const end = ResolvConfPath.indexOf(`/containers/${Id}/`);
-  return end > 0 ? { dataRoot: ResolvConfPath.slice(0, end) } : {};
+  const root = end > 0 ? ResolvConfPath.slice(0, end) : /^(\/.+)\/overlay2?\//.exec(GraphDriver?.Data?.UpperDir ?? '')?.[1];
+  return root ? { dataRoot: root } : {};
 };
 
 const bare = (capabilities: string[]): string[] => capabilities.map((each) => each.toUpperCase().replace(/^CAP_/, ''));

@@ -35,8 +35,8 @@ export const openEngineClient = async (address: EngineAddress): Promise<EngineCl
   let loaded: Promise<Modem> | null = null;
   const loadModem = async (): Promise<Modem> => {
     const { default: Docker } = await import('dockerode');
-    return new Docker(connectionOptions(bridge ? { ...address, ...LOCAL, socketPath: bridge.socketPath } : address, agent))
-      .modem as unknown as Modem;
+    const options = connectionOptions(bridge ? { ...address, ...LOCAL, socketPath: bridge.socketPath } : address, agent);
+    return withoutDockerHost(() => new Docker(options)).modem as unknown as Modem;
   };
 
   const dial = async <T>(request: Record<string, unknown>, signal: AbortSignal): Promise<T> => {
@@ -238,6 +238,17 @@ const connectionOptions = (address: EngineAddress, agent: HttpAgent): Dockerode.
   timeout: undefined,
 });
 
+/** With this variable docker-modem reads the certificates of the process's own folder, whatever it is given, and throws where one is missing. */
+const withoutDockerHost = <T>(make: () => T): T => {
+  const { DOCKER_HOST: host } = process.env;
+  delete process.env['DOCKER_HOST'];
+  try {
+    return make();
+  } finally {
+    if (host !== undefined) process.env['DOCKER_HOST'] = host;
+  }
+};
+
 /** With a short way to be printed, as the agent has. */
 const limit = (ms: number, signal: AbortSignal | undefined): AbortSignal =>
   Object.assign(timeLimit(ms, signal), { [inspect.custom]: () => 'AbortSignal' });
@@ -246,11 +257,20 @@ const toEngineError = (error: Error & { statusCode?: number; code?: string; json
   const said = (error.json as { message?: string } | null | undefined)?.message ?? error.message.replace(/^\(HTTP code \d+\) .*? - /, '');
   const timedOut = signal.aborted && (signal.reason as Error | undefined)?.name === 'TimeoutError';
   return new EngineError(
-    timedOut ? 'the engine did not answer in time' : said.trim(),
+    timedOut ? 'the engine did not answer in time' : wordsOf(said),
     error.statusCode ?? null,
     timedOut ? 'ETIMEDOUT' : (error.code ?? ''),
   );
 };
+
+/** A proxy before the socket answers with a page. */
+const wordsOf = (said: string): string =>
+  /^\s*</.test(said)
+    ? said
+        .replace(/<[^>]*>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim()
+    : said.trim();
 
 /** Docker wants `filters` as JSON; docker-modem would repeat an array as several parameters. */
 const encodeQuery = (query: Record<string, unknown>): Record<string, unknown> =>

@@ -19,12 +19,15 @@ export const gatherNetworks = async (engine: EngineClient, containers: Container
   const list = await engine.get<RawNetwork[]>('/networks', {}, signal);
   const raw = await Promise.all(
     list.map(async (network) =>
-      own.has(network.Id) ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network) : network,
+      own.has(network.Id) || own.has(network.Name)
+        ? engine.get<RawNetwork>(`/networks/${network.Id}`, {}, signal).catch(() => network)
+        : network,
     ),
   );
   return raw
     .map((network) => ({
-      id: network.Id,
+      // Podman's containers name their networks where Docker's have the id.
+      id: own.has(network.Name) ? network.Name : network.Id,
       name: network.Name,
       driver: network.Driver,
       project: network.Labels?.['com.docker.compose.project'] ?? null,

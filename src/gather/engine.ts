@@ -17,6 +17,7 @@ export const gatherEngine = async (engine: EngineClient, address: EngineAddress,
       ...base,
       ...(Number.isNaN(told) ? {} : { clockAheadSeconds: Math.round((told - Date.now()) / 1000) }),
       version: /^\w+\/(\S+)/.exec(server ?? '')?.[1] ?? null,
+      ...(server?.startsWith('Libpod/') && { product: 'Podman' }),
       apiVersion,
     };
     if (!apiVersion) return { ...found, state: 'not-docker', detail: 'what answers there is no Docker Engine API' };

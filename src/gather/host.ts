@@ -13,9 +13,11 @@ export const gatherHost = async (
   networks: NetworkFact[],
   signal: AbortSignal,
 ): Promise<HostFact> => {
-  const isHere = engine.host.startsWith('unix:') && process.platform === 'linux' && containers.some((each) => ownProcess(each) !== null);
+  const isHere = process.platform === 'linux' && containers.some((each) => ownProcess(each) !== null);
+  const isElsewhere = !isHere && containers.some((each) => each.state.status === 'running');
   const root = containers.find((each) => each.dataRoot)?.dataRoot;
   return {
+    ...(isElsewhere && { elsewhere: true }),
     disk: isHere && root ? await diskOf(root) : null,
     subnets: containers.length === 0 ? await subnetsOf(engine, networks, signal) : null,
     crossings: isHere ? crossingsOf(networks, routesOf(readProc('/proc/net/route') ?? '')) : [],

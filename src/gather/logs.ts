@@ -8,6 +8,8 @@ import type { Vault } from './vault.ts';
 
 const LINES = 200;
 const LINE_LENGTH = 2_000;
+/** Docker's words; Podman's, of the driver `none`. */
+const NOT_KEPT = /does not support reading|this container is using the 'none' log driver/i;
 
 export const gatherLogs = async (service: Service, given: Gathering): Promise<LogFact> => {
   const container = mostTelling(service);
@@ -18,7 +20,11 @@ export const gatherLogs = async (service: Service, given: Gathering): Promise<Lo
     return { container: container.name, since, lines };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw new CannotLook(`the log of ${container.name} could not be read: ${error.message}`, { cause: error });
+    // The engine's choice for all, as a rule: a reason that names none is said once.
+    const why = NOT_KEPT.test(error.message)
+      ? `the log driver ${container.logDriver || 'of the engine'} gives no log back`
+      : `the log of ${container.name} could not be read: ${error.message}`;
+    throw new CannotLook(why, { cause: error });
   }
 };
 

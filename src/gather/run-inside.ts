@@ -9,6 +9,20 @@ const NO_PROGRAM = /executable file not found|no such file or directory/i;
 /** runc starts nothing whose working directory is a deleted mount. */
 const NO_FOLDER = /working directory|\bcwd\b|chdir/i;
 
+/** An engine, or who stands before its socket, that does not take the call from us, for whatever container: the reason names none, and is said once. */
+const REFUSED = [401, 403, 405, 501];
+
+export const cannotRun = (container: Container, { status, message, code }: EngineError): CannotLook => {
+  const why = plain(message).slice(0, 200);
+  const isRefused = status !== null && REFUSED.includes(status);
+  return new CannotLook(
+    isRefused
+      ? `the engine lets us run no command in its containers (HTTP ${status}: ${why})`
+      : `no command could be run in ${container.name}: ${why}`,
+    { timedOut: code === 'ETIMEDOUT' },
+  );
+};
+
 /** `null`: the image has no such program. Errors: `CannotLook`. */
 export const runInside = async (
   container: Container,
@@ -16,18 +30,16 @@ export const runInside = async (
   given: Gathering,
   timeoutMs = TRY_MS,
 ): Promise<ExecResult | null> => {
-  const cannot = (why: string, options: { timedOut?: boolean; cause?: unknown } = {}) =>
-    new CannotLook(`no command could be run in ${container.name}: ${plain(why).slice(0, 200)}`, options);
   const result = await given.engine.exec(container.id, command, { timeoutMs, signal: given.signal }).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
     if (NO_PROGRAM.test(error.message) && !NO_FOLDER.test(error.message)) return null;
-    throw cannot(error.message, { timedOut: error.code === 'ETIMEDOUT', cause: error });
+    throw cannotRun(container, error);
   });
   if (result === null) return null;
   if (result.exitCode === null)
     throw new CannotLook(`a command in ${container.name} did not end within ${timeoutMs / 1000} s`, { timedOut: true });
   const said = result.stdout + result.stderr;
   if (!/OCI runtime exec failed/.test(said) || result.exitCode < 126) return result;
-  if (NO_FOLDER.test(said) || !NO_PROGRAM.test(said)) throw cannot(said);
+  if (NO_FOLDER.test(said) || !NO_PROGRAM.test(said)) throw cannotRun(container, new EngineError(said, null, ''));
   return null;
 };

@@ -43,7 +43,7 @@ export const gatherSource: ServiceGatherer<'source'> = async (service, given) =>
   const related = container.mounts.filter((mount) => mount.type === 'bind' && isRelated(mount, service, container));
   if (related.length === 0) return { container: container.name, mounts: [], inotify: null };
   if (!(await sharesFiles(given.engine, given.stack, container)))
-    throw new CannotLook(`the files that ${service.name} mounts are not on this machine`);
+    throw new CannotLook('the files that the stack mounts are not on this machine');
   const candidates = await Promise.all(related.map(lookAt));
   const code = candidates.filter((candidate) => isCode(candidate, service, container));
   const own = ownProcess(container);

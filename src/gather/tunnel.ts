@@ -8,7 +8,7 @@ import type { Container } from '../model/stack.ts';
 import { countConnection } from './connections-opened.ts';
 import { guarded } from './dial.ts';
 import { EngineError, type EngineClient } from './engine-client.ts';
-import { CannotLook } from './gathering.ts';
+import { cannotRun } from './run-inside.ts';
 import { TryStopped, type Progress } from './trial.ts';
 
 /** A tunnel that nobody uses any more ends by itself, should its stdin stay open. */
@@ -194,10 +194,7 @@ const open = async (
   const stream = await engine.execStream(container.id, command, { signal, onStderr }).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
     if (MISSING.test(error.message)) return null;
-    throw new CannotLook(`no command could be run in ${container.name}: ${error.message}`, {
-      timedOut: error.code === 'ETIMEDOUT',
-      cause: error,
-    });
+    throw cannotRun(container, error);
   });
   if (stream === null) return null;
   // As a socket does: what the other side has ended is over.

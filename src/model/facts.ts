@@ -113,6 +113,8 @@ export interface EngineFact {
   /** The error as the system gave it; `''` when ok. */
   detail: string;
   version: string | null;
+  /** Absent: Docker, or what calls itself so. */
+  product?: string;
   apiVersion: string | null;
   /** Another engine of this machine (context or default socket) that holds containers of this project. Looked for only when this one holds none. */
   elsewhere: { host: string; source: string; containers: number } | null;
@@ -122,6 +124,8 @@ export interface EngineFact {
 
 /** The machine under the engine. `null`: not this machine, or not asked. */
 export interface HostFact {
+  /** Containers run, and on another kernel than ours: nothing of the machine under the engine was looked at. */
+  elsewhere?: true;
   disk: { path: string; freeBytes: number; totalBytes: number; freeInodes: number | null } | null;
   /** Looked for only while the project has no container. */
   subnets: { free: number; networks: number } | null;

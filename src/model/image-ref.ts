@@ -14,6 +14,10 @@ export const fullRef = (ref: string): string => {
   return tagged || DIGEST.test(ref) ? path : `${path}:latest`;
 };
 
+/** Podman puts `localhost/` before the name of an image that came from no registry. */
+export const isSameRef = (asked: string, runs: string): boolean =>
+  fullRef(asked) === fullRef(runs) || (runs.startsWith('localhost/') && fullRef(asked) === fullRef(runs.slice('localhost/'.length)));
+
 /** Major version in the tag of an official image: `postgres:18-alpine` → 18; `null` when the tag does not tell. */
 export const taggedMajor = (ref: string, name: string): number | null => {
   const found = new RegExp(`(?:^|/)${name}:(\\d+)(?:[.-]|$)`).exec(ref.replace(DIGEST, ''));

@@ -18,7 +18,9 @@ export const allContainers = (stack: Stack): Container[] => stack.services.flatM
 /** `host` and the default bridge have no names of services; `none` has nothing. */
 export const namelessMode = (container: Container): 'host' | 'bridge' | null => {
   if (container.networkMode === 'host') return 'host';
-  return container.networkMode === 'bridge' || container.networkMode === 'default' ? 'bridge' : null;
+  // Podman says `bridge` of every bridge, and a container may have joined a second network.
+  const isPlain = container.networks.every(({ network }) => network === 'bridge' || network === 'podman');
+  return isPlain && (container.networkMode === 'bridge' || container.networkMode === 'default') ? 'bridge' : null;
 };
 
 /** A container that was never started has no network id yet; its network's name must do. */

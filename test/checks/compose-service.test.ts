@@ -201,6 +201,8 @@ describe('compose of a service: image', () => {
 
   it.each<[string, Service, Extra, string]>([
     ['the same', service({ image: 'app' }), now('sha256:app'), 'pass'],
+    ['the same, as Podman calls it', service({ image: 'app' }, { image: 'localhost/app:latest' }), now('sha256:app'), 'pass'],
+    ['another one of Podman', service({ image: 'app' }, { image: 'localhost/other:latest' }), now('sha256:app'), 'fail image-drift'],
     ['built again, later than the container was made', service(built), now('sha256:new', 'app:latest', AFTER), 'fail image-drift'],
     [
       'built again, whatever the files and whenever they changed',

@@ -363,6 +363,11 @@ describe('network: the networks', () => {
       'fail host-mode',
     ],
     [
+      'are a bridge that is not the default one, as Podman says it',
+      { client: service('app', {}, [{ networkMode: 'bridge', networks: [makeAttachment({ network: 'p_default' })] }]), seen: noName },
+      'fail dns-fault',
+    ],
+    [
       'know no names, but /etc/hosts does',
       { client: service('app', {}, [{ networkMode: 'host', networks: [], extraHosts: ['db:127.0.0.1'] }]), seen: ok },
       'pass',

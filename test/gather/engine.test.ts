@@ -28,7 +28,7 @@ describe('an engine', () => {
     ['of today', headers('1.51'), { state: 'ok', version: '28.5.2', apiVersion: '1.51', detail: '' }],
     ['just new enough', headers('1.40', 'Docker/19.03.0 (linux)'), { state: 'ok', version: '19.03.0' }],
     ['with a version of its distribution', headers('1.51', 'Docker/28.5.2+dfsg4 (linux)'), { version: '28.5.2+dfsg4' }],
-    ['Podman', headers('1.41', 'Libpod/5.0.2 (linux)'), { state: 'ok', version: '5.0.2' }],
+    ['Podman', headers('1.41', 'Libpod/5.0.2 (linux)'), { state: 'ok', version: '5.0.2', product: 'Podman' }],
     ['too old', headers('1.39', 'Docker/18.09.0 (linux)'), { state: 'too-old', detail: 'it speaks API 1.39, 1.40 is needed' }],
     ['older still', headers('1.9'), { state: 'too-old' }],
     ['that is none', { server: 'nginx' }, { state: 'not-docker', apiVersion: null }],
@@ -78,6 +78,14 @@ describe('no engine', () => {
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     onTestFinished(() => void server.close());
     expect(await look(`https://127.0.0.1:${(server.address() as AddressInfo).port}`)).toMatchObject({ state: 'tls' });
+  });
+  test("certificates of the caller's folder are not missed where none is needed", async () => {
+    vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:2376');
+    vi.stubEnv('DOCKER_CERT_PATH', '/tmp/there-is-no-such-folder');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { host } = await smallEngine({ answer: (_request, response) => response.writeHead(200, headers('1.51')).end('OK') });
+    expect(await look(host)).toMatchObject({ state: 'ok' });
+    expect(process.env['DOCKER_HOST']).toBe('tcp://127.0.0.1:2376');
   });
   test.each([
     ['with its authority', { ca: Buffer.from(cert), verify: true }, 'ok'],

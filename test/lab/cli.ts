@@ -18,6 +18,8 @@ const HELP = `npm run lab -- <command>
   heal            undo the injected faults
   down            remove the stack; stop the engine if it is the lab's own
   verify [id...]  inject and heal every fault, start every healthy variant
+
+STACK_DOCTOR_LAB_ENGINE=older takes the lab's Docker Engine 20.10 for this call, STACK_DOCTOR_LAB_ENGINE=own never the machine's.
 `;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -74,7 +76,7 @@ async function down(): Promise<void> {
   if (engine) {
     await currentStack(engine)?.stack.down();
     await removeLostStacks(engine);
-    if (engine.owned) await stopEngine();
+    if (engine.owned) await stopEngine(engine.owned);
   }
   forgetCurrent();
 }

@@ -2,7 +2,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { must, run } from './run.ts';
 
+/** Debian testing: the newer engine, and the programs of the images. */
 export const SUITE = 'forky';
+/** The release whose own engine is Docker 20.10. */
+export const OLDER_SUITE = 'bookworm';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** The Debian mirror this machine already uses, e.g. `http://deb.debian.org/debian/`. */
@@ -40,18 +43,18 @@ export async function installMissing(wanted: Record<string, string>): Promise<st
 }
 
 /**
- * Unpacks packages of Debian testing into `dir` without installing them. apt does the fetching with lists of its
+ * Unpacks packages of a release of Debian into `dir` without installing them. apt does the fetching with lists of its
  * own, so signatures and SHA256 sums are checked and the machine's package state stays as it is.
  */
-export async function unpackFromTesting(packages: string[], dir: string): Promise<void> {
+export async function unpackFrom(suite: string, packages: string[], dir: string): Promise<void> {
   const done = join(dir, '.complete');
-  const recipe = `${SUITE} ${packages.join(' ')}\n`;
+  const recipe = `${suite} ${packages.join(' ')}\n`;
   if (existsSync(done) && readFileSync(done, 'utf8') === recipe) return;
   rmSync(dir, { recursive: true, force: true });
   const work = `${dir}.work`;
   rmSync(work, { recursive: true, force: true });
   for (const sub of ['state/lists/partial', 'cache/archives/partial', 'debs', 'root']) mkdirSync(join(work, sub), { recursive: true });
-  writeFileSync(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${await debianMirror()} ${SUITE} main\n`);
+  writeFileSync(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${await debianMirror()} ${suite} main\n`);
   const apt = [
     `Dir::State=${work}/state`,
     'Dir::State::status=/var/lib/dpkg/status',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './cache.ts';
 import { SUITE, debianMirror, installMissing, isDebian } from './debian.ts';
-import { type LabEngine, LabUnavailable } from './engine.ts';
+import { type LabEngine, LabUnavailable, peekOwnEngine } from './engine.ts';
 import { must, run } from './run.ts';
 
 /** The package list each stand-in's base is made of. A second list, so that a stack pays only for what it uses. */
@@ -112,6 +112,7 @@ async function haveAll(engine: LabEngine, images: string[]): Promise<boolean> {
 }
 
 async function buildAll(engine: LabEngine, standIns: StandIn[], onProgress: (text: string) => void): Promise<void> {
+  if (await copied(engine, standIns, onProgress)) return;
   for (const { role, name, base } of standIns) {
     if (await haveAll(engine, [name])) continue;
     if (!(await haveAll(engine, [base.name]))) await importBase(engine, base, onProgress);
@@ -120,6 +121,20 @@ async function buildAll(engine: LabEngine, standIns: StandIn[], onProgress: (tex
     const args = ['build', '-q', '--network', 'none', '--build-arg', `BASE=${base.name}`, '-f', dockerfile, '-t', name, DIR];
     await must(engine.docker, args, { env: engine.env, timeoutMs: 300_000 });
   }
+}
+
+/** Another engine of the lab may have them: that is cheaper than to build them again. */
+async function copied(engine: LabEngine, standIns: StandIn[], onProgress: (text: string) => void): Promise<boolean> {
+  const lender = engine.owned && (await peekOwnEngine(engine.owned === 'newer' ? 'older' : 'newer'));
+  const names = standIns.map(({ name }) => name);
+  if (!lender || !(await haveAll(lender, names))) return false;
+  onProgress(`copying ${names.join(', ')}`);
+  const copy = '"$0" -H "$1" save $3 | "$0" -H "$2" load -q';
+  await must('sh', ['-c', copy, engine.docker, lender.dockerHost, engine.dockerHost, names.join(' ')], {
+    env: engine.env,
+    timeoutMs: 300_000,
+  });
+  return haveAll(engine, names);
 }
 
 /** One root file system with every program; the images per role take away from it. */

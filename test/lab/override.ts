@@ -10,6 +10,7 @@ interface ComposeService {
   image?: string;
   volumes?: (string | { target?: string })[];
   build?: string | { context?: string; dockerfile?: string };
+  healthcheck?: { start_interval?: string };
 }
 
 const servicesOf = (dir: string): Record<string, ComposeService> =>
@@ -28,6 +29,9 @@ export async function labOverride(engine: LabEngine, images: LabImages, dir: str
   const lines = ['services:'];
   for (const [name, service] of Object.entries(servicesOf(dir))) {
     lines.push(`  ${name}:`, '    stop_grace_period: 1s', '    labels:', `      stack-doctor.lab.owner: "${owner}"`);
+    // Known from Docker 25 on; Compose refuses it for an engine before.
+    if (engine.owned === 'older' && service.healthcheck?.start_interval)
+      lines.push('    healthcheck:', '      start_interval: !reset null');
     if (images.real) continue;
     const image = service.build ? await builtImage(engine, images, dir, project, name, service) : images.of(service.image ?? '');
     lines.push(`    image: ${image}`, '    pull_policy: never');

@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDir, isAlive, readPid, runDir } from './cache.ts';
+import { cacheDir, isAlive, readPid } from './cache.ts';
 import { undoOnExit } from './cleanup.ts';
-import { installMissing, unpackFromTesting } from './debian.ts';
+import { installMissing, unpackFrom } from './debian.ts';
+import { binOf, cacheOf, makings, type Release, roomOf, treeOf } from './releases.ts';
 import { must, run, until } from './run.ts';
-
-const PACKAGES = ['docker.io', 'docker-cli', 'docker-compose', 'docker-buildx', 'containerd', 'tini-static'];
-// Private ranges that are seldom routed; the first one this machine has no route into is used.
-const POOLS = ['10.213.0.0/16', '10.187.0.0/16', '172.29.0.0/16', '192.168.240.0/20'];
 
 export interface OwnEngine {
   socket: string;
@@ -16,53 +13,51 @@ export interface OwnEngine {
   env: Record<string, string>;
 }
 
-const socketPath = (): string => join(runDir(), 'docker.sock');
-const pidFile = (): string => join(runDir(), 'dockerd.pid');
-const treeDir = (): string => join(cacheDir(), 'packages');
-const binDir = (): string => join(cacheDir(), 'bin');
+const socketPath = (release: Release): string => join(roomOf(release), 'docker.sock');
+const pidFile = (release: Release): string => join(roomOf(release), 'dockerd.pid');
 
-/** How to reach the lab's own engine, whether it runs or not. */
-export function ownEngine(): OwnEngine {
+/** How to reach the lab's own engine, whether it runs or not. The command line is the newer one's for both. */
+export function ownEngine(release: Release): OwnEngine {
+  const socket = socketPath(release);
   return {
-    socket: socketPath(),
-    docker: join(binDir(), 'docker'),
+    socket,
+    docker: join(binOf('newer'), 'docker'),
     env: {
-      DOCKER_HOST: `unix://${socketPath()}`,
+      DOCKER_HOST: `unix://${socket}`,
       DOCKER_CONFIG: join(cacheDir(), 'docker-config'),
-      PATH: `${binDir()}:${process.env['PATH']}`,
+      PATH: `${binOf('newer')}:${process.env['PATH']}`,
     },
   };
 }
 
 /** True when the lab's own engine answers. */
-export async function ownEngineAnswers(): Promise<boolean> {
-  const pid = readPid(pidFile());
-  const { docker, env } = ownEngine();
+export async function ownEngineAnswers(release: Release): Promise<boolean> {
+  const pid = readPid(pidFile(release));
+  const { docker, env } = ownEngine(release);
   if (pid === undefined || !isAlive(pid) || !existsSync(docker)) return false;
   const ping = await run(docker, ['version', '--format', '{{.Server.Version}}'], { env, timeoutMs: 10_000 }).catch(() => undefined);
   return ping?.code === 0;
 }
 
-export async function startOwnEngine(onProgress: (text: string) => void): Promise<void> {
-  const before = readPid(pidFile());
+export async function startOwnEngine(release: Release, onProgress: (text: string) => void): Promise<void> {
+  const before = readPid(pidFile(release));
   if (before !== undefined) await untilGone(before);
   onProgress('packages for the engine');
   await installMissing({ iptables: 'iptables', runc: 'runc', xz: 'xz-utils' });
-  await unpackFromTesting(PACKAGES, treeDir());
-  linkPrograms();
+  await providePrograms(release);
   await mountCgroups();
   // dockerd would set it too, but only after it has noted that it is off, and would warn for ever.
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
   onProgress('starting the engine');
-  mkdirSync(runDir(), { recursive: true });
-  const config = join(cacheDir(), 'daemon.json');
-  writeFileSync(config, `${JSON.stringify(daemonConfig(), null, 2)}\n`);
-  const logFile = join(cacheDir(), 'dockerd.log');
+  mkdirSync(roomOf(release), { recursive: true });
+  const config = join(cacheOf(release), 'daemon.json');
+  writeFileSync(config, `${JSON.stringify(daemonConfig(release), null, 2)}\n`);
+  const logFile = join(cacheOf(release), 'dockerd.log');
   const log = openSync(logFile, 'w');
-  const child = spawn(join(binDir(), 'dockerd'), ['--config-file', config], {
+  const child = spawn(join(binOf(release), 'dockerd'), ['--config-file', config], {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, PATH: `${binDir()}:${process.env['PATH']}:/usr/sbin:/sbin` },
+    env: { ...process.env, PATH: `${binOf(release)}:${process.env['PATH']}:/usr/sbin:/sbin` },
   });
   child.unref();
   const forget = undoOnExit(async () => {
@@ -75,7 +70,7 @@ export async function startOwnEngine(onProgress: (text: string) => void): Promis
     'the engine to answer',
     async () => {
       if (exit !== undefined) return true;
-      return ownEngineAnswers();
+      return ownEngineAnswers(release);
     },
     60_000,
   );
@@ -83,58 +78,72 @@ export async function startOwnEngine(onProgress: (text: string) => void): Promis
   if (exit !== undefined) throw new Error(`dockerd ended at once (${exit}): ${lastLine(logFile)}`);
 }
 
-export async function stopOwnEngine(): Promise<void> {
-  const pid = readPid(pidFile());
+export async function stopOwnEngine(release: Release): Promise<void> {
+  const pid = readPid(pidFile(release));
   if (pid === undefined || !isAlive(pid)) return;
   process.kill(pid, 'SIGTERM');
   await untilGone(pid);
   // dockerd leaves its data folder mounted on itself, so that nobody can delete the cache, and a network namespace.
-  await run('umount', [join(cacheDir(), 'data')]);
-  await run('umount', [join(runDir(), 'exec', 'netns', 'default')]);
-  rmSync(join(runDir(), 'exec'), { recursive: true, force: true });
+  await run('umount', [join(cacheOf(release), 'data')]);
+  await run('umount', [join(roomOf(release), 'exec', 'netns', 'default')]);
+  rmSync(join(roomOf(release), 'exec'), { recursive: true, force: true });
 }
 
 async function untilGone(pid: number): Promise<void> {
   await until(`the lab's engine (pid ${pid}) to stop`, async () => !isAlive(pid), 30_000);
 }
 
-function daemonConfig(): object {
+function daemonConfig(release: Release): object {
   return {
-    'data-root': join(cacheDir(), 'data'),
-    'exec-root': join(runDir(), 'exec'),
-    pidfile: pidFile(),
-    hosts: [`unix://${socketPath()}`],
+    'data-root': join(cacheOf(release), 'data'),
+    'exec-root': join(roomOf(release), 'exec'),
+    pidfile: pidFile(release),
+    hosts: [`unix://${socketPath(release)}`],
     group: 'root',
     bridge: 'none',
     // Firewall chains belong to the whole machine: an engine that rewrites them cuts off the networks of another one. Containers on one
     // bridge need none, and docker-proxy publishes ports without them.
     iptables: false,
     ip6tables: false,
-    'default-address-pools': [{ base: freePool(), size: 24 }],
+    'default-address-pools': [{ base: freePool(makings[release].pools), size: 24 }],
     // Were a containerd of the machine running, dockerd would use it: keep to rooms of our own in there.
     'containerd-namespace': 'stack-doctor-lab',
     'containerd-plugins-namespace': 'stack-doctor-lab-plugins',
-    'userland-proxy-path': join(binDir(), 'docker-proxy'),
-    'init-path': join(binDir(), 'docker-init'),
+    'userland-proxy-path': join(binOf(release), 'docker-proxy'),
+    'init-path': join(binOf(release), 'docker-init'),
     'log-level': 'warn',
     features: { 'containerd-snapshotter': false },
   };
 }
 
-function linkPrograms(): void {
-  rmSync(binDir(), { recursive: true, force: true });
-  mkdirSync(binDir(), { recursive: true });
+/** The engine's, and the command line to speak with it. */
+async function providePrograms(release: Release): Promise<void> {
+  // The newer engine may be at work with what is there.
+  if (release !== 'newer' && !existsSync(ownEngine(release).docker)) await providePrograms('newer');
+  const { suite, packages } = makings[release];
+  await unpackFrom(suite, packages, treeOf(release));
+  linkPrograms(treeOf(release), binOf(release));
+  if (release === 'newer') tellPlugins(treeOf(release));
+}
+
+function linkPrograms(tree: string, bin: string): void {
+  rmSync(bin, { recursive: true, force: true });
+  mkdirSync(bin, { recursive: true });
   for (const dir of ['usr/bin', 'usr/sbin']) {
-    for (const program of readdirSync(join(treeDir(), dir))) symlinkSync(join(treeDir(), dir, program), join(binDir(), program));
+    for (const program of readdirSync(join(tree, dir))) symlinkSync(join(tree, dir, program), join(bin, program));
   }
-  copyFileSync(join(treeDir(), 'usr/bin/tini-static'), join(binDir(), 'docker-init'));
-  const config = ownEngine().env['DOCKER_CONFIG'] as string;
+  rmSync(join(bin, 'docker-init'), { force: true });
+  copyFileSync(join(tree, 'usr/bin/tini-static'), join(bin, 'docker-init'));
+}
+
+function tellPlugins(tree: string): void {
+  const config = join(cacheDir(), 'docker-config');
   mkdirSync(config, { recursive: true });
-  const plugins = join(treeDir(), 'usr/libexec/docker/cli-plugins');
+  const plugins = join(tree, 'usr/libexec/docker/cli-plugins');
   writeFileSync(join(config, 'config.json'), `${JSON.stringify({ cliPluginsExtraDirs: [plugins] })}\n`);
 }
 
-function freePool(): string {
+function freePool(pools: string[]): string {
   const routes = readFileSync('/proc/net/route', 'utf8')
     .trim()
     .split('\n')
@@ -143,13 +152,13 @@ function freePool(): string {
   const taken = routes
     .map(([, dest = '', , , , , , mask = '']) => [fromHex(dest), fromHex(mask)] as const)
     .filter(([, mask]) => mask !== 0);
-  const free = POOLS.find((pool) => {
+  const free = pools.find((pool) => {
     const [address = '', bits = ''] = pool.split('/');
     const base = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
     const poolMask = (0xffffffff << (32 - Number(bits))) >>> 0;
     return !taken.some(([dest, mask]) => ((dest ^ base) & mask & poolMask) >>> 0 === 0);
   });
-  return free ?? (POOLS[0] as string);
+  return free ?? (pools[0] as string);
 }
 
 /** /proc/net/route writes addresses in the machine's byte order, which is little-endian wherever we run. */
