@@ -1,4 +1,5 @@
 /** Signals for work that must end. */
+import { setMaxListeners } from 'node:events';
 
 /**
  * Aborted when `parent` is, and otherwise by whoever holds it. Instead of `AbortSignal.any`, which Node 20 may collect as garbage while somebody
@@ -6,6 +7,8 @@
  */
 export const abortedWith = (parent: AbortSignal): AbortController => {
   const own = new AbortController();
+  // One for each call of a run is no leak.
+  setMaxListeners(0, parent);
   if (parent.aborted) own.abort(parent.reason);
   else parent.addEventListener('abort', () => own.abort(parent.reason), { once: true });
   return own;

@@ -77,7 +77,7 @@ const LAWS: Record<string, Law> = {
   },
   config: { rooms: ['model', 'config'], node: (what) => /^node:(fs|path|url|module|vm)/.test(what), packages: (what) => what === 'yaml' },
   'evaluate.ts': { rooms: ['model'], ...PURE },
-  'time-limit.ts': { rooms: [], ...PURE },
+  'time-limit.ts': { rooms: [], node: (what) => what === 'node:events', packages: nothing },
   'open.ts': { rooms: ['model', 'checks', 'recording', 'gather', 'config'], ...PURE },
   'doctor.ts': { rooms: ['model', 'checks', 'explain', 'runbook', 'config', 'evaluate.ts', 'open.ts', 'time-limit.ts'], ...PURE },
   'here.ts': { rooms: ['model', 'checks', 'runbook', 'gather', 'config', 'open.ts', 'time-limit.ts'], ...PURE },

@@ -38,3 +38,15 @@ test('what follows a parent ends alone as well', () => {
   own.abort();
   expect([own.signal.aborted, parent.signal.aborted]).toEqual([true, false]);
 });
+
+test('a hundred of one parent are no reason for Node to warn', async () => {
+  const warnings: string[] = [];
+  const hear = ({ name }: Error) => void warnings.push(name);
+  process.on('warning', hear);
+  const parent = new AbortController();
+  const all = Array.from({ length: 100 }, () => timeLimit(60_000, parent.signal));
+  await after(20);
+  process.off('warning', hear);
+  parent.abort();
+  expect([warnings, all.every(({ aborted }) => aborted)]).toEqual([[], true]);
+});

@@ -93,6 +93,11 @@ const SPECIFIC: Signature[] = [
     'Postgres does not accept connections yet',
     /the database system is (?:starting up|shutting down|in recovery|not yet accepting)/,
   ),
+  pg(
+    'postgres-privilege',
+    'Postgres denies the role a right',
+    /permission denied for (?:table|relation|schema|sequence|database|function) \S/,
+  ),
   pg('postgres-read-only', 'Postgres refuses to write', /cannot execute .{1,60} in a read-only transaction/),
   redis('redis-noauth', 'Redis wants a password', /\bNOAUTH\b|Authentication required\.$/),
   redis('redis-wrongpass', 'Redis rejected the password', /\bWRONGPASS\b/),

@@ -27,6 +27,8 @@ describe('known errors', () => {
     ['socket.gaierror: [Errno -3] Temporary failure in name resolution', 'name', null, null],
     ['redis.exceptions.AuthenticationError: Authentication required.', 'redis', null, null],
     ["MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", 'redis', null, null],
+    ['psycopg.errors.InsufficientPrivilege: permission denied for table products', 'postgres', null, null],
+    ['rm: permission denied for file /data', 'self', null, null],
     ['asyncpg.exceptions.UndefinedTableError: relation "users" does not exist', 'self', null, null],
     ['sh: 1: uvicorn: not found', 'command', null, null],
     [`pymysql.err.OperationalError: (1045, "Access denied for user 'shop'@'172.18.0.5' (using password: YES)")`, 'mysql', null, null],
