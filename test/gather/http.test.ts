@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { ServiceSetting, ServiceSettings } from '../../src/model/config.ts';
 import type { Server } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TRY_MS } from '../../src/gather/gathering.ts';
@@ -234,6 +235,10 @@ describe('gatherHttp', () => {
     return { asked, handler };
   };
 
+  const told = (setting: Partial<ServiceSetting>): ServiceSettings => ({
+    api: { role: null, healthPath: null, url: null, credentials: null, place: { line: 1, column: 1 }, credentialsPlace: null, ...setting },
+  });
+
   test("the healthcheck's own path is the one", async () => {
     const { asked, handler } = recordPaths({ '/up': 503 });
     const port = await serve(handler);
@@ -277,6 +282,38 @@ describe('gatherHttp', () => {
     const { api, stack } = serviceAt(port, { role: 'nginx' });
     expect((await gatherHttp(api, gatheringOf(stack))).path).toBe('/');
     expect(asked).toEqual(['/']);
+  });
+
+  test('what doctor.yaml says comes before all that was found: a path', async () => {
+    const { asked, handler } = recordPaths({ '/up': 200, '/ready?deep=1': 503 });
+    const port = await serve(handler);
+    const { api, stack } = serviceAt(port, { healthcheck: `curl -f http://localhost:${port}/up`, published: port });
+    const fact = await gatherHttp(api, gatheringOf(stack, { settings: told({ healthPath: '/ready?deep=1' }) }));
+    expect(fact).toMatchObject({ path: '/ready?deep=1', pathFrom: 'doctor.yaml', port });
+    expect(asked).toEqual(['/ready?deep=1', '/ready?deep=1']);
+  });
+
+  test('and an address, which is then the only one asked, by its own name', async () => {
+    const hosts: string[] = [];
+    const elsewhere = await serve((request, response) => {
+      hosts.push(request.headers.host!);
+      response.writeHead(request.url === '/alive' ? 200 : 404).end();
+    });
+    const { asked, handler } = recordPaths({ '/health': 200 });
+    const port = await serve(handler);
+    const { api, stack } = serviceAt(port, { published: port });
+    const fact = await gatherHttp(api, gatheringOf(stack, { settings: told({ url: `http://localhost:${elsewhere}/alive` }) }));
+    expect(fact).toMatchObject({ path: '/alive', pathFrom: 'doctor.yaml', port: elsewhere });
+    expect(fact.tries).toMatchObject([{ view: { kind: 'published', address: `localhost:${elsewhere}` }, answer: { status: 200 } }]);
+    expect([asked, hosts]).toEqual([[], [`localhost:${elsewhere}`]]);
+  });
+
+  test('what it says of another service is of that one', async () => {
+    const { asked, handler } = recordPaths({ '/health': 200 });
+    const port = await serve(handler);
+    const { api, stack } = serviceAt(port);
+    await gatherHttp(api, gatheringOf(stack, { settings: { other: told({ healthPath: '/x' })['api']! } }));
+    expect(asked).toEqual(['/health']);
   });
 
   test('a service that hangs costs one limit', async () => {

@@ -7,6 +7,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { Duplex } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { EngineError, type EngineClient } from '../../src/gather/engine-client.ts';
+import type { ServiceSettings } from '../../src/model/config.ts';
 import type { Gathering } from '../../src/gather/gathering.ts';
 import { createVault, type Vault } from '../../src/gather/vault.ts';
 import type { Fact, FactName } from '../../src/model/facts.ts';
@@ -125,14 +126,20 @@ export const localEngine = (path = process.env['PATH'] ?? ''): LocalEngine => {
 /** Everything a gatherer is handed. `facts` answers for other facts, by name. */
 export const gatheringOf = (
   stack: Stack,
-  parts: { engine?: EngineClient; vault?: Vault; signal?: AbortSignal; facts?: Partial<Record<FactName, Fact<unknown>>> } = {},
+  parts: {
+    engine?: EngineClient;
+    vault?: Vault;
+    signal?: AbortSignal;
+    facts?: Partial<Record<FactName, Fact<unknown>>>;
+    settings?: ServiceSettings;
+  } = {},
 ): Gathering => ({
   engine: parts.engine ?? localEngine(),
   vault: parts.vault ?? createVault(),
   stack,
   signal: parts.signal ?? new AbortController().signal,
   startedAt: '2026-11-23T07:00:00.000Z',
-  settings: {},
+  settings: parts.settings ?? {},
   fact: ((name: FactName, _service?: Service) =>
     Promise.resolve(
       parts.facts?.[name] ?? { ok: false, reason: 'not asked for in this test', timedOut: false, ms: 0 },
