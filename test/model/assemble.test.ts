@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { assembleStack } from '../../src/model/assemble.ts';
+import type { ServiceSetting } from '../../src/model/config.ts';
 import type { NginxFact } from '../../src/model/facts.ts';
 import type { Container } from '../../src/model/stack.ts';
 import { makeContainer, makeSpec } from '../checks/make.ts';
@@ -155,4 +156,41 @@ test('who is asked by FastCGI does not answer HTTP', () => {
   });
   expect(stack.connections.map(({ to, kind }) => `${to} ${kind}`)).toEqual(['api http', 'shop tcp']);
   expect(stack.services.map(({ name, role }) => `${name} ${role}`)).toEqual(['api http', 'edge unknown', 'shop unknown']);
+});
+
+const told = (setting: Partial<ServiceSetting>): ServiceSetting => ({
+  role: null,
+  healthPath: null,
+  url: null,
+  credentials: null,
+  place: { line: 1, column: 1 },
+  credentialsPlace: null,
+  ...setting,
+});
+
+test('a variable that doctor.yaml names is how its client uses the service, whatever its name tells; one that holds no address is none', () => {
+  const containers = [
+    makeContainer({ service: 'app', env: { STORE: 'postgresql://shop:‹secret:0a1b2c3d›@10.1.2.3:6543/orders', NOTE: 'hello' } }),
+    makeContainer({ service: 'ledger' }),
+  ];
+  const connectionsWith = (credentials: ServiceSetting['credentials']) =>
+    assembleStack({ project: project(null), containers, proxies: {}, settings: { ledger: told({ credentials }) } })
+      .connections.filter(({ source }) => source === 'env STORE' || source === 'env NOTE')
+      .map(({ from, to, host, port, user, password, database }) => [from, to, host, port, user, password, database]);
+  expect(connectionsWith(null)).toEqual([['app', null, '10.1.2.3', 6543, 'shop', '‹secret:0a1b2c3d›', 'orders']]);
+  expect(connectionsWith({ service: 'app', variable: 'STORE' })).toEqual([
+    ['app', 'ledger', '10.1.2.3', 6543, 'shop', '‹secret:0a1b2c3d›', 'orders'],
+  ]);
+  expect(connectionsWith({ service: 'app', variable: 'NOTE' })).toEqual(connectionsWith(null));
+  expect(connectionsWith({ service: 'nobody', variable: 'STORE' })).toEqual(connectionsWith(null));
+});
+
+test('a role that doctor.yaml tells comes before the one that the image has', () => {
+  const stack = assembleStack({
+    project: project([{ name: 'db', image: 'postgres:16' }]),
+    containers: [],
+    proxies: {},
+    settings: { db: told({ role: 'mysql' }) },
+  });
+  expect(stack.services).toMatchObject([{ role: 'mysql', roleReason: 'doctor.yaml says so' }]);
 });
