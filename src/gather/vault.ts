@@ -32,8 +32,8 @@ const QUERY_SECRET = /([?&;](?:password|passwd|pwd|pass|token|secret|api_?key|ac
 const NAMED_SECRET =
   /((?<!\(using )\b(?:password|passwd|pwd)(?:["']?\s{0,4}[=:]\s{0,4}|\s{1,4}(?=')))('[^'\n]{0,500}'|"[^"\n]{0,500}"|[^\s;,&"']+)/gi;
 const AUTHORIZATION = /(\bauthorization["']?\s{0,4}[:=]\s{0,4}["']?(?:basic|bearer|token)\s{1,4})([^\s"',]+)/gi;
-/** Go's MySQL driver: `user:password@tcp(host:port)/db`. */
-const GO_DSN = /^([^:@/\s]*):(.*)@(?=(?:tcp|unix)\d?\()/s;
+/** An address without a scheme: `user:password@tcp(host:port)/db` of Go's MySQL driver, where `tcp` may be left out; `user:password@host:port`. */
+const BARE_ADDRESS = /^([^:@/\s]*):(.*)@(?=(?:(?:tcp|unix)\d?)?\(|[\w.-]+:\d{1,5}(?:[/?]|$))/s;
 
 /** Secrets of a shell line: assignments by name, and the flags of well-known programs. */
 const SHELL_ASSIGNMENT = /(?<![\w$])([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s"';&|]+)/g;
@@ -143,8 +143,8 @@ export const createVault = (): Vault => {
   const maskValue = (value: string): string => {
     const whole = /^(\s*(?:[a-z][a-z0-9+.-]*:){0,3}([a-z][a-z0-9+.-]*):\/\/)(.*)$/is.exec(value);
     if (whole && !isList(whole[3]!)) return maskParameters(whole[1]! + maskUrl(whole[2]!, whole[3]!, keep), keep);
-    const dsn = GO_DSN.exec(value);
-    if (dsn) return `${dsn[1]}:${keep(dsn[2]!)}@${value.slice(dsn[0].length)}`;
+    const bare = value.includes('://') ? null : BARE_ADDRESS.exec(value);
+    if (bare) return `${bare[1]}:${keep(bare[2]!)}@${value.slice(bare[0].length)}`;
     return maskParameters(maskUrls(value, keep), keep);
   };
 

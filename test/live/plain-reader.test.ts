@@ -1,10 +1,17 @@
-/** Compose itself is the authority: where its CLI is at hand, files of every shape must be read as it reads them. */
-import { describe, expect, test } from 'vitest';
+/** Compose itself is the authority: files of every shape must be read as it reads them. */
+import { dirname, delimiter } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { readPlainly } from '../../src/gather/compose-plain.ts';
 import { gatherProject } from '../../src/gather/project.ts';
 import { createVault } from '../../src/gather/vault.ts';
 import { folderOf, placeIn } from '../gather/project-folder.ts';
-import { hasCompose } from './has-compose.ts';
+import { labForTests } from '../lab/for-tests.ts';
+
+const engine = await labForTests();
+afterAll(() => engine?.close());
+
+/** The lab's own `docker compose` first; it needs no engine to read files. */
+const env = { ...process.env, ...engine?.env, PATH: [dirname(engine?.docker ?? ''), process.env['PATH']].join(delimiter) };
 
 /** Files of a project; those that end on `.yaml` and lie at the top are its compose files, in this order. */
 type Files = Record<string, string>;
@@ -16,8 +23,8 @@ const both = async (files: Files) => {
     Object.keys(files).filter((name) => /^[^/]+\.yaml$/.test(name)),
   );
   const vault = createVault();
-  const own = await readPlainly(place, process.env, vault);
-  const said = await gatherProject(place, process.env, vault, new AbortController().signal);
+  const own = await readPlainly(place, env, vault);
+  const said = await gatherProject(place, env, vault, new AbortController().signal);
   return { own, said };
 };
 
@@ -214,7 +221,7 @@ const READ: [string, Files][] = [
   ['the name of the project within the files', { 'a.yaml': 'name: shop\nservices:\n  a: {image: "x:${COMPOSE_PROJECT_NAME:-none}"}\n' }],
 ];
 
-describe.skipIf(!hasCompose())('read as Compose reads it', () => {
+describe.skipIf(!engine)('read as Compose reads it', () => {
   test.each(READ)('%s', async (_, files) => {
     const { own, said } = await both(files);
     expect(said).toMatchObject({ loadedBy: 'compose', error: null });
@@ -247,7 +254,7 @@ const REFUSED: [string, Files][] = [
   ['a dependency on nobody', { 'a.yaml': 'services:\n  a: {image: x, depends_on: [gone]}\n' }],
 ];
 
-describe.skipIf(!hasCompose())('refused as Compose refuses it', () => {
+describe.skipIf(!engine)('refused as Compose refuses it', () => {
   test.each(REFUSED)('%s', async (_, files) => {
     const { own, said } = await both(files);
     expect(said).toMatchObject({ loadedBy: 'compose', services: null });
