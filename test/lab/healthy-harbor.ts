@@ -18,6 +18,7 @@ export const harborVariants: HealthyVariant[] = [
     id: 'harbor-unpublished',
     stack: 'harbor',
     title: 'nothing is published: the edge is reached by another proxy',
+    unwitnessed: true,
     options: { edit: (dir) => editFile(dir, FILE, [/ {4}ports:\n {6}- .*EDGE_PORT.*\n/, '']) },
   },
   {

@@ -63,6 +63,7 @@ export const orchardVariants: HealthyVariant[] = [
     id: 'orchard-slow-start',
     stack: 'orchard',
     title: 'the API was started a moment ago, takes its time, and is within its start period',
+    unwitnessed: true,
     options: {},
     after: async (stack) => {
       edit(stack, FILE, '["node", "--watch", "src/index.js"]', '["sh", "-c", "sleep 25 && exec node --watch src/index.js"]');

@@ -10,4 +10,6 @@ export interface HealthyVariant {
   options: Omit<StackOptions, 'fixture'>;
   /** What happens once it runs. */
   after?(stack: LabStack): Promise<void>;
+  /** Its users cannot witness that it is well: nothing is published, or what they ask for is still starting. */
+  unwitnessed?: true;
 }
