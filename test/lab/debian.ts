@@ -8,7 +8,7 @@ export const SUITE = 'forky';
 export const OLDER_SUITE = 'bookworm';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** The Debian mirror this machine already uses, e.g. `http://deb.debian.org/debian/`. */
+/** The Debian mirror this machine already uses. */
 export async function debianMirror(): Promise<string> {
   const out = await must('apt-get', ['indextargets', '--format', '$(REPO_URI) $(COMPONENT) $(CODENAME)', 'Created-By: Packages']);
   const rows = out
