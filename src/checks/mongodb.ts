@@ -7,11 +7,11 @@ import { declaredRoot, mongodbReason, rejectionLine, settingUp, type DeclaredLog
 import {
   findingOf,
   rejectionsOf,
-  rightPort,
+  foreignMessage,
   saidBy,
   speaksElsewhere,
   spoken,
-  unreachedMessage,
+  commonMessage,
   type Rejection,
 } from '../model/rejection.ts';
 import { running, toldTo, type Service } from '../model/stack.ts';
@@ -249,8 +249,8 @@ const isOwn = ({ user, password, authSources }: MongodbAttempt, { declared }: Kn
   declared !== null && user === declared.user && password === declared.password && authSources.includes('admin');
 
 const messageOf = (rejection: Rejection<MongodbAttempt>, known: Known): string => {
-  const { reason, server: db, names, clients, attempts } = rejection;
-  const { user, database, authSources, acceptedIn, port, trial, node, options } = attempts[0]!;
+  const { reason, server: db, clients, attempts } = rejection;
+  const { user, database, authSources, acceptedIn, node, options } = attempts[0]!;
   const uses = saidBy(rejection, 'uses', 'use');
   switch (reason) {
     case 'password-volume-mismatch':
@@ -273,17 +273,14 @@ const messageOf = (rejection: Rejection<MongodbAttempt>, known: Known): string =
       return `the replica set${node?.setName ? ` "${node.setName}"` : ''} of ${db} has no primary: nobody can write`;
     case 'not-primary':
       return `${saidBy(rejection, 'is', 'are')} told to use ${db} alone, which is a secondary: the primary is ${node?.primary}`;
+    case 'not-mongodb':
+      return foreignMessage(rejection, known.tries, 'MongoDB');
     case 'tls-required':
-      return `${db} and ${listed(names)} do not agree on TLS: ${trial.text || 'the TLS handshake failed'}`;
     case 'starting-up':
-      return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
-    case 'not-mongodb':
-      return `what answers on port ${port} of ${db} does not speak MongoDB, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:
-      return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+      return commonMessage(rejection, known);
   }
 };
 

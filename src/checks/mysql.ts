@@ -9,11 +9,11 @@ import { declaredLogins, mysqlReason, settingUp, type DeclaredLogin } from '../m
 import {
   findingOf,
   rejectionsOf,
-  rightPort,
+  foreignMessage,
   saidBy,
   speaksElsewhere,
   spoken,
-  unreachedMessage,
+  commonMessage,
   type Rejection,
 } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
@@ -262,7 +262,7 @@ const sharesOwnCredentials = (attempt: MysqlAttempt, { declared }: Known): boole
 
 const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => {
   const { reason, server: db, names, clients, attempts } = rejection;
-  const { user, database, port, trial } = attempts[0]!;
+  const { user, database, trial } = attempts[0]!;
   const uses = saidBy(rejection, 'uses', 'use');
   switch (reason) {
     case 'password-volume-mismatch':
@@ -275,8 +275,6 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
       return `${db} has no account that lets ${listed(names)} in as "${user}" from another host${accountsOf(user, known)}`;
     case 'host-blocked':
       return `${db} has shut out the address of ${listed(names)} after too many broken connections`;
-    case 'tls-required':
-      return `${db} and ${listed(names)} do not agree on TLS: ${trial.text || 'the TLS handshake failed'}`;
     case 'auth-plugin':
       return `${db} and ${listed(names)} share no way of authentication: ${trial.text}`;
     case 'database-missing':
@@ -289,15 +287,14 @@ const messageOf = (rejection: Rejection<MysqlAttempt>, known: Known): string => 
       return `${db} cannot write: ${trial.text}`;
     case 'read-only':
       return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
+    case 'not-mysql':
+      return foreignMessage(rejection, known.tries, 'the MySQL protocol');
+    case 'tls-required':
     case 'starting-up':
-      return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection, known.inside);
-    case 'not-mysql':
-      return `what answers on port ${port} of ${db} does not speak the MySQL protocol, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
     default:
-      return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+      return commonMessage(rejection, known);
   }
 };
 

@@ -6,7 +6,7 @@ import { defineCheck, type Evidence, type Finding, type Verdict } from '../model
 import type { Fact, InsideFact, LogLine, PostgresAttempt, PostgresFact } from '../model/facts.ts';
 import { holderEvidence, holdersOf, mostHeld } from '../model/holders.ts';
 import { declaredLogin, postgresReason, roleDetail, type DeclaredLogin } from '../model/postgres-answer.ts';
-import { findingOf, rejectionsOf, saidBy, spoken, unreachedMessage, type Rejection } from '../model/rejection.ts';
+import { findingOf, rejectionsOf, saidBy, spoken, commonMessage, type Rejection } from '../model/rejection.ts';
 import { running, toldTo, type Service, type Stack } from '../model/stack.ts';
 import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
@@ -258,8 +258,6 @@ const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string 
       return `${db} has no role "${user}", which ${uses}${ownUser(user, known)}`;
     case 'no-hba-entry':
       return `pg_hba.conf of ${db} has no entry that lets ${listed(names)} in as "${user}" to database "${database}"`;
-    case 'tls-required':
-      return `${db} and ${listed(names)} do not agree on TLS: ${trial.text || 'the TLS handshake failed'}`;
     case 'database-missing':
       return `${db} has no database "${database}", which ${uses}`;
     case 'too-many-clients':
@@ -272,13 +270,13 @@ const messageOf = (rejection: Rejection<PostgresAttempt>, known: Known): string 
       return `${db} takes no writes from ${listed(names)}: ${trial.text}`;
     case 'starting-up':
       return `${db} takes no connections yet, ${Math.round(known.secondsUp)} s after its start: ${trial.text}`;
-    case 'refused':
-    case 'no-answer':
-      return unreachedMessage(rejection, known.inside);
     case 'not-postgres':
       return `what answers on port ${port} of ${db} does not speak the Postgres protocol`;
+    case 'tls-required':
+    case 'refused':
+    case 'no-answer':
     default:
-      return `${db} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+      return commonMessage(rejection, known);
   }
 };
 

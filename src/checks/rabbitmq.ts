@@ -7,11 +7,11 @@ import { booting, declaredBroker, rabbitmqReason, refusalLine, type DeclaredLogi
 import {
   findingOf,
   rejectionsOf,
-  rightPort,
+  foreignMessage,
   saidBy,
   speaksElsewhere,
   spoken,
-  unreachedMessage,
+  commonMessage,
   type Rejection,
 } from '../model/rejection.ts';
 import { connectionsTo, running, toldTo, serviceNamed, type Service, type Stack } from '../model/stack.ts';
@@ -230,14 +230,12 @@ const messageOf = (rejection: Rejection<RabbitmqAttempt>, known: Known): string 
     case 'tls-required':
       return `${server} does not speak TLS on port ${port}, which ${saidBy(rejection, 'demands', 'demand')} (amqps://)`;
     case 'not-amqp':
-      return `what answers on port ${port} of ${server} does not speak AMQP, as ${saidBy(rejection, 'does', 'do')} there${rightPort(rejection, known.tries)}`;
+      return foreignMessage(rejection, known.tries, 'AMQP');
     case 'starting-up':
-      return `${server} takes no connections yet, ${Math.round(known.secondsUp)} s after its start`;
     case 'refused':
     case 'no-answer':
-      return unreachedMessage(rejection);
     default:
-      return `${server} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+      return commonMessage(rejection, known);
   }
 };
 

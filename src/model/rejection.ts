@@ -113,6 +113,26 @@ export const unreachedMessage = <A extends Attempt>(
   return `${server} ${how} on port ${port} (tried as ${listed(names)})`;
 };
 
+/** What needs no words of the store's own: nobody came to it, it is starting, it and the client disagree on TLS, or an error as it stands. */
+export const commonMessage = <A extends Attempt>(
+  rejection: Rejection<A>,
+  { secondsUp, inside }: { secondsUp: number; inside?: Fact<InsideFact> },
+): string => {
+  const { reason, server, names, attempts } = rejection;
+  const { trial } = attempts[0]!;
+  if (reason === 'refused' || reason === 'no-answer') return unreachedMessage(rejection, inside);
+  if (reason === 'starting-up') return `${server} takes no connections yet, ${Math.round(secondsUp)} s after its start`;
+  if (reason === 'tls-required') return `${server} and ${listed(names)} do not agree on TLS: ${trial.text || 'the TLS handshake failed'}`;
+  return `${server} answers ${listed(names)} with ${trial.code || 'an error'}: ${trial.text}`;
+};
+
+/** Something else listens there. */
+export const foreignMessage = <A extends Attempt>(rejection: Rejection<A>, tries: readonly A[], protocol: string): string => {
+  const { server, first } = rejection;
+  const does = saidBy(rejection, 'does', 'do');
+  return `what answers on port ${first.port} of ${server} does not speak ${protocol}, as ${does} there${rightPort(rejection, tries)}`;
+};
+
 /** What was said to whom, in the words of the server. `protocol` names it: `mysql 1045 from shop`. */
 export const spoken = (protocol: string, { client, view, trial }: Attempt): Evidence => ({
   source: `${protocol}${trial.code && ` ${trial.code}`} ${seenFrom({ client, view })}`,
@@ -134,7 +154,7 @@ export const speaksElsewhere = <A extends Attempt>({ port, trial }: A, tries: re
   trial.layer === 'protocol' && tries.some((each) => each.port !== port && accepted(each));
 
 /** Where others are understood. */
-export const rightPort = <A extends Attempt>({ first }: Rejection<A>, tries: readonly A[]): string => {
+const rightPort = <A extends Attempt>({ first }: Rejection<A>, tries: readonly A[]): string => {
   const right = tries.find((each) => each.port !== first.port && accepted(each));
   return right ? `; it is understood on port ${right.port}` : '';
 };
