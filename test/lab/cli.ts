@@ -73,12 +73,11 @@ async function heal({ stack, faults: broken }: Current): Promise<void> {
 
 async function down(): Promise<void> {
   const engine = await peekEngine();
-  if (engine) {
-    await currentStack(engine)?.stack.down();
-    await removeLostStacks(engine);
-    if (engine.owned) await stopEngine(engine.owned);
-  }
-  forgetCurrent();
+  if (!engine) return;
+  await currentStack(engine)?.stack.down();
+  await removeLostStacks(engine);
+  forgetCurrent(engine);
+  if (engine.owned) await stopEngine(engine.owned);
 }
 
 async function up(engine: LabEngine, wanted: string): Promise<void> {

@@ -10,11 +10,12 @@ interface State {
   faults: string[];
 }
 
-const stateFile = (): string => join(cacheDir(), 'current-stack.json');
+/** One for each engine: the older one's stack is no business of a call to the newer one. */
+const stateFile = ({ owned }: LabEngine): string => join(cacheDir(), `current-stack-${owned ?? 'machine'}.json`);
 
 export function currentStack(engine: LabEngine): { stack: LabStack; faults: string[] } | undefined {
-  if (!existsSync(stateFile())) return undefined;
-  const state = JSON.parse(readFileSync(stateFile(), 'utf8')) as Partial<State>;
+  if (!existsSync(stateFile(engine))) return undefined;
+  const state = JSON.parse(readFileSync(stateFile(engine), 'utf8')) as Partial<State>;
   // Written by an older lab, or of a stack that is gone.
   if (!state.root || !state.faults || !existsSync(join(state.root, 'lab.json'))) return undefined;
   try {
@@ -25,9 +26,9 @@ export function currentStack(engine: LabEngine): { stack: LabStack; faults: stri
 }
 
 export function remember(stack: LabStack, faults: string[]): void {
-  writeFileSync(stateFile(), JSON.stringify({ root: dirname(stack.dir), faults } satisfies State));
+  writeFileSync(stateFile(stack.engine), JSON.stringify({ root: dirname(stack.dir), faults } satisfies State));
 }
 
-export function forgetCurrent(): void {
-  rmSync(stateFile(), { force: true });
+export function forgetCurrent(engine: LabEngine): void {
+  rmSync(stateFile(engine), { force: true });
 }
