@@ -101,11 +101,11 @@ const judged = (own: OwnCheck, service: Service | null, fact: Fact<OwnAnswer>): 
       { source: answer.asked, text: answer.failure },
     ]);
   const wrong = whatIsWrong(own, answer);
-  if (wrong === null) return { findings: [], note: noteOf(answer) };
+  if (wrong === null) return { findings: [], note: noteOf(own, answer) };
   if ('cannotLook' in wrong) return wrong;
   const said = [
     answer.code === null ? '' : `${own.ask.kind === 'http' ? 'status' : 'exit code'} ${answer.code}`,
-    short(answer.text ?? 'nothing'),
+    own.ask.kind === 'file' && !own.ask.exists ? 'it is there' : short(answer.text ?? 'nothing'),
     answer.aside ?? '',
   ];
   return found('unexpected', `${of(service)}${own.question} ${wrong.seen}, expected ${wrong.expected}`, [
@@ -113,8 +113,11 @@ const judged = (own: OwnCheck, service: Service | null, fact: Fact<OwnAnswer>): 
   ]);
 };
 
-const noteOf = ({ asked, code, text }: OwnAnswer): string =>
-  [asked, [code ?? '', short(text ?? '').slice(0, 80)].filter((each) => each !== '').join(' ')].filter(Boolean).join(': ');
+/** What a file holds is nobody's business while it is as expected: it may be a key. */
+const noteOf = ({ ask }: OwnCheck, { asked, code, text }: OwnAnswer): string =>
+  ask.kind === 'file'
+    ? asked
+    : [asked, [code ?? '', short(text ?? '').slice(0, 80)].filter((each) => each !== '').join(' ')].filter(Boolean).join(': ');
 
 type Wrong = { seen: string; expected: string };
 

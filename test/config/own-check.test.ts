@@ -58,9 +58,17 @@ describe('an answer is held to what is expected', () => {
     ['tcp: 25', {}, 'it'],
     ['http: /a', { code: 204, text: '' }, 'it: 204'],
     ['exec: a', { code: 0, text: 'v20\n' }, 'it: 0 v20'],
+    ['file: /a', { text: 'a key' }, 'it'],
   ])('what was seen where all is well, in one line: %s, %j', (body, answer, note) => {
     const check = checkFrom(body);
     expect(ask(check, { stack: stackOf(), service: 'app', facts: answered(answer) })).toMatchObject({ findings: [], note });
+  });
+
+  test('what a file holds is told only where its content is the question', () => {
+    const evidenceOf = (body: string) =>
+      JSON.stringify(ask(checkFrom(body), { stack: stackOf(), service: 'app', facts: answered({ text: 'a key' }) }));
+    expect(evidenceOf('file: { path: /a, exists: false }')).not.toContain('a key');
+    expect(evidenceOf('file: { path: /a, contains: lock }')).toContain('a key');
   });
 
   test('what could not be looked at is no failure', () => expect(look('tcp: 1', { 'own:it': gap('no engine') })).toBe('cannot look'));
