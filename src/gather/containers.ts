@@ -86,14 +86,29 @@ const lastEndOf = async (
 const EVENTS_SECONDS = 600;
 const MANY_RESTARTS = 3;
 
-/** It ended by itself, and is up for less than its runs took on average: on a slow machine a run takes longer than we look. */
-const isInLoop = ({ State, Created, RestartCount = 0 }: RawContainer): boolean => {
-  const started = Date.parse(State.StartedAt ?? '');
-  const average = (started - Date.parse(Created)) / RestartCount;
+/** It ended by itself, and is up for less than its runs take: on a slow machine a run takes longer than we look. */
+const isInLoop = (raw: RawContainer): boolean => {
+  const { State, RestartCount = 0 } = raw;
   // A healthcheck that has not spoken since is as much as many restarts.
   const few = State.Health?.Status === 'starting' ? 1 : MANY_RESTARTS;
-  return State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= few && Date.now() - started < average;
+  const up = Date.now() - Date.parse(State.StartedAt ?? '');
+  return State.Status === 'running' && State.Health?.Status !== 'healthy' && RestartCount >= few && up < usualRun(raw);
 };
+
+/**
+ * Docker waits 0.1 s before it starts a container again, and twice as long each time, unless the run before lasted 10 s: after a long
+ * pause the runs were shorter than that. Otherwise the average, as long as it means something: one that was well for days and then
+ * ended three times is no loop for hours.
+ */
+const usualRun = ({ State, Created, RestartCount = 0 }: RawContainer): number => {
+  const started = Date.parse(State.StartedAt ?? '');
+  const pause = started - Date.parse(State.FinishedAt ?? '');
+  return pause > LONG_PAUSE_MS ? FRESH_MS : Math.min((started - Date.parse(Created)) / RestartCount, LONGEST_RUN_MS);
+};
+
+/** More than a first pause and a slow start make together. */
+const LONG_PAUSE_MS = 1_300;
+const LONGEST_RUN_MS = 120_000;
 
 interface RawContainer {
   /** It ended between two looks, right after its start. */

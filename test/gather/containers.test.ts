@@ -319,9 +319,19 @@ describe('a loop of crashes whose runs take longer than a look', () => {
     ['healthy by now', { StartedAt: ago(11), Health: { Status: 'healthy' } }, 4, false],
     ['restarted once, and its healthcheck has not spoken since', { StartedAt: ago(11), Health: { Status: 'starting' } }, 1, true],
     ['restarted once (FA-19)', { StartedAt: ago(11) }, 1, false],
+    ['a long pause before its start: its runs were short, and it has outlived them', { StartedAt: ago(11), FinishedAt: ago(13) }, 4, false],
   ])('%s', async (_, State, RestartCount, expected) => {
     const [container] = await gather([raw('api', { Created: ago(80), RestartCount, State: { FinishedAt: ago(12), ...State } })]);
     expect(container?.state.loops).toBe(expected);
+  });
+
+  test.each([
+    [60, true],
+    [300, false],
+  ])('one that was well for a day before, up for %i s', async (seconds, expected) => {
+    const State = { StartedAt: ago(seconds), FinishedAt: ago(seconds + 0.2) };
+    const [container] = await gather([raw('api', { Created: ago(86_400), RestartCount: 3, State })]);
+    expect(container?.state.loops === true).toBe(expected);
   });
 });
 
