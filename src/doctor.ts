@@ -1,12 +1,22 @@
 /** The whole story on one screen: facts → outcomes → root causes → report. */
 import type { Loaded } from './config/load.ts';
 import { evaluate, locate } from './evaluate.ts';
-import { explain } from './explain/explain.ts';
+import { explain, type Explanation } from './explain/explain.ts';
 import { withoutIdle } from './explain/idle.ts';
 import { reportOf } from './explain/report.ts';
+import { mayShareValue } from './explain/shared-fault.ts';
 import { withCauses } from './model/causal-rows.ts';
-import type { Check, Outcome } from './model/check.ts';
-import { isStackFact, type EngineFact, type Fact, type FactName, type FactSource, type HostFact, type ProjectFact } from './model/facts.ts';
+import type { Check, Located, Outcome } from './model/check.ts';
+import {
+  isStackFact,
+  type EngineFact,
+  type Fact,
+  type FactName,
+  type FactSource,
+  type HostFact,
+  type ProjectFact,
+  type SharedValue,
+} from './model/facts.ts';
 import { applyIgnores } from './model/ignores.ts';
 import type { Report } from './model/report.ts';
 import { instancesOf, select, type Instance } from './model/selection.ts';
@@ -49,7 +59,7 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     const { seen, outcomes } = await ask({ chosen, instances, checks, stack, source, loaded }, hooks);
     const found = locate(outcomes, checks);
     // What is ignored may still be the reason of what is not.
-    const explanation = withoutIdle(explain(locate(seen, checks), outcomes, stack), outcomes);
+    const explanation = withoutIdle(await explained(locate(seen, checks), outcomes, stack, source), outcomes);
     const choice: RunbookChoice = {
       runbook,
       plugins: loaded?.runbooks ?? [],
@@ -76,6 +86,19 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
   } finally {
     source.close();
   }
+};
+
+/** Where several services fail alike, their files are asked whether one line is behind it: never for a stack that is well. */
+const explained = async (
+  found: readonly Located[],
+  outcomes: readonly Outcome[],
+  stack: Stack,
+  source: FactSource,
+): Promise<Explanation> => {
+  const first = explain(found, outcomes, stack);
+  if (!mayShareValue(found)) return first;
+  const shared = (await source.fact('shared')) as Fact<SharedValue[]>;
+  return shared.ok && shared.value.length > 0 ? explain(found, outcomes, stack, shared.value) : first;
 };
 
 interface Asked {

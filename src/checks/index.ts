@@ -16,6 +16,7 @@ import { mongodb } from './mongodb.ts';
 import { mounts } from './mounts.ts';
 import { mysql } from './mysql.ts';
 import { network } from './network.ts';
+import { pooler } from './pooler.ts';
 import { ports } from './ports.ts';
 import { postgres } from './postgres.ts';
 import { proxy } from './proxy.ts';
@@ -45,6 +46,7 @@ export const checks: readonly Check[] = [
   mysql,
   rabbitmq,
   mongodb,
+  pooler,
   migrations,
   hotReload,
   httpHealth,

@@ -12,7 +12,8 @@ import { groundOf } from '../model/suspects.ts';
 /** The log says what the program met; that it ended over it, the state of its container. */
 const SAID_SO = 'The container ends by itself, and the last known error in the log of that run';
 
-const cause = (layer: FindingSpec['layer'], means: string, proof: string): FindingSpec => ({
+const cause = (layer: FindingSpec['layer'], means: string, proof: string, more: Pick<FindingSpec, 'ofCode'> = {}): FindingSpec => ({
+  ...more,
   severity: 'fail',
   layer,
   kind: 'cause',
@@ -67,20 +68,22 @@ export const startup = defineCheck({
     ),
     'append-file-damaged': cause('data', 'The append-only file of Redis is damaged.', 'says that it cannot be read.'),
     'disk-full': cause('host', 'There is no room left where the program writes.', 'is `No space left on device`.'),
-    'module-missing': cause('app', 'The code imports a module that is not there.', 'names the module.'),
+    'module-missing': cause('app', 'The code imports a module that is not there.', 'names the module.', { ofCode: true }),
     'native-module': cause(
       'app',
 
       "The Node modules were installed on another platform than the container's.",
       'speaks of another platform, or of an ELF header.',
+      { ofCode: true },
     ),
     'app-not-found': cause('app', 'The server does not find the app that its command names.', 'says that the app could not be loaded.'),
     'code-error': cause(
       'app',
       'The code itself fails while it is loaded.',
       'is an exception, with a line of the project in its traceback.',
+      { ofCode: true },
     ),
-    'setting-missing': cause('app', 'The app wants a setting that its environment does not have.', 'names the setting.'),
+    'setting-missing': cause('app', 'The app wants a setting that its environment does not have.', 'names the setting.', { ofCode: true }),
     'heap-limit': cause(
       'app',
       "Node reached the limit of its own heap, which is not the container's limit.",

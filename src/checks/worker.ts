@@ -1,11 +1,12 @@
 /** Is the queue consumed? Redis itself lists who is connected, from which address, on which database, and what waits. */
 import { isRecent, secondsUp } from '../model/age.ts';
 import { addressesOf, serviceAt, withoutPort } from '../model/addresses.ts';
-import { accepted, listed } from '../model/attempt.ts';
+import { accepted, grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import type { Fact, LogFact, RedisFact } from '../model/facts.ts';
-import { sinceLastReload } from '../model/crash.ts';
-import { knownErrorIn } from '../model/log-signatures.ts';
+import { isUnreachedPeer, raisedIn, sinceLastReload } from '../model/crash.ts';
+import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
+import { startupReason } from '../model/startup-reason.ts';
 import { commandLine, connectionsFrom, running, serviceNamed, toldTo, type Connection, type Service, type Stack } from '../model/stack.ts';
 
 type Server = NonNullable<RedisFact['server']>;
@@ -85,6 +86,15 @@ export const worker = defineCheck({
       means: 'The worker took a task that its code does not have, and dropped it: the module of the task was not imported.',
       proof: "The worker's own words within the last minutes; a warning where they are older.",
     },
+    'task-error': {
+      severity: 'fail',
+      layer: 'app',
+      kind: 'cause',
+      ofCode: true,
+      means: "The worker's own code fails again and again, in the same line; the worker goes on, and the work is lost.",
+      proof:
+        'The same exception with the same line of the app in several tracebacks of the last minutes; a warning where it is one, or older.',
+    },
     'broker-not-set': {
       severity: 'fail',
       layer: 'app',
@@ -104,11 +114,34 @@ export const worker = defineCheck({
     const container = running(service)[0];
     if (!container) return { cannotLook: `${service.name} has no running container` };
     if (NO_CONSUMER_ITSELF.test(commandLine(container))) return { skip: `${service.name} plans work and takes none` };
-    const told = [...brokerNotSet(service, stack, logs), ...unknownTask(service, logs, now)];
+    const told = [...brokerNotSet(service, stack, logs), ...unknownTask(service, logs, now), ...taskErrors(service, logs, now)];
     const verdict = judgeQueue({ service, stack, logs, links: redisLinks(service, stack) }, peers, now);
     return told.length === 0 ? verdict : { findings: [...('findings' in verdict ? verdict.findings : []), ...told] };
   },
 });
+
+/** What it met at another service is that service's business, and what a known line says that of another check. */
+const taskErrors = (service: Service, logs: Fact<LogFact>, now: string): Finding[] => {
+  if (!logs.ok || service.role !== 'worker') return [];
+  const own = raisedIn(logs.value.lines).filter(({ error }) => !isUnreachedPeer(error) && isOfCode(knownErrorIn([{ text: error }])));
+  return grouped(own, ({ error, at }) => `${at}\n${error.split(':')[0]}`).map((same): Finding => {
+    const last = same.at(-1)!;
+    const lasts = same.length > 1 && isRecent(last.time, now);
+    return {
+      reason: 'task-error',
+      ...(lasts ? {} : { severity: 'warn' as const }),
+      message: `${service.name} fails in its own code: ${last.error} (${last.at})`,
+      evidence: [
+        { source: `${service.name} log`, text: `${last.error}, ${last.at}${last.task ? `, in task ${last.task}` : ''}` },
+        { source: `${service.name} log`, text: same.length === 1 ? 'once' : `${same.length} times` },
+      ],
+      values: { file: last.at },
+    };
+  });
+};
+
+const isOfCode = (known: KnownError | null): boolean =>
+  known === null || ['code-error', 'setting-missing', 'module-missing'].includes(startupReason(known) ?? '');
 
 const redisLinks = ({ name }: Service, stack: Stack): Connection[] =>
   connectionsFrom(stack, name).filter((each) => each.kind === 'redis' && each.to !== null);

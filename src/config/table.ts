@@ -7,6 +7,7 @@ export const ROLES = [
   'mysql',
   'rabbitmq',
   'mongodb',
+  'pooler',
   'nginx',
   'http',
   'worker',

@@ -5,10 +5,12 @@
  * explained in its turn. What nothing explains is a root.
  */
 import { LAYERS, type Layer, type Located, type Outcome, type Suspect } from '../model/check.ts';
+import type { SharedValue } from '../model/facts.ts';
 import type { Role, Stack } from '../model/stack.ts';
 import { cannotExplain, saysWhy } from './contradiction.ts';
 import { foldersOf, overlaps } from './folders.ts';
 import { waysOf, type Ways } from './paths.ts';
+import { likenessOf, sharedFault, type SharedFault } from './shared-fault.ts';
 
 export interface Explanation {
   /** Most likely first. */
@@ -25,12 +27,19 @@ export interface Root {
   candidates?: Located[];
   /** The service whose log would decide. */
   ask?: string;
+  /** The place of the fault, where other services fail over the very same, and who they are. */
+  shared?: SharedFault & { services: string[] };
 }
 
 /** Two findings of one instance are two things to explain, also of one code: two hosts that are not found. */
 export const keyOf = (located: Located): string => `${located.id}#${located.code}#${located.finding.message}`;
 
-export const explain = (found: readonly Located[], outcomes: readonly Outcome[], stack: Stack): Explanation => {
+export const explain = (
+  found: readonly Located[],
+  outcomes: readonly Outcome[],
+  stack: Stack,
+  sharedValues: readonly SharedValue[] = [],
+): Explanation => {
   const scene = sceneOf(found, outcomes, stack);
   const causes = new Map<Located, Located>();
   const ends = new Map<Located, Located>();
@@ -58,10 +67,28 @@ export const explain = (found: readonly Located[], outcomes: readonly Outcome[],
       break;
     }
   }
+  const shared = new Map<Located, NonNullable<Root['shared']>>();
+  for (const [likeness, alike] of grouped(scene.failing, likenessOf)) {
+    if (likeness === null) continue;
+    for (const [index, each] of alike.entries()) {
+      // What was taken for another's consequence already may be so for this very reason.
+      const by = causes.get(each);
+      const before = alike.slice(0, index).filter((other) => !causes.has(other) && (by === undefined || by === other));
+      const first = before.find((other) => sharedFault(other, each, stack, sharedValues) !== null);
+      if (!first) continue;
+      causes.set(each, first);
+      ends.set(each, first);
+      const services = shared.get(first)?.services ?? [first.service!];
+      shared.set(first, { ...sharedFault(first, each, stack, sharedValues)!, services: [...services, each.service!] });
+    }
+  }
   const explains = explainedBy(scene.failing, rootOf, outcomes);
   const roots = scene.failing
     .filter((each) => !causes.has(each))
-    .map((located): Root => ({ located, explains: explains.get(located) ?? [], ...undecided(located, causes, circles, scene) }));
+    .map((located): Root => {
+      const of = shared.get(located);
+      return { located, explains: explains.get(located) ?? [], ...undecided(located, causes, circles, scene), ...(of && { shared: of }) };
+    });
   return {
     roots: roots.toSorted((a, b) => byLikelihood(a, b, scene)),
     causes: new Map([...causes].map(([effect, cause]) => [scene.keys.get(effect)!, cause])),
@@ -345,6 +372,7 @@ const LAYER_OF: Partial<Record<Role, Layer>> = {
   mysql: 'data',
   rabbitmq: 'data',
   mongodb: 'data',
+  pooler: 'data',
   nginx: 'proxy',
   'one-shot': 'migration',
 };

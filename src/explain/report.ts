@@ -1,9 +1,12 @@
 /** Outcomes and their explanation → the report. Pure: the runbook is handed in as a function. */
-import type { Located, Outcome } from '../model/check.ts';
+import { listed } from '../model/attempt.ts';
+import type { Evidence, Located, Outcome } from '../model/check.ts';
 import { serviceNode } from '../model/graph.ts';
 import { SCHEMA_VERSION, type Candidate, type CheckReport, type Remedy, type Report } from '../model/report.ts';
 import { running, type Service, type Stack } from '../model/stack.ts';
-import { keyOf, type Explanation } from './explain.ts';
+import { keyOf, type Explanation, type Root } from './explain.ts';
+
+type Shared = NonNullable<Root['shared']>;
 
 export interface Told {
   tool: Report['tool'];
@@ -44,13 +47,15 @@ export const reportOf = (told: Told): Report => {
       connections: told.stack.connections.map(({ from, to, kind, source }) => ({ from, to, kind, source })),
     },
     counts,
-    rootCauses: told.explanation.roots.map(({ located, explains, candidates, ask }) => ({
+    rootCauses: told.explanation.roots.map(({ located, explains, candidates, ask, shared }) => ({
       id: located.id,
       check: located.check,
       service: located.service,
       code: located.code,
-      summary: located.finding.message,
-      evidence: located.finding.evidence,
+      summary: shared
+        ? `${located.finding.message}; the same fault is in ${listed(shared.services)}${placed(shared)}`
+        : located.finding.message,
+      evidence: [...located.finding.evidence, ...(shared ? sharedEvidence(shared) : [])],
       explains,
       lasting: located.spec.kind === 'cause' && !located.spec.passes,
       remedy: remedyWithTwins(located, effects.get(located) ?? [], told),
@@ -61,6 +66,12 @@ export const reportOf = (told: Told): Report => {
     notes: told.notes,
   };
 };
+
+const placed = ({ at, variable }: Shared): string => (at === null ? '' : variable === null ? ` (${at})` : ` (${variable} in ${at})`);
+
+const sharedEvidence = ({ at, variable, services }: Shared): Evidence[] => [
+  { source: at ?? 'the same image', text: `${variable === null ? '' : `${variable}, `}shared by ${listed(services)}` },
+];
 
 const push = <K>(to: Map<K, Located[]>, key: K, each: Located): void => {
   const known = to.get(key);

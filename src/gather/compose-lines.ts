@@ -11,6 +11,10 @@ export interface ComposeLines {
   /** Does a file, or one that it extends, have this key of the service? */
   has(service: string, key: string): boolean;
   hasEntry(service: string, key: string, fits: (entry: Entry) => boolean): boolean;
+  /** Where a variable of the service's environment is given its value, and that value as it is written. `null`: not in its `environment`. */
+  variable(service: string, name: string): { at: FileLine; text: string } | null;
+  /** The env files of a service as they are written, the last one first. */
+  envFiles(service: string): string[];
   /** The line of an entry of a top-level section: `secrets`, `volumes`. */
   top(section: string, name: string): FileLine | null;
 }
@@ -73,6 +77,38 @@ export const readComposeLines = async (files: readonly string[], workingDir: str
     }
     return ofKey;
   };
+  /** Of the service, then of what it extends: the first that tells. */
+  const along = <T>(service: string, depth: number, ask: (spec: unknown, source: Source) => T | null): T | null => {
+    for (const source of all) {
+      const spec = childOf(childOf(source.document.contents, 'services', source)?.value, service, source);
+      if (!spec) continue;
+      const told = ask(spec.value, source);
+      if (told !== null) return told;
+      const base = childOf(spec.value, 'extends', source);
+      const name = base && (textOf(base.value, source) ?? textOf(childOf(base.value, 'service', source)?.value, source));
+      const inherited = name && depth < 5 && name !== service ? along(name, depth + 1, ask) : null;
+      if (inherited !== null) return inherited;
+    }
+    return null;
+  };
+  const variable = (service: string, name: string, depth: number): { at: FileLine; text: string } | null =>
+    along(service, depth, (spec, source) => {
+      const environment = childOf(spec, 'environment', source)?.value;
+      const entry = childOf(environment, name, source);
+      const item = itemsOf(environment, source).find((each) => textOf(each, source)?.startsWith(`${name}=`));
+      const place = at(source, entry?.key ?? (item as Node | undefined) ?? null);
+      const text = entry ? textOf(entry.value, source) : (textOf(item, source)?.slice(name.length + 1) ?? null);
+      return place && text !== null ? { at: place, text } : null;
+    });
+  const envFiles = (service: string, depth: number): string[] =>
+    along(service, depth, (spec, source) => {
+      const value = childOf(spec, 'env_file', source)?.value;
+      if (value === undefined) return null;
+      const named = [value, ...itemsOf(value, source)].map(
+        (each) => textOf(each, source) ?? textOf(childOf(each, 'path', source)?.value, source),
+      );
+      return named.flatMap((path) => (path === null ? [] : [resolve(dirname(source.file), path)])).toReversed();
+    }) ?? [];
   return {
     has: (service, key) => find(service, key, undefined, 0) !== null,
     hasEntry: (service, key, fits) => {
@@ -81,6 +117,8 @@ export const readComposeLines = async (files: readonly string[], workingDir: str
       return found;
     },
     find: (service, key, fits) => find(service, key, fits, 0) ?? find(service, null, undefined, 0),
+    variable: (service, name) => variable(service, name, 0),
+    envFiles: (service) => envFiles(service, 0),
     top: (section, name) => {
       for (const source of all) {
         const found = childOf(childOf(source.document.contents, section, source)?.value, name, source);

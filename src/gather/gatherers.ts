@@ -10,6 +10,7 @@ import { gatherMaking } from './making.ts';
 import { gatherMounts } from './mounts.ts';
 import { gatherNginx } from './nginx.ts';
 import { gatherPackages } from './packages.ts';
+import { gatherPooler } from './pooler.ts';
 import { gatherPostgres } from './postgres.ts';
 import { gatherProgram } from './program.ts';
 import { gatherPublished } from './published.ts';
@@ -20,6 +21,7 @@ import { gatherSource } from './source.ts';
 import { gatherWebroot } from './webroot.ts';
 
 export { readUpstreams } from './nginx.ts';
+export { readPoolers } from './pooler-setup.ts';
 
 export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } = {
   logs: gatherLogs,
@@ -30,6 +32,7 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   mysql: gatherMysql,
   rabbitmq: gatherRabbitmq,
   mongodb: gatherMongodb,
+  pooler: gatherPooler,
   http: gatherHttp,
   nginx: gatherNginx,
   webroot: gatherWebroot,

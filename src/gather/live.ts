@@ -1,6 +1,6 @@
 /** Facts of a live stack: each gathered once, when it is first asked for, and all at the same time. */
 import { setMaxListeners } from 'node:events';
-import { assembleStack } from '../model/assemble.ts';
+import { assembleStack, type Parts } from '../model/assemble.ts';
 import type { ServiceSettings } from '../model/config.ts';
 import {
   isOwnFact,
@@ -163,6 +163,11 @@ const liveSource = (
     volumes: () => gatherVolumes(engine, signal),
     images: async () => gatherImages(engine, await containersNow(), signal),
     host: async () => gatherHost(engine, await containersNow(), (await value<NetworkFact[]>(fact('networks'))) ?? [], signal),
+    shared: async () => {
+      const project = await value<ProjectFact>(fact('project'));
+      const { gatherShared } = await import('./shared-values.ts');
+      return project === null ? [] : gatherShared(project, (await startedWith(place, chosenFiles ? [] : await containersNow())) ?? place);
+    },
     portOwners: async () => {
       const containers = await containersNow();
       if (containers.length > 0) return gatherPortOwners(engine, containers, vault, signal);
@@ -204,13 +209,22 @@ const liveSource = (
 
   let earlyStack: Promise<Stack> | null = null;
   const early = () =>
-    (earlyStack ??= (async () =>
-      assembleStack({
+    (earlyStack ??= (async () => {
+      const parts: Parts = {
         project: { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers: await containersNow(),
         proxies: {},
         settings: additions.settings,
-      }))());
+      };
+      const known = assembleStack(parts);
+      return known.services.some(({ role }) => role === 'pooler') ? assembleStack({ ...parts, poolers: await poolersOf(known) }) : known;
+    })());
+
+  /** Who is behind a pooler stands in its own configuration. */
+  const poolersOf = async (known: Stack): Promise<Parts['poolers']> => {
+    const { readPoolers } = await import('./gatherers.ts');
+    return readPoolers(gathering(known));
+  };
 
   let fullStack: Promise<Stack> | null = null;
   const stack = () =>
@@ -228,6 +242,7 @@ const liveSource = (
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers,
         proxies: Object.fromEntries(proxies),
+        poolers: known.services.some(({ role }) => role === 'pooler') ? await poolersOf(known) : {},
         settings: additions.settings,
       });
     })());

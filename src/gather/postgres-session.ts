@@ -23,6 +23,8 @@ export interface PostgresLogin {
   password: string | null;
   database: string;
   tls: boolean;
+  /** Start-up options that the client sends (`-c search_path=app`). */
+  options?: string;
   /** Also ask who is connected and who waits for whom. */
   wantSessions: () => boolean;
   /** Asked of the server once it let us in; what the server will not tell takes nothing away from the login. */
@@ -58,6 +60,7 @@ export const askPostgres = async (
       // password, which pg itself would refuse to send.
       password: () => login.password || '\u00ad',
       application_name: APPLICATION,
+      ...(login.options !== undefined && { options: login.options }),
       ssl: login.tls ? { rejectUnauthorized: false } : false,
       stream: () => connected(stream),
     });

@@ -1,8 +1,9 @@
 /** Facts → stack: services with their roles, and the connections between them. */
 import { connectionsOf, namedConnection, namesFor, nameTable, proxyConnection, sortConnections } from './connections.ts';
 import type { ServiceSettings } from './config.ts';
-import type { NginxFact, ProjectFact } from './facts.ts';
+import type { NginxFact, PoolerSetup, ProjectFact } from './facts.ts';
 import { routedByLabels } from './label-routes.ts';
+import { pooled } from './pooler-setup.ts';
 import { roleOf } from './roles.ts';
 import {
   commandLine,
@@ -19,17 +20,19 @@ export interface Parts {
   containers: Container[];
   /** nginx's configuration by service, where it was read. */
   proxies: Record<string, Pick<NginxFact, 'upstreams'>>;
+  /** What poolers are told of the servers behind them, by service, where it was read. */
+  poolers?: Record<string, PoolerSetup>;
   /** What the team says of services. */
   settings?: ServiceSettings;
 }
 
-export const assembleStack = ({ project, containers, proxies, settings = {} }: Parts): Stack => {
+export const assembleStack = ({ project, containers, proxies, poolers = {}, settings = {} }: Parts): Stack => {
   const specs = project.services ?? [];
   const own = containers.filter((container) => !container.oneOff);
   const names = [...new Set([...specs.map((spec) => spec.name), ...own.map((container) => container.service)])].toSorted();
   const known = names.map((name) => asSaid(serviceOf(name, specs, own), settings));
   const connections = sortConnections([
-    ...withNamed(connectionsOf(known), known, settings),
+    ...pooled(withNamed(connectionsOf(known), known, settings), poolers, known),
     ...proxied(proxies, known),
     ...routedByLabels(known),
     ...proxiedInside(project.proxied ?? {}, known),

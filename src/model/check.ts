@@ -48,6 +48,8 @@ export interface FindingSpec {
   ofConnection?: boolean;
   /** The fault is of the folder of the host in the value `hostPath`, and so one for all who mount it. */
   ofFolder?: boolean;
+  /** The fault is of the code or of the modules beside it, and so one for all who are made of the same. */
+  ofCode?: boolean;
   /**
    * That the container is not as the files say harms nobody by itself: it explains only what nothing else does. Of a `value` in its
    * environment, named by the value `variable`, or of what it was `made` from.

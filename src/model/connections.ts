@@ -51,6 +51,8 @@ const hostByHost = (value: string): string[] => {
 
 /** One env file for all services is common: what a database or a proxy reads there, it does not use. */
 const speaks = (service: Service, { kind, source }: Connection): boolean => {
+  // What a pooler is for: the database behind it is named by the same variables as its own set-up.
+  if (service.role === 'pooler') return kind === 'postgres';
   if (spokenBy(service.role) !== null) return /MASTER|PRIMARY|LEADER|REPLICA|SOURCE/i.test(source);
   return service.role !== 'nginx' || kind === 'http';
 };
@@ -321,7 +323,8 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
       pattern.test(get('CONNECTION', 'ENGINE', 'DRIVER', 'DIALECT', 'ADAPTER', 'CLIENT', 'TYPE') ?? ''),
     )?.[0] ??
     kindByRole(services.find((each) => each.name === to)) ??
-    kindByPort(given ?? get('PORT'));
+    kindByPort(given ?? get('PORT')) ??
+    (service.role === 'pooler' ? 'postgres' : null);
   if (kind === null && (to === null || !(given ?? get('PORT')))) return [];
   const port = Number(given ?? get('PORT') ?? DEFAULT_PORTS[kind ?? 'tcp'] ?? 0);
   if (!isPort(port)) return [];

@@ -17,6 +17,7 @@ export interface StackFacts {
   images: ImageFact[];
   portOwners: PortOwner[];
   host: HostFact;
+  shared: SharedValue[];
 }
 
 export interface ServiceFacts {
@@ -28,6 +29,7 @@ export interface ServiceFacts {
   mysql: MysqlFact;
   rabbitmq: RabbitmqFact;
   mongodb: MongodbFact;
+  pooler: PoolerFact;
   http: HttpFact;
   nginx: NginxFact;
   webroot: WebrootFact;
@@ -58,6 +60,7 @@ const STACK_FACTS: readonly string[] = [
   'images',
   'portOwners',
   'host',
+  'shared',
 ] satisfies StackFactName[];
 
 /** All of them, so that a plugin's can be held against them. */
@@ -70,6 +73,7 @@ const SERVICE_FACTS: Record<ServiceFactName, true> = {
   mysql: true,
   rabbitmq: true,
   mongodb: true,
+  pooler: true,
   http: true,
   nginx: true,
   webroot: true,
@@ -93,6 +97,7 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   mysql: ['mysql'],
   rabbitmq: ['rabbitmq'],
   mongodb: ['mongodb'],
+  pooler: ['pooler'],
   http: ['http', 'nginx', 'unknown'],
   nginx: ['nginx'],
   webroot: ['nginx'],
@@ -168,6 +173,12 @@ export interface ProjectFact {
   altered?: AlteredValue[];
   /** Whom the Caddyfiles that services mount name, by service. Absent: none. */
   proxied?: Record<string, { host: string; port: number; tls: boolean; at: string }[]>;
+}
+
+/** A line that gives a variable to several services: of an env file, of an anchor, of a service that others extend. Looked for only when something fails. */
+export interface SharedValue extends FileLine {
+  variable: string;
+  services: string[];
 }
 
 /** A value of the files that a service gets otherwise. */
@@ -578,6 +589,34 @@ export interface HttpFact {
   pathFrom: string;
   port: number;
   tries: HttpTry[];
+}
+
+/** What a pooler (pgbouncer and its kin) says to those who use it, and what the Postgres behind it says to the same words. */
+export interface PoolerFact {
+  /** `null`: its configuration could not be read. */
+  setup: PoolerSetup | null;
+  attempts: PostgresAttempt[];
+  /** The words that did not get through, straight to the server behind. */
+  straight: { client: string; source: string; server: string; database: string; trial: Trial }[];
+  /** What it wrote during the attempts: why the server behind could not be had is told to the log alone. */
+  poolerLog: LogLine[];
+}
+
+/** As its configuration has it. */
+export interface PoolerSetup {
+  file: string;
+  /** `name` may be `*`: every database. Passwords are marks. */
+  databases: {
+    name: string;
+    hosts: string[];
+    port: number;
+    database: string | null;
+    user: string | null;
+    password: string | null;
+    at: string;
+  }[];
+  /** The users it knows; `null` where it asks elsewhere (auth_query, PAM, a certificate), or where its list could not be read. */
+  users: string[] | null;
 }
 
 /** nginx's configuration, read from the container's files (bind sources on the host where they are mounted). */

@@ -98,6 +98,11 @@ const SPECIFIC: Signature[] = [
     'Postgres denies the role a right',
     /permission denied for (?:table|relation|schema|sequence|database|function) \S/,
   ),
+  pg(
+    'postgres-pooler',
+    'the pooler before Postgres turned the client away',
+    /\bno such (?:database|user)(?:: \S|$)|server login (?:has been failing|failed: )|client_login_timeout \(|no more connections allowed \(max_client_conn|query_wait_timeout|[Uu]nsupported startup parameter(?: in options)?: /,
+  ),
   pg('postgres-read-only', 'Postgres refuses to write', /cannot execute .{1,60} in a read-only transaction/),
   redis('redis-noauth', 'Redis wants a password', /\bNOAUTH\b|Authentication required\.$/),
   redis('redis-wrongpass', 'Redis rejected the password', /\bWRONGPASS\b/),

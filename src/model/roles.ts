@@ -82,6 +82,7 @@ const PROGRAMS: [Role, RegExp][] = [
   ['mysql', /^(mysqld|mysqld_safe|mariadbd|mariadbd-safe)$/],
   ['rabbitmq', /^rabbitmq-server$/],
   ['mongodb', /^(mongod|mongos)$/],
+  ['pooler', /^(pgbouncer|pgcat|pgpool)$/],
   ['nginx', /^(nginx|openresty|nginx-debug)$/],
   ['worker', /^(rqworker|arq|dramatiq(-gevent)?|huey_consumer(\.py)?|sidekiq|resque|good_job|faktory-worker|procrastinate|bullmq)$/],
   [
@@ -176,6 +177,7 @@ const IMAGES: [Role, RegExp][] = [
   ['mysql', /^(mysql|mysql-server|mysql-community-server|mariadb|percona|percona-server|mysql-\d+\S*|mariadb-\d+\S*)$/],
   ['rabbitmq', /^rabbitmq$/],
   ['mongodb', /^(mongo|mongodb|mongodb-community-server|percona-server-mongodb)$/],
+  ['pooler', /^((crunchy-)?pgbouncer|pgcat|pgpool(-?(ii|2))?)$/],
   ['nginx', /^(nginx|nginx-unprivileged|nginx-light|openresty)$/],
 ];
 
@@ -310,10 +312,9 @@ const workerByName = (main: readonly string[], evidence: RoleEvidence): Judgemen
 };
 
 /** Servers that speak their own protocols, also on ports that are the web's elsewhere (PHP-FPM on 9000, ClickHouse, Aerospike on 3000). */
-const FOREIGN_PROGRAMS =
-  /^(php-fpm[\d.]*|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|pgbouncer|pgcat|pgpool|ssh|sshd|dockerd|crond?|supercronic)$/;
+const FOREIGN_PROGRAMS = /^(php-fpm[\d.]*|memcached|clickhouse-server|asd|etcd|nats-server|mosquitto|ssh|sshd|dockerd|crond?|supercronic)$/;
 const FOREIGN_IMAGES =
-  /^(kafka|cp-kafka|redpanda|zookeeper|cp-zookeeper|clickhouse|clickhouse-server|cassandra|scylla|aerospike-server|memcached|nats|eclipse-mosquitto|etcd|pgbouncer|pgpool|docker|openldap|hivemq\d*|postgres_exporter|postgres-exporter|redis_exporter|redis-exporter|mysqld-exporter|nginx-prometheus-exporter)$/;
+  /^(kafka|cp-kafka|redpanda|zookeeper|cp-zookeeper|clickhouse|clickhouse-server|cassandra|scylla|aerospike-server|memcached|nats|eclipse-mosquitto|etcd|docker|openldap|hivemq\d*|postgres_exporter|postgres-exporter|redis_exporter|redis-exporter|mysqld-exporter|nginx-prometheus-exporter)$/;
 
 const foreign = (image: string, main: readonly string[]): Judgement | null => {
   const { name } = imageName(image);

@@ -9,6 +9,7 @@ export type Role =
   | 'mysql'
   | 'rabbitmq'
   | 'mongodb'
+  | 'pooler'
   | 'nginx'
   | 'http'
   | 'worker'
@@ -227,13 +228,14 @@ export interface Connection {
   malformed: string | null;
 }
 
-/** What the data stores speak: role → kind of the connections that are meant for it. */
+/** What the data stores speak, and the poolers before them: role → kind of the connections that are meant for it. */
 const SPOKEN: Partial<Record<Role, ConnectionKind>> = {
   postgres: 'postgres',
   redis: 'redis',
   mysql: 'mysql',
   rabbitmq: 'amqp',
   mongodb: 'mongodb',
+  pooler: 'postgres',
 };
 
 /** `null`: no data store. */

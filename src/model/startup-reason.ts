@@ -18,6 +18,8 @@ const STARTUP: Record<string, string> = {
   'asgi-app': 'app-not-found',
   'python-syntax': 'code-error',
   'python-import': 'code-error',
+  'php-parse': 'code-error',
+  'php-file': 'code-error',
   'python-setting': 'setting-missing',
   setting: 'setting-missing',
   'node-heap': 'heap-limit',

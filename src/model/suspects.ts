@@ -4,7 +4,7 @@ import { isLoopback, nameTable } from './connections.ts';
 import { serviceAt } from './addresses.ts';
 import type { KnownError } from './log-signatures.ts';
 import { migrationReason, startupReason } from './startup-reason.ts';
-import { connectionsFrom, spokenBy, type Role, type Service, type Stack } from './stack.ts';
+import { connectionsFrom, serviceNamed, spokenBy, type Role, type Service, type Stack } from './stack.ts';
 
 /** `[]`: nobody else. `undefined`: the line does not tell. */
 export const suspectsOf = (known: KnownError | null, service: Service, stack: Stack): Suspect[] | undefined => {
@@ -24,7 +24,7 @@ export const suspectsOf = (known: KnownError | null, service: Service, stack: St
     case 'mongodb':
       return [
         { service: service.name, check: 'compose' },
-        ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${known.blame}/*` })),
+        ...servers(known.blame, service, stack).map((name) => ({ service: name, code: `${asked(name, known.blame, stack)}/*` })),
       ];
     case 'variable':
       return [
@@ -65,6 +65,9 @@ const otherSides = ({ host }: KnownError, service: Service, stack: Stack): strin
     serviceAt(stack, host)?.name;
   return named && named !== service.name ? [named] : [];
 };
+
+/** Of one that speaks for the server, the check is its own. */
+const asked = (server: string, blame: string, stack: Stack): string => (serviceNamed(stack, server)?.role === 'pooler' ? 'pooler' : blame);
 
 const servers = (role: Role, service: Service, stack: Stack): string[] => [
   ...new Set(

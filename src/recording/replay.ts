@@ -1,7 +1,7 @@
 /** Facts from a recording: the same diagnosis, with no Docker at all. */
 import { assembleStack } from '../model/assemble.ts';
 import type { ServiceSettings } from '../model/config.ts';
-import type { Fact, FactName, FactSource, NginxFact, ProjectFact } from '../model/facts.ts';
+import type { Fact, FactName, FactSource, NginxFact, PoolerFact, ProjectFact } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 
 export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: string, settings: ServiceSettings = {}): FactSource => {
@@ -15,6 +15,11 @@ export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: st
     const fact = service ? known<NginxFact>(key) : null;
     return service && fact ? [[service, fact] as const] : [];
   });
+  const poolers = Object.keys(facts).flatMap((key) => {
+    const service = /^pooler:(.+)$/.exec(key)?.[1];
+    const setup = service ? known<PoolerFact>(key)?.setup : null;
+    return service && setup ? [[service, setup] as const] : [];
+  });
   const labels = containers[0]?.compose;
   const stack: Stack = assembleStack({
     project: known<ProjectFact>('project') ?? {
@@ -25,6 +30,7 @@ export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: st
     },
     containers,
     proxies: Object.fromEntries(proxies),
+    poolers: Object.fromEntries(poolers),
     settings,
   });
   const missing: Fact<unknown> = { ok: false, reason: 'the recording does not hold this fact', timedOut: false, ms: 0 };

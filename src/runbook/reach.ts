@@ -18,6 +18,7 @@ const TYPICAL_ROLE: Record<string, Role> = {
   mysql: 'mysql',
   rabbitmq: 'rabbitmq',
   mongodb: 'mongodb',
+  pooler: 'pooler',
   worker: 'worker',
   migrations: 'http',
   proxy: 'nginx',
@@ -40,10 +41,12 @@ export const aboutCode = (code: string, services: Services = []): About => ({
 });
 
 /** Where there is no project, a service of each role, with a name that no heading has. */
-const ANY_SERVICES: Services = (['postgres', 'redis', 'mysql', 'rabbitmq', 'mongodb', 'nginx', 'http', 'worker'] as const).map((role) => ({
-  name: `\u0001${role}`,
-  role,
-}));
+const ANY_SERVICES: Services = (['postgres', 'redis', 'mysql', 'rabbitmq', 'mongodb', 'pooler', 'nginx', 'http', 'worker'] as const).map(
+  (role) => ({
+    name: `\u0001${role}`,
+    role,
+  }),
+);
 
 /** Everything that a finding may be about: a service, or one with another that it reaches for. */
 const subjectsOf = (code: string, services: Services, pairs: readonly (readonly [string, string])[]): About[] => {
