@@ -170,7 +170,7 @@ describe('words that belong in one place', () => {
     expect(uses(/\bAbortSignal\.(any|timeout)\(/, () => false)).toEqual([]);
   });
   test('a secret is turned back only where a client is configured', () => {
-    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|mysql|rabbitmq|mongodb|vault)/.test(file))).toEqual([]);
+    expect(uses(/\.reveal\(/, (file) => /^gather\/(postgres|redis|mysql|rabbitmq|mongodb|pooler|vault)/.test(file))).toEqual([]);
   });
   test('no class but an error', () => expect(uses(/\bclass \w+(?! extends \w*Error\b)\b/, () => false)).toEqual([]));
   test('no file of odds and ends', () =>

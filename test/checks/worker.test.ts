@@ -383,3 +383,27 @@ describe('a service that nothing names a worker', () => {
 
   it('is none when it is not connected', () => expect(judge({ role: 'unknown', server: { queues: [list()] } })).toHaveProperty('skip'));
 });
+
+describe("the worker's own code", () => {
+  const trace = (error: string) => [
+    'Traceback (most recent call last):',
+    '  File "/srv/tasks.py", line 12, in charge',
+    '    pick(order)',
+    error,
+  ];
+  const failing = (log: string[]) => findingsOf(judge({ log })).filter(({ reason }) => reason === 'task-error');
+
+  it('fails where it raises the same in the same line again and again', () => {
+    const [finding] = failing([...trace("KeyError: 'amount'"), ...trace("KeyError: 'amount'")]);
+    expect(finding).toMatchObject({
+      message: "jobs fails in its own code: KeyError: 'amount' (/srv/tasks.py:12)",
+      values: { file: '/srv/tasks.py:12' },
+    });
+    expect(finding).not.toHaveProperty('severity');
+  });
+
+  it('is a warning where it is once', () => expect(failing(trace("KeyError: 'amount'"))).toMatchObject([{ severity: 'warn' }]));
+
+  it('is innocent of another service that does not answer', () =>
+    expect(failing([...trace('ConnectionRefusedError: [Errno 111] Connection refused'), ...trace('ConnectionError: gone')])).toEqual([]));
+});

@@ -266,7 +266,7 @@ export const PROJECTS: Record<string, string> = {
   pgbouncer: `
     api http → db postgres → pgbouncer postgres
     db postgres
-    pgbouncer unknown → db postgres`,
+    pgbouncer pooler → db postgres`,
   phoenix: `
     app http → db postgres
     db postgres

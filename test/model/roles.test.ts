@@ -47,7 +47,7 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['http', 'Adminer', of('adminer:4', ['entrypoint.sh'], ['php', '-S', '[::]:8080', '-t', '/var/www/html'], { exposedPorts: [8080] })],
   ['http', 'pgweb', of('sosedoff/pgweb', ['/usr/bin/pgweb', '--bind=0.0.0.0', '--listen=8081'], [], { exposedPorts: [8081] })],
   [
-    'unknown',
+    'pooler',
     'PgBouncer',
     of('edoburu/pgbouncer', ['/entrypoint.sh'], ['/usr/bin/pgbouncer', '/etc/pgbouncer/pgbouncer.ini'], {
       exposedPorts: [5432],
