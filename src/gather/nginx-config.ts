@@ -54,6 +54,7 @@ export interface NginxFolder {
 }
 
 export interface NginxUpstream {
+  /** Of a socket file `unix:/run/app.sock`, with port 0. */
   host: string;
   port: number;
   scheme: string;
@@ -295,20 +296,26 @@ const passed = (own: Directive[], levels: Directive[][], groups: Map<string, Dir
   if (!pass || target === undefined) return [];
   const value = withVariables(target, levels);
   const kind = /^(\w+)_pass$/.exec(pass.name)?.[1] ?? '';
-  const [, named, rest = ''] = /^([a-z]+):\/\/(.*)$/i.exec(value) ?? [null, undefined, value];
+  const [, named, rest = ''] = /^(?!unix:)([a-z]+):\/\/(.*)$/i.exec(value) ?? [null, undefined, value];
   const spoken = named?.toLowerCase() ?? (kind === 'proxy' ? scheme : kind);
+  if (rest.startsWith('unix:')) return readSocket(rest).map((each) => ({ ...each, scheme: spoken, at: pass.at, literal: true }));
   const end = rest.replace(/[/?].*$/, '');
-  if (rest.startsWith('unix:') || end === '') return [];
+  if (end === '') return [];
   const group = groups.get(end);
   const isVariable = target.includes('$');
   if (!group) return readEnd(end, DEFAULT_PORTS[spoken]).map((each) => ({ ...each, scheme: spoken, at: pass.at, literal: !isVariable }));
   return group
-    .filter(
-      (each) => each.name === 'server' && each.args[0] !== undefined && !each.args.includes('down') && !each.args[0].startsWith('unix:'),
-    )
-    .flatMap((each) =>
-      readEnd(each.args[0]!, 80).map((server) => ({ ...server, scheme: spoken, at: each.at, literal: !each.args.includes('resolve') })),
-    );
+    .filter((each) => each.name === 'server' && each.args[0] !== undefined && !each.args.includes('down'))
+    .flatMap((each) => {
+      const ends = each.args[0]!.startsWith('unix:') ? readSocket(each.args[0]!) : readEnd(each.args[0]!, 80);
+      return ends.map((server) => ({ ...server, scheme: spoken, at: each.at, literal: !each.args.includes('resolve') }));
+    });
+};
+
+/** `unix:/run/app.sock`, and after one more colon the path that is asked for. Where a relative one begins, or a variable leads, is not known here. */
+const readSocket = (end: string): { host: string; port: number }[] => {
+  const path = /^unix:(\/[^:$]*)(?::|$)/.exec(end)?.[1];
+  return path === undefined ? [] : [{ host: `unix:${path.replace(/\/+/g, '/')}`, port: 0 }];
 };
 
 const readEnd = (end: string, port: number | undefined): { host: string; port: number }[] => {

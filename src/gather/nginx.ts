@@ -1,6 +1,7 @@
 /** nginx' configuration, one request for each location that it proxies, and what its log says of them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine, NginxFact } from '../model/facts.ts';
+import { socketPath } from '../model/socket-file.ts';
 import { isRunning, type Container, type Service } from '../model/stack.ts';
 import { EngineError } from './engine-client.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
@@ -10,6 +11,7 @@ import { locationFor, type NginxConfig, type NginxLocation, type NginxServer, ty
 import { readUpstreamError } from './nginx-log.ts';
 import { askNginx, doorOf, readNginxSetup, type NginxSetup } from './nginx-setup.ts';
 import { runInside } from './run-inside.ts';
+import { lookAtSockets, withHolders } from './socket-files.ts';
 
 const MOST_REQUESTS = 12;
 /** Where each request costs an exec. */
@@ -24,7 +26,7 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   const setup = await readNginxSetup(container, given);
   const { config, files, show } = setup;
   const up = isRunning(container);
-  const upstreams = upstreamsOf(config, show);
+  const upstreams = withHolders(upstreamsOf(config, show), service, given);
   const ask = async () => askProxied(await listening(config, service, given), container, given);
   const proxied = up ? await withCalled(ask, upstreams, container, given) : [];
   const [test, upstreamErrors] = up
@@ -42,7 +44,20 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
     test,
     proxied,
     upstreamErrors,
+    ...(await socketsBehind(service, container, proxied, given)),
   };
+};
+
+/** Looked at only where nginx got no answer by it. */
+const socketsBehind = async (
+  service: Service,
+  container: Container,
+  proxied: NginxFact['proxied'],
+  given: Gathering,
+): Promise<Pick<NginxFact, 'sockets'>> => {
+  const failing = proxied.filter(({ http }) => http.answer === null || http.answer.status === 502 || http.answer.status === 504);
+  const paths = failing.flatMap(({ upstream }) => upstream.split(', ').flatMap((each) => socketPath(each) ?? []));
+  return paths.length > 0 ? { sockets: await lookAtSockets([...new Set(paths)], service, container, given) } : {};
 };
 
 /** Whom the configuration names, without asking anybody. */
@@ -50,7 +65,7 @@ export const readUpstreams = async (service: Service, given: Gathering): Promise
   const container = service.containers.find(isRunning) ?? service.containers[0];
   if (!container) return [];
   const { config, show } = await readNginxSetup(container, given);
-  return upstreamsOf(config, show);
+  return withHolders(upstreamsOf(config, show), service, given);
 };
 
 /** As the configuration spells it: `= /health`, `/api/`; `''` at the level of the server. */
@@ -129,7 +144,7 @@ const questionsFor = (server: NginxServer): Question[] =>
     ? []
     : server.locations.flatMap((location) => {
         const path = location.upstreams.length > 0 && !location.internal && !location.returns ? pathInto(server, location) : null;
-        const upstream = [...new Set(location.upstreams.map(({ host, port }) => `${host}:${port}`))].join(', ');
+        const upstream = [...new Set(location.upstreams.map(({ host, port }) => (port > 0 ? `${host}:${port}` : host)))].join(', ');
         return path === null ? [] : [{ server, location, path, upstream }];
       });
 

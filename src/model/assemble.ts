@@ -4,6 +4,7 @@ import type { ServiceSettings } from './config.ts';
 import type { NginxFact, ProjectFact } from './facts.ts';
 import { routedByLabels } from './label-routes.ts';
 import { roleOf } from './roles.ts';
+import { socketOwner, socketPath } from './socket-file.ts';
 import {
   commandLine,
   type Connection,
@@ -131,7 +132,11 @@ const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] =
       const key = `${upstream.host}:${upstream.port}`;
       if (seen.has(key)) return [];
       seen.add(key);
-      return [proxyConnection(service, upstream, known)];
+      const path = socketPath(upstream.host);
+      if (path === null) return [proxyConnection(service, upstream, known)];
+      const to = upstream.heldBy ?? socketOwner(path, service, services);
+      // One that is in nginx' own container is nobody else's.
+      return to === null ? [] : [{ ...proxyConnection(service, upstream, known), to, kind: 'socket' as const, url: upstream.host }];
     });
   });
 };

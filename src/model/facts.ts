@@ -587,7 +587,7 @@ export interface NginxFact {
   files: { path: string; hostPath: string | null; modifiedAt: string | null }[];
   roots: { path: string; server: string; location: string; at: string }[];
   listens: number[];
-  upstreams: { host: string; port: number; scheme: string; location: string; at: string; literal: boolean }[];
+  upstreams: NginxUpstreamFact[];
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
@@ -603,8 +603,46 @@ export interface NginxFact {
     time: string | null;
     text: string;
     upstream: string | null;
-    kind: 'refused' | 'timeout-connecting' | 'timeout-reading' | 'unreachable' | 'not-found' | 'reset' | 'other';
+    /** Of a socket file: it is not there, nginx may not use it, its queue is full. */
+    kind:
+      | 'refused'
+      | 'timeout-connecting'
+      | 'timeout-reading'
+      | 'unreachable'
+      | 'not-found'
+      | 'reset'
+      | 'missing'
+      | 'forbidden'
+      | 'full'
+      | 'other';
   }[];
+  /** Socket files through which no answer came. Absent: none. */
+  sockets?: SocketView[];
+}
+
+export interface NginxUpstreamFact {
+  /** Of a socket file `unix:/run/app.sock`, with port 0. */
+  host: string;
+  port: number;
+  scheme: string;
+  location: string;
+  at: string;
+  literal: boolean;
+  /** Of a socket file: the one service that was seen to listen on it. */
+  heldBy?: string;
+}
+
+/** A socket file, as nginx' container has it, and who listens where. */
+export interface SocketView {
+  path: string;
+  /** `null`: nobody could look. */
+  file: 'socket' | 'missing' | 'other' | null;
+  /** The folder on the way, or the socket, that keeps nginx' workers out by its mode. */
+  closed?: { path: string; mode: string; uid: number; worker: number };
+  /** Something in nginx' own container listens on it. */
+  isOwn: boolean;
+  /** Sockets that services listen on, by the paths of their own containers, and ports. Only of those that could be looked into. */
+  listeners: { service: string; sockets: string[]; ports: number[] }[];
 }
 
 export interface WebrootFact {

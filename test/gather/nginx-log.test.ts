@@ -16,6 +16,19 @@ describe('what nginx says of its upstreams', () => {
     ['upstream sent invalid header while reading response header from upstream', 'other'],
   ])('%s', (text, kind) => expect(readUpstreamError(line(text))).toEqual({ kind, upstream: 'http://172.18.0.4:8000/api/' }));
 
+  it.each([
+    ['(2: No such file or directory)', 'missing'],
+    ['(13: Permission denied)', 'forbidden'],
+    ['(111: Connection refused)', 'refused'],
+    ['(11: Resource temporarily unavailable)', 'full'],
+  ])('connect() to a socket file failed %s', (why, kind) => {
+    const upstream = 'fastcgi://unix:/run/fpm.sock:';
+    expect(readUpstreamError(line(`connect() to unix:/run/fpm.sock failed ${why} while connecting to upstream`, upstream))).toEqual({
+      kind,
+      upstream,
+    });
+  });
+
   it('knows lines that name no address', () => {
     expect(
       readUpstreamError('2026/11/23 07:25:34 [emerg] 1#1: host not found in upstream "backend" in /etc/nginx/conf.d/default.conf:4'),

@@ -17,6 +17,7 @@ describe('one request for each proxied location', () => {
     ['everything', 'location / { proxy_pass http://x:1; }', ['/']],
     ['a pattern that begins like a path', 'location ~ ^/api/v1 { proxy_pass http://x:1; }', ['/api/v1']],
     ['scripts', 'location / { root /srv; } location ~ \\.php$ { fastcgi_pass php:9000; }', ['/index.php']],
+    ['a socket file', 'location /app { proxy_pass http://unix:/run/x.sock:/v1; }', ['/app']],
     ['what is no file', 'root /srv; location / { try_files $uri @app; } location @app { proxy_pass http://x:1; }', ['/']],
     ['what may also be a file', 'root /srv; location / { try_files $uri $uri/ @app; } location @app { proxy_pass http://x:1; }', []],
     ['one that is not for the outside', 'location /private { internal; proxy_pass http://x:1; }', []],
