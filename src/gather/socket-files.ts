@@ -19,8 +19,10 @@ export const withHolders = (upstreams: NginxUpstreamFact[], nginx: Service, give
     const sockets = socketsSeen(service);
     return sockets && sockets.length > 0 ? [{ service, sockets }] : [];
   });
+  const own = isAlone(nginx, given) ? (socketsSeen(nginx) ?? []) : [];
   return upstreams.map((upstream) => {
     const path = socketPath(upstream.host);
+    if (path !== null && own.some((each) => isSamePath(each, path))) return { ...upstream, heldBy: nginx.name };
     const place = path === null ? null : placeOf(nginx, path);
     const holders =
       place === null
@@ -34,6 +36,12 @@ export const withHolders = (upstreams: NginxUpstreamFact[], nginx: Service, give
 
 /** Such a one sees the sockets of the whole machine. */
 const sharesNetwork = ({ networkMode }: Container): boolean => networkMode === 'host';
+
+/** No other container lives in its network, whose sockets would show there as well. */
+const isAlone = (service: Service, { stack }: Gathering): boolean => {
+  const container = speakerOf(service);
+  return container !== undefined && !isLodger(container) && !hasLodgers(container, stack);
+};
 
 const speakerOf = (service: Service): Container | undefined => service.containers.find(isRunning);
 
@@ -69,8 +77,7 @@ export const lookAtSockets = async (paths: string[], nginx: Service, container: 
         return sockets && (isOwner || sockets.length > 0) ? [{ service: service.name, sockets, ports: await portsOf(service, given) }] : [];
       }),
   );
-  const isAlone = !isLodger(container) && !hasLodgers(container, given.stack);
-  const own = isAlone ? (socketsSeen(nginx) ?? (await socketsInside(nginx, given)) ?? []) : [];
+  const own = isAlone(nginx, given) ? (socketsSeen(nginx) ?? (await socketsInside(nginx, given)) ?? []) : [];
   const process = ownProcess(container);
   return Promise.all(
     paths.map(async (path) => ({

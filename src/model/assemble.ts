@@ -136,7 +136,9 @@ const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] =
       if (path === null) return [proxyConnection(service, upstream, known)];
       const to = upstream.heldBy ?? socketOwner(path, service, services);
       // One that is in nginx' own container is nobody else's.
-      return to === null ? [] : [{ ...proxyConnection(service, upstream, known), to, kind: 'socket' as const, url: upstream.host }];
+      return to === null || to === service
+        ? []
+        : [{ ...proxyConnection(service, upstream, known), to, kind: 'socket' as const, url: upstream.host }];
     });
   });
 };

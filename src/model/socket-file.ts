@@ -1,4 +1,5 @@
 /** Socket files of the file system: where they lie outside of the containers that share them, and who should make them. Pure. */
+import { commandsOf } from './command-line.ts';
 import { liesIn } from './stale-mount.ts';
 import type { MountSpec, Role, Service } from './stack.ts';
 
@@ -59,6 +60,12 @@ const plainWords = (text: string): string[] =>
 /** A certificate or a whole configuration is no address. */
 const LONGEST = 8_192;
 
+/** Its container is told to run other programs beside nginx: a socket of its own folders may well be theirs. */
+export const runsMore = ({ containers: [container] }: Service): boolean =>
+  container !== undefined && commandsOf([...container.entrypoint, ...container.command]).some(([program = '']) => !NGINX.test(program));
+
+const NGINX = /^(nginx|openresty|angie|tengine|freenginx)(-debug)?$/;
+
 const SERVES = new Set<Role>(['http', 'unknown']);
 
 /** Who should make the socket that a client asks: by what they share and what they are told. `null`: nobody, or nobody knows. */
@@ -71,6 +78,6 @@ export const socketOwner = (path: string, client: string, services: readonly Ser
   const servers = sharers.filter(({ role }) => SERVES.has(role));
   // One that was forgotten where the others got the volume is told a path that only they have.
   const paths = [path, ...sharers.flatMap((each) => pathsTo(place!, each))];
-  const apart = others.filter((each) => paths.some((there) => isTold(each, there)));
+  const apart = own && runsMore(own) ? [] : others.filter((each) => paths.some((there) => isTold(each, there)));
   return [told, servers.filter(({ role }) => role === 'http'), servers, apart].find((each) => each.length === 1)?.[0]?.name ?? null;
 };

@@ -2,7 +2,7 @@
 import { listed } from './attempt.ts';
 import type { Evidence } from './check.ts';
 import type { SocketView } from './facts.ts';
-import { isSamePath, isTold, mountAround, pathsTo, placeOf } from './socket-file.ts';
+import { isSamePath, isTold, mountAround, pathsTo, placeOf, runsMore } from './socket-file.ts';
 import { spokenBy, type Service } from './stack.ts';
 
 export interface SocketCase {
@@ -60,17 +60,20 @@ const forbidden = ({ path, nginx, target, view: { closed } }: SocketCase): Socke
   target,
 });
 
-/** Nothing shares the folder, and one alone listens on sockets: on one of that name, or at all. */
-const likelyOwner = ({ path, view, services }: SocketCase): Service | undefined => {
-  const candidates = services.filter(({ name, role }) => {
-    const own = view.listeners.find(({ service }) => service === name);
-    return spokenBy(role) === null && own?.sockets.some((each) => !STEERS.test(each));
+/** Nothing shares the folder, and one alone that nobody reaches otherwise listens on sockets: on one of that name, or at all. */
+const likelyOwner = ({ path, nginx, view, services }: SocketCase): Service | undefined => {
+  if (runsMore(nginx)) return undefined;
+  const candidates = services.filter((service) => {
+    const own = view.listeners.find((each) => each.service === service.name);
+    return !spokenBy(service.role) && !isPublished(service) && own?.sockets.some((each) => !STEERS.test(each));
   });
   const sameName = candidates.filter(({ name }) =>
     view.listeners.some(({ service, sockets }) => service === name && sockets.some((each) => lastOf(each) === lastOf(path))),
   );
   return [sameName, candidates].find((each) => each.length === 1)?.[0];
 };
+
+const isPublished = ({ containers: [container] }: Service): boolean => (container?.portBindings.length ?? 0) > 0;
 
 const lastOf = (path: string): string => path.replace(/^.*\//, '');
 

@@ -61,6 +61,12 @@ describe.skipIf(!canUnshare)('a socket file that two containers share', () => {
     });
   });
 
+  it("is nginx' own, where that listens itself, whoever else has such a path", () => {
+    const front = serviceOf(app.container, { name: 'front', role: 'nginx' });
+    const path = join(app.folder, 'sockets/api.sock');
+    expect(withHolders([upstream(path)], front, gatheringOf(engineOf(), [front]))[0]?.heldBy).toBe('front');
+  });
+
   it('is not of one on the network of the host, who sees those of everybody', () => {
     const { front, given } = scene();
     for (const { containers } of given.stack.services) for (const each of containers) each.networkMode = 'host';

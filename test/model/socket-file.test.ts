@@ -64,6 +64,14 @@ describe('whose socket it is', () => {
     ['nobody, on a volume of another name', [service('api', [volume('w', '/run/app')])], null],
   ])('%s', (_, others, expected) => expect(socketOwner(path, 'edge', [edge, ...others])).toBe(expected));
 
+  it('may be of a program beside nginx, whoever else is told such a path', () => {
+    const both = service('edge', [], ['sh', '-c', 'php-fpm -D && exec nginx'], 'nginx');
+    const other = service('api', [], ['--uds', path]);
+    expect(socketOwner(path, 'edge', [both, other])).toBeNull();
+    const alone = service('edge', [], ['/docker-entrypoint.sh', 'nginx', '-g', 'daemon off;'], 'nginx');
+    expect(socketOwner(path, 'edge', [alone, other])).toBe('api');
+  });
+
   it('is nobody else, in a folder of its own', () =>
     expect(socketOwner('/run/php/fpm.sock', 'edge', [edge, service('api', shared)])).toBeNull());
 });
