@@ -7,6 +7,7 @@ import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact, SocketView } from '../model/facts.ts';
 import { sharedEnds } from '../model/routes.ts';
+import { scriptTrouble } from '../model/script-trouble.ts';
 import { isSamePath, socketPath } from '../model/socket-file.ts';
 import { socketTrouble } from '../model/socket-trouble.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
@@ -40,6 +41,8 @@ interface Trouble {
   target: Service | undefined;
   targets: Service[];
   location: string;
+  /** A file that it is about, other than a socket. */
+  path?: string;
   severity?: 'warn';
 }
 
@@ -95,6 +98,14 @@ export const proxy = defineCheck({
       kind: 'cause',
       means: "nginx's workers may not use the socket file of the service.",
       proof: 'Status 502, and the mode of the socket or of a folder on the way to it, for the user of the workers.',
+    },
+    'script-not-found': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The script that nginx tells the FastCGI server to run does not exist in the container of that server.',
+      proof: '`Primary script unknown` or `File not found.` with status 404, and the file, or its folder, as both containers have it.',
+      shows: 'error',
     },
     'stale-upstream': {
       severity: 'fail',
@@ -257,17 +268,23 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
 const troubles = (given: Given): Finding[] =>
   grouped(
     [...given.nginx.proxied.flatMap((each) => troubleOf(each, given)), ...deafLoopbacks(given)],
-    ({ reason, upstream }) => `${reason}\n${upstream}`,
+    ({ reason, upstream, path }) => `${reason}\n${upstream}\n${path ?? ''}`,
   ).map((group) => {
     const [first] = group as [Trouble];
-    const peer = first.target?.name;
+    // Whoever makes a socket that nobody shares runs beside nginx.
+    const peer = first.target?.name ?? (socketOf(first.upstream) === null ? undefined : given.service.name);
     return {
       reason: first.reason,
       message: `${first.message} (${listed(group.map(({ location }) => location))})`,
       evidence: unique(group.flatMap(({ evidence }) => evidence)).slice(0, 4),
       ...(first.severity ? { severity: first.severity } : {}),
       ...suspectsOf(first, given.service),
-      values: { upstream: first.upstream, ...(peer ? { target: peer } : {}), ...addressOf(first.upstream) },
+      values: {
+        upstream: first.upstream,
+        ...(peer ? { target: peer } : {}),
+        ...addressOf(first.upstream),
+        ...(first.path ? { path: first.path } : {}),
+      },
     };
   });
 
@@ -299,6 +316,14 @@ const unique = (evidence: Evidence[]): Evidence[] => grouped(evidence, ({ source
 const suspectsOf = ({ reason, target }: Trouble, service: Service): Pick<Finding, 'suspects'> => {
   if (reason === 'no-answer')
     return { suspects: ['container', 'ports', 'static-files'].map((check) => ({ service: service.name, check })) };
+  // What the other side mounts, and from where, may be why it lacks the file.
+  if (reason === 'script-not-found' && target)
+    return {
+      suspects: [
+        ...['mounts', 'compose', 'image'].map((check) => ({ service: target.name, check })),
+        { service: service.name, check: 'static-files' },
+      ],
+    };
   const isSymptom = ['upstream-stopped', 'bad-gateway', 'gateway-timeout', 'upstream-error'].includes(reason);
   // What stands between the two may be seen from the proxy's own side.
   return isSymptom && target ? { suspects: [{ service: target.name }, { service: service.name, check: 'network' }] } : {};
@@ -340,7 +365,7 @@ const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
   const { service } = given;
   const strange = wrongAnswerer(base, proxied, given) ?? hostRejected(base, proxied, given);
   if (strange) return [strange];
-  if (answer !== null && answer.status < 500) return [];
+  if (answer !== null && answer.status < 500) return scriptNotFound(base, proxied, given);
   if (answer === null && trial.outcome !== 'timeout')
     return [{ ...base, reason: 'no-answer', message: `${service.name} does not answer: ${trial.text || trial.outcome}` }];
   if (answer === null && trial.layer === 'tcp')
@@ -597,6 +622,24 @@ const unknownHost = (base: Base, given: Given): Trouble | null => {
       ...(tested ? [{ source: `nginx -t in ${service.name}`, text: nginx.test!.text.slice(0, 300) }] : []),
     ],
   };
+};
+
+/** In PHP's words: of FPM, and of its CGI program. */
+const NO_SCRIPT = /^\s*(File not found\.|No input file specified\.)\s*$/;
+
+const scriptNotFound = (base: Base, { http, script }: Proxied, given: Given): Trouble[] => {
+  const { target } = base;
+  const { service, nginx } = given;
+  const view = script && target && nginx.scripts?.find((each) => each.file === script.file && each.service === target.name);
+  if (!view || http.answer?.status !== 404) return [];
+  const error = errorOf(base, true, given);
+  const line = error?.kind === 'no-script' ? error : undefined;
+  if (!line && !NO_SCRIPT.test(http.answer.body)) return [];
+  const found = scriptTrouble(script, view, service, target);
+  if (!found) return [];
+  const said = { source: `body of ${http.url}`, text: http.answer.body.trim().slice(0, 200) };
+  const evidence = [...base.evidence, ...(line ? loggedBy(service, line) : [said]), ...found.evidence];
+  return [{ ...base, reason: 'script-not-found', message: found.message, evidence, path: script.file }];
 };
 
 const viewOf = ({ upstream }: Base, { nginx }: Given): SocketView | undefined => {

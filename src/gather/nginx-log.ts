@@ -14,6 +14,7 @@ const KINDS: [RegExp, UpstreamError['kind']][] = [
   [/connect\(\) failed \(1(?:01|13):|no route to host|network is unreachable/i, 'unreachable'],
   [/host not found in upstream|could not be resolved|no resolver defined to resolve/, 'not-found'],
   [/upstream prematurely closed connection|reset by peer\) while (?:reading|sending|connecting)|\(104:/, 'reset'],
+  [/FastCGI sent in stderr: "(?:Primary script unknown|Unable to open primary script)/, 'no-script'],
   [/no live upstreams|\bupstream\b/, 'other'],
 ];
 

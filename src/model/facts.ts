@@ -597,13 +597,21 @@ export interface NginxFact {
     http: HttpTry;
     /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
     called?: string[];
+    /** Of FastCGI: the file that the server behind is told to run, the folder that it is looked for in, and the file that nginx has for the URL. */
+    script?: {
+      file: string;
+      root: string;
+      page: string;
+      /** nginx looks the folder up on its own side: `$realpath_root`. */
+      isResolved: boolean;
+    };
   }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;
     text: string;
     upstream: string | null;
-    /** Of a socket file: it is not there, nginx may not use it, its queue is full. */
+    /** `missing`, `forbidden`, `full`: of a socket file. `no-script`: the FastCGI server does not find the file that it is to run. */
     kind:
       | 'refused'
       | 'timeout-connecting'
@@ -614,10 +622,26 @@ export interface NginxFact {
       | 'missing'
       | 'forbidden'
       | 'full'
+      | 'no-script'
       | 'other';
   }[];
   /** Socket files through which no answer came. Absent: none. */
   sockets?: SocketView[];
+  /** Scripts that the server behind did not find. Absent: none. */
+  scripts?: ScriptView[];
+}
+
+type Entry = 'file' | 'folder' | 'missing';
+
+/** A script that a FastCGI server was told to run, on both sides. `null`: nobody could look. */
+export interface ScriptView {
+  file: string;
+  service: string;
+  /** The file that nginx has for the URL. */
+  inNginx: Entry | null;
+  rootInNginx: Entry | null;
+  inService: Entry | null;
+  rootInService: Entry | null;
 }
 
 export interface NginxUpstreamFact {
@@ -628,7 +652,7 @@ export interface NginxUpstreamFact {
   location: string;
   at: string;
   literal: boolean;
-  /** Of a socket file: the one service that was seen to listen on it. */
+  /** Of a socket file: the one service that was seen to listen on it; nginx' own, where that is in its container. */
   heldBy?: string;
 }
 

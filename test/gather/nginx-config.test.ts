@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fileFor, includedFiles, locationFor, parseNginx } from '../../src/gather/nginx-config.ts';
+import { fileFor, includedFiles, locationFor, parseNginx, scriptFor } from '../../src/gather/nginx-config.ts';
 
 const MAIN = '/etc/nginx/nginx.conf';
 
@@ -211,5 +211,45 @@ describe('whatever the files hold', () => {
   it('takes odd glob patterns as they are', () => {
     expect(includedFiles(['/a/b.conf', '/a/[x].conf', '/a/c(1).conf'], '/a/c(1).conf')).toEqual(['/a/c(1).conf']);
     expect(() => parse('include [;include (*;include *[a-;', {})).not.toThrow();
+  });
+});
+
+describe('the script that a FastCGI server is told to run', () => {
+  const page = (file: string, root: string, own: string, isResolved = false) => ({ file, root, page: own, isResolved });
+  it.each([
+    [
+      'below the root of nginx',
+      'fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;',
+      page('/srv/www/index.php', '/srv/www', '/srv/www/index.php'),
+    ],
+    [
+      'below the root as nginx resolves it',
+      'fastcgi_param SCRIPT_FILENAME ${realpath_root}$fastcgi_script_name;',
+      page('/srv/www/index.php', '/srv/www', '/srv/www/index.php', true),
+    ],
+    [
+      'below another folder',
+      'fastcgi_param SCRIPT_FILENAME /app$fastcgi_script_name;',
+      page('/app/index.php', '/app', '/srv/www/index.php'),
+    ],
+    ['one for all', 'fastcgi_param SCRIPT_FILENAME /app/front.php;', page('/app/front.php', '/app', '/srv/www/index.php')],
+    [
+      'the last of two',
+      'fastcgi_param SCRIPT_FILENAME /a$uri; fastcgi_param SCRIPT_FILENAME /b$uri;',
+      page('/b/index.php', '/b', '/srv/www/index.php'),
+    ],
+    ['of the level above', '', page('/top/index.php', '/top', '/srv/www/index.php')],
+    ['none, where a level has parameters of its own', 'fastcgi_param QUERY_STRING $query_string;', null],
+    ['one that a variable decides', 'fastcgi_param SCRIPT_FILENAME $site$fastcgi_script_name;', null],
+  ])('%s', (_, params, expected) => {
+    const [server] = parse(
+      `server { root /srv/www; fastcgi_param SCRIPT_FILENAME /top$uri; location ~ \\.php$ { ${params} fastcgi_pass php:9000; } }`,
+    ).servers;
+    expect(scriptFor(locationFor(server!, '/index.php')!, '/index.php')).toEqual(expected);
+  });
+
+  it('is none of a location that speaks HTTP', () => {
+    const [server] = parse('server { root /srv; fastcgi_param SCRIPT_FILENAME /top$uri; location / { proxy_pass http://x:1; } }').servers;
+    expect(scriptFor(locationFor(server!, '/index.php')!, '/index.php')).toBeNull();
   });
 });

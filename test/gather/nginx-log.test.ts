@@ -13,6 +13,12 @@ describe('what nginx says of its upstreams', () => {
     ['connect() failed (113: Host is unreachable) while connecting to upstream', 'unreachable'],
     ['upstream prematurely closed connection while reading response header from upstream', 'reset'],
     ['recv() failed (104: Connection reset by peer) while reading response header from upstream', 'reset'],
+    ['FastCGI sent in stderr: "Primary script unknown" while reading response header from upstream', 'no-script'],
+    [
+      'FastCGI sent in stderr: "Unable to open primary script: /srv/index.php (No such file or directory)" while reading response header from upstream',
+      'no-script',
+    ],
+    ['FastCGI sent in stderr: "PHP message: PHP Warning: x" while reading response header from upstream', 'other'],
     ['upstream sent invalid header while reading response header from upstream', 'other'],
   ])('%s', (text, kind) => expect(readUpstreamError(line(text))).toEqual({ kind, upstream: 'http://172.18.0.4:8000/api/' }));
 

@@ -20,6 +20,16 @@ describe('one request for each proxied location', () => {
     ['a socket file', 'location /app { proxy_pass http://unix:/run/x.sock:/v1; }', ['/app']],
     ['what is no file', 'root /srv; location / { try_files $uri @app; } location @app { proxy_pass http://x:1; }', ['/']],
     ['what may also be a file', 'root /srv; location / { try_files $uri $uri/ @app; } location @app { proxy_pass http://x:1; }', []],
+    [
+      'a script that only `try_files` leads to',
+      'root /srv; location / { try_files $uri /index.php$is_args$args; } location ~ ^/index\\.php { internal; fastcgi_pass php:9000; }',
+      ['/'],
+    ],
+    [
+      'a script that a folder may stand before',
+      'root /srv; location / { try_files $uri $uri/ /index.php; } location ~ ^/index\\.php { internal; fastcgi_pass php:9000; }',
+      [],
+    ],
     ['one that is not for the outside', 'location /private { internal; proxy_pass http://x:1; }', []],
     ['one that never passes on', 'location /old { return 410; proxy_pass http://x:1; }', []],
     ['a server that sends everybody elsewhere', 'return 301 https://x$request_uri; location / { proxy_pass http://x:1; }', []],
