@@ -18,6 +18,8 @@ import {
 } from '../model/stack.ts';
 import { holdsAddress, parseSubnet } from '../model/subnets.ts';
 
+const isAddressed = ({ kind }: Connection): boolean => kind !== 'depends-on' && kind !== 'socket';
+
 const cause = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'compose', kind: 'cause', means, proof });
 
 export const address = defineCheck({
@@ -27,7 +29,7 @@ export const address = defineCheck({
   needs: ['reach', 'logs', 'networks'],
   // Not after `container`: a client that is given a wrong address is often one that keeps ending.
   after: ['engine', 'compose'],
-  appliesTo: (service, stack) => connectionsFrom(stack, service.name).some(({ kind }) => kind !== 'depends-on'),
+  appliesTo: (service, stack) => connectionsFrom(stack, service.name).some(isAddressed),
   findings: {
     'wrong-scheme': cause(
       'The scheme of the URL names another driver than the library that reads it.',
@@ -61,7 +63,7 @@ export const address = defineCheck({
       log: facts.logs.ok ? facts.logs.value.lines : [],
       networks: facts.networks.ok ? facts.networks.value : null,
     };
-    const connections = connectionsFrom(stack, service.name).filter(({ kind }) => kind !== 'depends-on');
+    const connections = connectionsFrom(stack, service.name).filter(isAddressed);
     const findings = [
       ...wrongScheme(connections, scene),
       ...throughProxy(connections, scene),

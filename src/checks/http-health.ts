@@ -7,7 +7,16 @@ import { sinceLastReload } from '../model/crash.ts';
 import type { Fact, HttpAnswer, HttpFact, HttpTry, InsideFact, LogLine } from '../model/facts.ts';
 import { listensElsewhere } from '../model/listeners.ts';
 import { readHealthBody, wordsOf, type Part } from '../model/health-body.ts';
-import { connectionsFrom, running, serviceNamed, spokenBy, type ConnectionKind, type Service, type Stack } from '../model/stack.ts';
+import {
+  connectionsFrom,
+  connectionsTo,
+  running,
+  serviceNamed,
+  spokenBy,
+  type ConnectionKind,
+  type Service,
+  type Stack,
+} from '../model/stack.ts';
 import { DEFAULT_THRESHOLDS } from '../model/thresholds.ts';
 
 const BODY_SHOWN = 300;
@@ -148,11 +157,14 @@ const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Fi
     ];
   });
 
+const isAskedBySocket = ({ name }: Service, stack: Stack): boolean => connectionsTo(stack, name).some(({ kind }) => kind === 'socket');
+
 const judgeHttp = ({ http, inside }: Known<'http' | 'inside'>, about: Omit<Given, 'fact' | 'inside'>): Verdict => {
   if (!http.ok) {
     const { service } = about;
     const first = running(service)[0];
-    if (first && servesSocketFile(first)) return { skip: `${service.name} serves a socket file, and no port` };
+    if (first && (servesSocketFile(first) || isAskedBySocket(service, about.stack)))
+      return { skip: `${service.name} serves a socket file, and no port` };
     return { cannotLook: http.reason };
   }
   const given: Given = { ...about, fact: http.value, inside };

@@ -139,7 +139,8 @@ interface Scene {
 
 type Judge = (connection: Connection, scene: Scene) => Finding | null;
 
-const isTried = (connection: Connection): boolean => connection.kind !== 'depends-on' && connection.to !== connection.from;
+/** No network leads to a socket file. */
+const isTried = ({ kind, to, from }: Connection): boolean => kind !== 'depends-on' && kind !== 'socket' && to !== from;
 
 /** External hosts are tried for the note's sake; their faults are not the stack's. Nor is what was not asked to run. */
 const isOurs = (connection: Connection, scene: Scene): boolean => {

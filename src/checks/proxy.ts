@@ -5,8 +5,11 @@ import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
-import type { Fact, HttpTry, InsideFact, LogFact, NginxFact } from '../model/facts.ts';
+import type { Fact, HttpTry, InsideFact, LogFact, NginxFact, SocketView } from '../model/facts.ts';
 import { sharedEnds } from '../model/routes.ts';
+import { scriptTrouble } from '../model/script-trouble.ts';
+import { isSamePath, socketPath } from '../model/socket-file.ts';
+import { socketTrouble } from '../model/socket-trouble.ts';
 import { connectionsFrom, isRunning, running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
 
 type Upstream = NginxFact['upstreams'][number];
@@ -38,6 +41,8 @@ interface Trouble {
   target: Service | undefined;
   targets: Service[];
   location: string;
+  /** A file that it is about, other than a socket. */
+  path?: string;
   severity?: 'warn';
 }
 
@@ -72,6 +77,35 @@ export const proxy = defineCheck({
       passes: true,
       means: "The upstream is loopback, which inside the container is nginx's own; nothing listens there.",
       proof: "The configuration's host is loopback, and no socket of the container listens on that port.",
+    },
+    'socket-not-shared': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The socket file that nginx passes requests to lies in a folder that it does not share with the service that makes it.',
+      proof: 'Status 502, the mounts of both containers at that path, and the socket that the service listens on.',
+    },
+    'socket-elsewhere': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: 'The service behind nginx listens on another socket file than the one that nginx passes requests to, or on a port.',
+      proof: "Status 502, and the kernel's table of sockets in the service, without that file.",
+    },
+    'socket-forbidden': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'cause',
+      means: "nginx's workers may not use the socket file of the service.",
+      proof: 'Status 502, and the mode of the socket or of a folder on the way to it, for the user of the workers.',
+    },
+    'script-not-found': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The script that nginx tells the FastCGI server to run does not exist in the container of that server.',
+      proof: '`Primary script unknown` or `File not found.` with status 404, and the file, or its folder, as both containers have it.',
+      shows: 'error',
     },
     'stale-upstream': {
       severity: 'fail',
@@ -234,19 +268,30 @@ const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>): Finding 
 const troubles = (given: Given): Finding[] =>
   grouped(
     [...given.nginx.proxied.flatMap((each) => troubleOf(each, given)), ...deafLoopbacks(given)],
-    ({ reason, upstream }) => `${reason}\n${upstream}`,
+    ({ reason, upstream, path }) => `${reason}\n${upstream}\n${path ?? ''}`,
   ).map((group) => {
     const [first] = group as [Trouble];
-    const peer = first.target?.name;
+    // Whoever makes a socket that nobody shares runs beside nginx.
+    const peer = first.target?.name ?? (socketOf(first.upstream) === null ? undefined : given.service.name);
     return {
       reason: first.reason,
       message: `${first.message} (${listed(group.map(({ location }) => location))})`,
       evidence: unique(group.flatMap(({ evidence }) => evidence)).slice(0, 4),
       ...(first.severity ? { severity: first.severity } : {}),
       ...suspectsOf(first, given.service),
-      values: { upstream: first.upstream, ...(peer ? { target: peer } : {}), host: hostOf(first.upstream), port: portOf(first.upstream) },
+      values: {
+        upstream: first.upstream,
+        ...(peer ? { target: peer } : {}),
+        ...addressOf(first.upstream),
+        ...(first.path ? { path: first.path } : {}),
+      },
     };
   });
+
+const addressOf = (upstream: string): Record<string, string> => {
+  const path = socketOf(upstream);
+  return path === null ? { host: hostOf(upstream), port: portOf(upstream) } : { path };
+};
 
 /** That it is self-signed is as it should be here; that its time is over is not. */
 const certificateExpired = ({ service, nginx, now }: Given): Finding[] => {
@@ -271,6 +316,14 @@ const unique = (evidence: Evidence[]): Evidence[] => grouped(evidence, ({ source
 const suspectsOf = ({ reason, target }: Trouble, service: Service): Pick<Finding, 'suspects'> => {
   if (reason === 'no-answer')
     return { suspects: ['container', 'ports', 'static-files'].map((check) => ({ service: service.name, check })) };
+  // What the other side mounts, and from where, may be why it lacks the file.
+  if (reason === 'script-not-found' && target)
+    return {
+      suspects: [
+        ...['mounts', 'compose', 'image'].map((check) => ({ service: target.name, check })),
+        { service: service.name, check: 'static-files' },
+      ],
+    };
   const isSymptom = ['upstream-stopped', 'bad-gateway', 'gateway-timeout', 'upstream-error'].includes(reason);
   // What stands between the two may be seen from the proxy's own side.
   return isSymptom && target ? { suspects: [{ service: target.name }, { service: service.name, check: 'network' }] } : {};
@@ -279,9 +332,20 @@ const suspectsOf = ({ reason, target }: Trouble, service: Service): Pick<Finding
 const serversOf = (upstream: string): string[] => upstream.split(/,\s*/).map(authority);
 
 /** `http://api:8000/x` → `api:8000`. */
-const authority = (url: string): string => url.replace(/^[a-z]+:\/\//i, '').replace(/\/.*$/, '');
+const authority = (url: string): string => {
+  const rest = url.replace(/^[a-z]+:\/\//i, '');
+  const socket = socketPath(rest);
+  return socket === null ? rest.replace(/\/.*$/, '') : `unix:${socket}`;
+};
 const hostOf = (upstream: string): string => withoutPort(serversOf(upstream)[0] ?? '');
 const portOf = (upstream: string): string => /:(\d+)$/.exec(serversOf(upstream)[0] ?? '')?.[1] ?? '80';
+const socketOf = (upstream: string): string | null => socketPath(serversOf(upstream)[0] ?? '');
+
+/** Does an address in the log speak of this server? Its name was an address by then, so the port must do. */
+const isMeant = (logged: string, server: string): boolean => {
+  const [path, named] = [socketOf(server), socketOf(logged)];
+  return path === null || named === null ? path === named && portOf(logged) === portOf(server) : isSamePath(path, named);
+};
 
 const targetOf = (upstream: string, { service, stack }: Given): Service | undefined => {
   const host = hostOf(upstream);
@@ -301,7 +365,7 @@ const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
   const { service } = given;
   const strange = wrongAnswerer(base, proxied, given) ?? hostRejected(base, proxied, given);
   if (strange) return [strange];
-  if (answer !== null && answer.status < 500) return [];
+  if (answer !== null && answer.status < 500) return scriptNotFound(base, proxied, given);
   if (answer === null && trial.outcome !== 'timeout')
     return [{ ...base, reason: 'no-answer', message: `${service.name} does not answer: ${trial.text || trial.outcome}` }];
   if (answer === null && trial.layer === 'tcp')
@@ -311,6 +375,7 @@ const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
       stopped(base, given) ??
       stale(base, proxied, given) ??
       unknownHost(base, given) ??
+      throughSocket(base, proxied, given) ??
       gatewayTrouble(base, proxied, given),
   ];
 };
@@ -411,7 +476,7 @@ const deafLoopbacks = (given: Given): Trouble[] =>
             deafLoopback(
               {
                 location: each.location,
-                upstream: `${each.host}:${each.port}`,
+                upstream: each.port > 0 ? `${each.host}:${each.port}` : each.host,
                 target: undefined,
                 targets: [],
                 evidence: [{ source: each.at, text: `${each.scheme}://${each.host}:${each.port}` }],
@@ -440,8 +505,10 @@ const stopped = (base: Base, { service }: Given): Trouble | null => {
  * not tell of ours: then an earlier one counts, if the service is well now, and neither it nor nginx was started or reloaded since.
  */
 const errorOf = ({ upstream, target }: Base, answered: boolean, given: Given): UpstreamError | undefined => {
-  const ports = serversOf(upstream).map(portOf);
-  const about = given.nginx.upstreamErrors.filter((each) => each.upstream !== null && ports.includes(portOf(each.upstream)));
+  const servers = serversOf(upstream);
+  const about = given.nginx.upstreamErrors.filter(
+    ({ upstream: logged }) => logged !== null && servers.some((each) => isMeant(logged, each)),
+  );
   const own = answered ? about.findLast(({ time }) => time === null || secondsSince(time, given.now) <= OWN_SECONDS) : undefined;
   if (own || !target || !isWell(target, given)) return own;
   const since =
@@ -461,6 +528,7 @@ const stale = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
   const { target, targets, upstream } = base;
   const { service, stack } = given;
   const now = targets.flatMap(addressesOf);
+  if (serversOf(upstream).some((each) => socketOf(each) !== null)) return null;
   if (!target || now.length === 0 || targets.length < serversOf(upstream).length || isResolvedPerRequest(base, given)) return null;
   // Off the network it has no address for nginx at all.
   if (running(service).length > 0 && !running(target).some((each) => sharedEnds(running(service)[0]!, each, stack).length > 0)) return null;
@@ -556,10 +624,56 @@ const unknownHost = (base: Base, given: Given): Trouble | null => {
   };
 };
 
+/** In PHP's words: of FPM, and of its CGI program. */
+const NO_SCRIPT = /^\s*(File not found\.|No input file specified\.)\s*$/;
+
+const scriptNotFound = (base: Base, { http, script }: Proxied, given: Given): Trouble[] => {
+  const { target } = base;
+  const { service, nginx } = given;
+  const view = script && target && nginx.scripts?.find((each) => each.file === script.file && each.service === target.name);
+  if (!view || http.answer?.status !== 404) return [];
+  const error = errorOf(base, true, given);
+  const line = error?.kind === 'no-script' ? error : undefined;
+  if (!line && !NO_SCRIPT.test(http.answer.body)) return [];
+  const found = scriptTrouble(script, view, service, target);
+  if (!found) return [];
+  const said = { source: `body of ${http.url}`, text: http.answer.body.trim().slice(0, 200) };
+  const evidence = [...base.evidence, ...(line ? loggedBy(service, line) : [said]), ...found.evidence];
+  return [{ ...base, reason: 'script-not-found', message: found.message, evidence, path: script.file }];
+};
+
+const viewOf = ({ upstream }: Base, { nginx }: Given): SocketView | undefined => {
+  const path = socketOf(upstream);
+  return path === null ? undefined : nginx.sockets?.find((each) => isSamePath(each.path, path));
+};
+
+const SOCKET_REASONS = { apart: 'socket-not-shared', elsewhere: 'socket-elsewhere', forbidden: 'socket-forbidden' } as const;
+
+/** While the service may still be starting, its socket may yet come. */
+const throughSocket = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
+  const view = viewOf(base, given);
+  if (!view || http.answer?.status !== 502 || (base.target && isStarting(base.target, given.now))) return null;
+  const { service, stack } = given;
+  const error = errorOf(base, true, given);
+  const isForbidden = error ? error.kind === 'forbidden' : view.closed !== undefined;
+  const found = socketTrouble({ path: view.path, nginx: service, target: base.target, view, isForbidden, services: stack.services });
+  if (!found) return null;
+  const { how, message, target, evidence } = found;
+  return { ...base, target, reason: SOCKET_REASONS[how], message, evidence: [...base.evidence, ...loggedBy(service, error), ...evidence] };
+};
+
+const loggedBy = ({ name }: Service, error: UpstreamError | undefined): Evidence[] =>
+  error ? [{ source: `${name} log`, text: error.text }] : [];
+
 const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble => {
   const { service } = given;
   const error = errorOf(base, http.answer !== null, given);
-  const evidence = error ? [...base.evidence, { source: `${service.name} log`, text: error.text }] : base.evidence;
+  const view = viewOf(base, given);
+  const evidence = [
+    ...base.evidence,
+    ...loggedBy(service, error),
+    ...(view?.file ? [{ source: `${view.path} in ${service.name}`, text: view.file === 'missing' ? 'not there' : view.file }] : []),
+  ];
   const to = base.target?.name ?? base.upstream;
   const status = http.answer?.status ?? null;
   const early = base.target && isStarting(base.target, given.now) ? { severity: 'warn' as const } : {};
@@ -572,7 +686,7 @@ const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble =>
       message: `${to} does not answer ${service.name} in time${status === null ? '' : ', which answers 504'}`,
     };
   if (status === 502)
-    return { ...base, ...early, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to)}` };
+    return { ...base, ...early, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to, view)}` };
   const own = /<center>(nginx|openresty)/i.test(http.answer!.body);
   return {
     ...base,
@@ -582,7 +696,11 @@ const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble =>
   };
 };
 
-const saidOf = (error: UpstreamError | undefined, to: string): string => {
+const saidOf = (error: UpstreamError | undefined, to: string, view?: SocketView): string => {
+  if (view && error?.kind === 'full') return `more requests wait at the socket ${view.path} than ${to} takes`;
+  if (view?.file === 'missing')
+    return to === `unix:${view.path}` ? `there is no socket ${view.path}` : `${to} has made no socket ${view.path}`;
+  if (view && error?.kind === 'refused') return `nobody listens on the socket ${view.path}`;
   if (error?.kind === 'refused') return `${to} refuses the connection`;
   if (error?.kind === 'reset') return `${to} closes the connection without an answer`;
   return error?.kind === 'unreachable' ? `the address of ${to} is not reachable` : `no answer from ${to}`;

@@ -117,11 +117,12 @@ const listFolder = (path: string) => {
 };
 
 const READ = 4;
+const WRITE = 2;
 const ENTER = 1;
 
 /** By the mode bits, for this identity; for any other user where it is not known. Access lists may say otherwise, so this is never a proof alone. */
-export const mayUse = ({ mode, uid, gid }: Stats, identity: Identity | null, want: 'read' | 'enter'): boolean => {
-  const bit = want === 'read' ? READ : ENTER;
+export const mayUse = ({ mode, uid, gid }: Stats, identity: Identity | null, want: 'read' | 'write' | 'enter'): boolean => {
+  const bit = { read: READ, write: WRITE, enter: ENTER }[want];
   if (identity?.uid === 0) return true;
   if (identity?.uid === uid) return (mode & (bit << 6)) !== 0;
   if (identity?.groups.includes(gid)) return (mode & (bit << 3)) !== 0;

@@ -39,6 +39,8 @@ export interface NginxLocation {
   upstreams: NginxUpstream[];
   /** `proxy_pass` and its like, as written; `null` where nothing is passed on. */
   passesTo: string | null;
+  /** The file that a FastCGI server is to run, as written: `$document_root$fastcgi_script_name`. */
+  script: string | null;
   /** `internal`: nginx answers 404 to any request from outside. */
   internal: boolean;
   returns: boolean;
@@ -54,6 +56,7 @@ export interface NginxFolder {
 }
 
 export interface NginxUpstream {
+  /** Of a socket file `unix:/run/app.sock`, with port 0. */
   host: string;
   port: number;
   scheme: string;
@@ -268,12 +271,20 @@ const readLocation = (
     index: lastOf(levels, 'index')?.args ?? ['index.html'],
     upstreams: passed(own, levels, groups, 'http'),
     passesTo: pass?.args[0] ?? null,
+    script: pass?.name === 'fastcgi_pass' ? scriptIn(levels) : null,
     internal: own.some((each) => each.name === 'internal'),
     returns: own.some((each) => each.name === 'return'),
     rewritesBody:
       BODY_FILTERS.some((each) => lastOf(levels, each) !== undefined) ||
       BODY_SWITCHES.some((each) => lastOf(levels, each)?.args[0] === 'on'),
   };
+};
+
+/** A level with any parameter of its own takes none of the level above. */
+const scriptIn = (levels: Directive[][]): string | null => {
+  const own = levels.find((level) => level.some(({ name }) => name === 'fastcgi_param')) ?? [];
+  const param = own.findLast(({ name, args }) => name === 'fastcgi_param' && args[0] === 'SCRIPT_FILENAME');
+  return param?.args[1] ?? null;
 };
 
 const tidy = (path: string): string => path.replace(/(.)\/+$/, '$1');
@@ -295,20 +306,26 @@ const passed = (own: Directive[], levels: Directive[][], groups: Map<string, Dir
   if (!pass || target === undefined) return [];
   const value = withVariables(target, levels);
   const kind = /^(\w+)_pass$/.exec(pass.name)?.[1] ?? '';
-  const [, named, rest = ''] = /^([a-z]+):\/\/(.*)$/i.exec(value) ?? [null, undefined, value];
+  const [, named, rest = ''] = /^(?!unix:)([a-z]+):\/\/(.*)$/i.exec(value) ?? [null, undefined, value];
   const spoken = named?.toLowerCase() ?? (kind === 'proxy' ? scheme : kind);
+  if (rest.startsWith('unix:')) return readSocket(rest).map((each) => ({ ...each, scheme: spoken, at: pass.at, literal: true }));
   const end = rest.replace(/[/?].*$/, '');
-  if (rest.startsWith('unix:') || end === '') return [];
+  if (end === '') return [];
   const group = groups.get(end);
   const isVariable = target.includes('$');
   if (!group) return readEnd(end, DEFAULT_PORTS[spoken]).map((each) => ({ ...each, scheme: spoken, at: pass.at, literal: !isVariable }));
   return group
-    .filter(
-      (each) => each.name === 'server' && each.args[0] !== undefined && !each.args.includes('down') && !each.args[0].startsWith('unix:'),
-    )
-    .flatMap((each) =>
-      readEnd(each.args[0]!, 80).map((server) => ({ ...server, scheme: spoken, at: each.at, literal: !each.args.includes('resolve') })),
-    );
+    .filter((each) => each.name === 'server' && each.args[0] !== undefined && !each.args.includes('down'))
+    .flatMap((each) => {
+      const ends = each.args[0]!.startsWith('unix:') ? readSocket(each.args[0]!) : readEnd(each.args[0]!, 80);
+      return ends.map((server) => ({ ...server, scheme: spoken, at: each.at, literal: !each.args.includes('resolve') }));
+    });
+};
+
+/** `unix:/run/app.sock`, and after one more colon the path that is asked for. Where a relative one begins, or a variable leads, is not known here. */
+const readSocket = (end: string): { host: string; port: number }[] => {
+  const path = /^unix:(\/[^:$]*)(?::|$)/.exec(end)?.[1];
+  return path === undefined ? [] : [{ host: `unix:${path.replace(/\/+/g, '/')}`, port: 0 }];
 };
 
 const readEnd = (end: string, port: number | undefined): { host: string; port: number }[] => {
@@ -361,4 +378,19 @@ export const fileFor = (location: NginxLocation, path: string): string | null =>
   if (!folder.alias) return (folder.path === '/' ? '' : folder.path) + path;
   if (location.modifier === '~' || location.modifier === '~*') return null;
   return `${folder.path}/${path.slice(location.path.length)}`.replace(/\/+/g, '/');
+};
+
+/** The script that a FastCGI server is told to run for a path of a URL; `null` where a variable decides that is not known here. */
+export const scriptFor = (
+  { script, folder }: NginxLocation,
+  path: string,
+): { file: string; root: string; page: string; isResolved: boolean } | null => {
+  if (script === null || folder === null || !path.endsWith('.php')) return null;
+  const file = script
+    .replace(/\$\{?(document_root|realpath_root)\b\}?/, folder.path)
+    .replace(/\$\{?(fastcgi_script_name|uri|document_uri)\b\}?/, path)
+    .replace(/\/+/g, '/');
+  if (!file.startsWith('/') || /[$]/.test(file)) return null;
+  const root = file.endsWith(path) ? file.slice(0, -path.length) : file.replace(/\/[^/]*$/, '');
+  return { file, root: root || '/', page: `${folder.path}${path}`.replace(/\/+/g, '/'), isResolved: script.includes('realpath_root') };
 };

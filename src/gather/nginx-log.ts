@@ -5,12 +5,16 @@ type UpstreamError = NginxFact['upstreamErrors'][number];
 
 /** In the words of nginx' source and of the C library; the number is Linux's errno. */
 const KINDS: [RegExp, UpstreamError['kind']][] = [
-  [/connect\(\) failed \(111:|connection refused/i, 'refused'],
+  [/connect\(\) to unix:\S+ failed \(2:/, 'missing'],
+  [/connect\(\) to unix:\S+ failed \(13:/, 'forbidden'],
+  [/connect\(\) to unix:\S+ failed \(11:/, 'full'],
+  [/connect\(\)(?: to unix:\S+)? failed \(111:|connection refused/i, 'refused'],
   [/upstream timed out .* while connecting to upstream/, 'timeout-connecting'],
   [/upstream timed out/, 'timeout-reading'],
   [/connect\(\) failed \(1(?:01|13):|no route to host|network is unreachable/i, 'unreachable'],
   [/host not found in upstream|could not be resolved|no resolver defined to resolve/, 'not-found'],
   [/upstream prematurely closed connection|reset by peer\) while (?:reading|sending|connecting)|\(104:/, 'reset'],
+  [/FastCGI sent in stderr: "(?:Primary script unknown|Unable to open primary script)/, 'no-script'],
   [/no live upstreams|\bupstream\b/, 'other'],
 ];
 

@@ -1,15 +1,18 @@
 /** nginx' configuration, one request for each location that it proxies, and what its log says of them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine, NginxFact } from '../model/facts.ts';
+import { socketPath } from '../model/socket-file.ts';
 import { isRunning, type Container, type Service } from '../model/stack.ts';
 import { EngineError } from './engine-client.ts';
 import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLog } from './logs.ts';
 import { calledSince, callsOf } from './nginx-called.ts';
-import { locationFor, type NginxConfig, type NginxLocation, type NginxServer, type NginxUpstream } from './nginx-config.ts';
+import { locationFor, scriptFor, type NginxConfig, type NginxLocation, type NginxServer, type NginxUpstream } from './nginx-config.ts';
 import { readUpstreamError } from './nginx-log.ts';
 import { askNginx, doorOf, readNginxSetup, type NginxSetup } from './nginx-setup.ts';
 import { runInside } from './run-inside.ts';
+import { scriptsBehind } from './scripts.ts';
+import { lookAtSockets, withHolders } from './socket-files.ts';
 
 const MOST_REQUESTS = 12;
 /** Where each request costs an exec. */
@@ -24,7 +27,7 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
   const setup = await readNginxSetup(container, given);
   const { config, files, show } = setup;
   const up = isRunning(container);
-  const upstreams = upstreamsOf(config, show);
+  const upstreams = withHolders(upstreamsOf(config, show), service, given);
   const ask = async () => askProxied(await listening(config, service, given), container, given);
   const proxied = up ? await withCalled(ask, upstreams, container, given) : [];
   const [test, upstreamErrors] = up
@@ -42,7 +45,21 @@ export const gatherNginx: ServiceGatherer<'nginx'> = async (service, given) => {
     test,
     proxied,
     upstreamErrors,
+    ...(await socketsBehind(service, container, proxied, given)),
+    ...(await scriptsBehind(service, proxied, upstreams, given)),
   };
+};
+
+/** Looked at only where nginx got no answer by it. */
+const socketsBehind = async (
+  service: Service,
+  container: Container,
+  proxied: NginxFact['proxied'],
+  given: Gathering,
+): Promise<Pick<NginxFact, 'sockets'>> => {
+  const failing = proxied.filter(({ http }) => http.answer === null || http.answer.status === 502 || http.answer.status === 504);
+  const paths = failing.flatMap(({ upstream }) => upstream.split(', ').flatMap((each) => socketPath(each) ?? []));
+  return paths.length > 0 ? { sockets: await lookAtSockets([...new Set(paths)], service, container, given) } : {};
 };
 
 /** Whom the configuration names, without asking anybody. */
@@ -50,7 +67,7 @@ export const readUpstreams = async (service: Service, given: Gathering): Promise
   const container = service.containers.find(isRunning) ?? service.containers[0];
   if (!container) return [];
   const { config, show } = await readNginxSetup(container, given);
-  return upstreamsOf(config, show);
+  return withHolders(upstreamsOf(config, show), service, given);
 };
 
 /** As the configuration spells it: `= /health`, `/api/`; `''` at the level of the server. */
@@ -84,11 +101,17 @@ const distinct = <T>(all: T[], key: (each: T) => string): T[] => {
   return all.filter((each) => !seen.has(key(each)) && seen.add(key(each)));
 };
 
-interface Question {
+interface Question extends Way {
   server: NginxServer;
   location: NginxLocation;
-  path: string;
   upstream: string;
+}
+
+interface Way {
+  /** What is asked for. */
+  path: string;
+  /** What nginx makes of it: the last argument of `try_files`. */
+  uri: string;
 }
 
 /** Without the servers of a configuration that nginx has not loaded: nothing listens on their ports, while it does on others. */
@@ -116,7 +139,10 @@ const askProxied = async (config: NginxConfig, container: Container, given: Gath
   const askable = doors.filter(({ door }, index) => door.vantage.view.kind !== 'inside' || index < MOST_FROM_INSIDE);
   const answers = await Promise.all(askable.map(({ door, path }) => askNginx(door, path, 'location', given)));
   return askable
-    .map(({ location, upstream }, index) => ({ location: nameOf(location), upstream, http: answers[index]! }))
+    .map(({ location, upstream, uri }, index) => {
+      const script = scriptFor(location, uri);
+      return { location: nameOf(location), upstream, http: answers[index]!, ...(script ? { script } : {}) };
+    })
     .toSorted(
       (a, b) =>
         questions.findIndex((each) => nameOf(each.location) === a.location) -
@@ -128,21 +154,26 @@ const questionsFor = (server: NginxServer): Question[] =>
   server.answersItself
     ? []
     : server.locations.flatMap((location) => {
-        const path = location.upstreams.length > 0 && !location.internal && !location.returns ? pathInto(server, location) : null;
-        const upstream = [...new Set(location.upstreams.map(({ host, port }) => `${host}:${port}`))].join(', ');
-        return path === null ? [] : [{ server, location, path, upstream }];
+        const way = location.upstreams.length > 0 && !location.returns ? wayInto(server, location) : null;
+        const upstream = [...new Set(location.upstreams.map(({ host, port }) => (port > 0 ? `${host}:${port}` : host)))].join(', ');
+        return way === null ? [] : [{ server, location, ...way, upstream }];
       });
 
 /** A path that nginx hands to this very location; `null` where none is sure to. */
-const pathInto = (server: NginxServer, location: NginxLocation): string | null => {
-  if (location.modifier === '@') {
-    // Whatever is no file goes there; `/` is none as long as folders are not tried.
-    const from = server.locations.find(
-      ({ tryFiles }) => tryFiles.at(-1) === location.path && tryFiles.slice(0, -1).every((each) => each === '$uri'),
-    );
-    return from ? pathOf(from) : null;
+const wayInto = (server: NginxServer, location: NginxLocation): Way | null => {
+  if (location.modifier !== '@' && !location.internal) {
+    const path = [pathOf(location), '/index.php', '/'].find((each) => each.startsWith('/') && locationFor(server, each) === location);
+    if (path !== undefined) return { path, uri: path };
   }
-  return [pathOf(location), '/index.php', '/'].find((path) => path.startsWith('/') && locationFor(server, path) === location) ?? null;
+  // Whatever is no file goes there; `/` is none as long as folders are not tried.
+  for (const from of server.locations) {
+    const last = from.tryFiles.at(-1)?.replace(/\?.*$|\$is_args.*$/, '') ?? '';
+    const leads = location.modifier === '@' ? last === location.path : last.startsWith('/') && locationFor(server, last) === location;
+    const path = pathOf(from);
+    if (path.startsWith('/') && leads && from.tryFiles.slice(0, -1).every((each) => each === '$uri') && locationFor(server, path) === from)
+      return { path, uri: last };
+  }
+  return null;
 };
 
 /** Of a pattern, the part before anything that is one: `^/(api|v1)/` → `/`. */
@@ -228,7 +259,9 @@ const errorsOf = async (
 
 /** After requests that failed it is read again, so that what they met is in it. No log that can be read is no error. */
 const linesOf = async (service: Service, container: Container, proxied: NginxFact['proxied'], given: Gathering): Promise<LogLine[]> => {
-  const before = proxied.every(({ http }) => http.answer !== null && http.answer.status < 500) ? await given.fact('logs', service) : null;
+  const before = proxied.every(({ http, script }) => http.answer !== null && http.answer.status < (script ? 400 : 500))
+    ? await given.fact('logs', service)
+    : null;
   if (before?.ok && before.value.container === container.name) return before.value.lines;
   return readLog(given.engine, given.vault, container, container.state.startedAt, LOG_LINES, given.signal).catch((error: unknown) => {
     if (error instanceof EngineError) return [];

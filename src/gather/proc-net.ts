@@ -1,4 +1,4 @@
-/** Reads the kernel's tables of TCP sockets: `/proc/net/tcp` and `/proc/net/tcp6`. Pure. */
+/** Reads the kernel's tables of sockets: `/proc/net/tcp`, `/proc/net/tcp6` and `/proc/net/unix`. Pure. */
 
 export interface Endpoint {
   address: string;
@@ -57,6 +57,20 @@ export const parseTcpTable = (table: string): TcpSocket[] => {
   }
   return sockets;
 };
+
+/** `000000002f6107ea: 00000002 00000000 00010000 0001 01 16411922 /run/app.sock`: __SO_ACCEPTCON is set where somebody listens. */
+const UNIX_ROW = /^[0-9a-f]+: [0-9a-f]+ [0-9a-f]+ ([0-9a-f]{8}) [0-9a-f]{4} [0-9a-f]+\s+\d+ ([^@].*)$/i;
+const LISTENS = 0x1_0000;
+
+/** The socket files that somebody listens on, as the program spelled them; abstract ones are no files. */
+export const parseUnixTable = (table: string): string[] => [
+  ...new Set(
+    table.split('\n').flatMap((line) => {
+      const [, flags = '0', path] = UNIX_ROW.exec(line) ?? [];
+      return path !== undefined && (Number.parseInt(flags, 16) & LISTENS) !== 0 ? [path] : [];
+    }),
+  ),
+];
 
 const remembered = (read: (text: string) => string): ((text: string) => string) => {
   const known = new Map<string, string>();

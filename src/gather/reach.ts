@@ -37,7 +37,7 @@ export const gatherReach: ServiceGatherer<'reach'> = async (service, given) => {
 
 const wantedBy = async (service: Service, given: Gathering): Promise<Wanted[]> => {
   const declared = given.stack.connections
-    .filter((each) => each.from === service.name && each.kind !== 'depends-on' && each.malformed === null)
+    .filter((each) => each.from === service.name && each.kind !== 'depends-on' && each.kind !== 'socket' && each.malformed === null)
     .map(({ host, port, to }) => ({ host, port, to: (to !== null && serviceNamed(given.stack, to)) || null }));
   const upstreams = (await nginxOf(service, given))?.upstreams ?? [];
   const names = namesFor(service, nameTable(given.stack.services));

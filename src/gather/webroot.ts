@@ -22,9 +22,9 @@ import {
 import { folderThroughProc, holdsFolder, listInside } from './look-inside.ts';
 import { isWithin } from './mountinfo.ts';
 import { fileFor, locationFor, type NginxConfig, type NginxLocation, type NginxServer } from './nginx-config.ts';
-import { askNginx, doorOf, readNginxSetup, type NginxDoor } from './nginx-setup.ts';
+import { askNginx, doorOf, readNginxSetup, workerOf, type NginxDoor } from './nginx-setup.ts';
 import { assetsOf } from './page-assets.ts';
-import { identityOf, ownProcess, processTree, type Identity, type OwnProcess } from './proc.ts';
+import { ownProcess, type Identity, type OwnProcess } from './proc.ts';
 
 const MOST_ASSETS = 3;
 /** What the body of an answer is read up to. */
@@ -58,12 +58,6 @@ export const gatherWebroot: ServiceGatherer<'webroot'> = async (service, given) 
   const served = servedFolders(config, container).filter((folder) => !isFile(folder, shared));
   const looked = await Promise.all(served.map((folder) => lookAt(folder, scene)));
   return { folders: await withInside(looked, scene) };
-};
-
-/** The master runs as root; it is the workers that open the files. */
-const workerOf = (own: OwnProcess): Identity | null => {
-  const processes = processTree(own.pid);
-  return identityOf((processes.find(({ command }) => /worker process/.test(command)) ?? processes[0])?.pid ?? own.pid);
 };
 
 /** Folders in a mount, or mounts in a folder that the image brought. */

@@ -5,6 +5,7 @@ import type { NginxFact, PoolerSetup, ProjectFact } from './facts.ts';
 import { routedByLabels } from './label-routes.ts';
 import { pooled } from './pooler-setup.ts';
 import { roleOf } from './roles.ts';
+import { socketOwner, socketPath } from './socket-file.ts';
 import {
   commandLine,
   type Connection,
@@ -134,7 +135,13 @@ const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] =
       const key = `${upstream.host}:${upstream.port}`;
       if (seen.has(key)) return [];
       seen.add(key);
-      return [proxyConnection(service, upstream, known)];
+      const path = socketPath(upstream.host);
+      if (path === null) return [proxyConnection(service, upstream, known)];
+      const to = upstream.heldBy ?? socketOwner(path, service, services);
+      // One that is in nginx' own container is nobody else's.
+      return to === null || to === service
+        ? []
+        : [{ ...proxyConnection(service, upstream, known), to, kind: 'socket' as const, url: upstream.host }];
     });
   });
 };

@@ -626,7 +626,7 @@ export interface NginxFact {
   files: { path: string; hostPath: string | null; modifiedAt: string | null }[];
   roots: { path: string; server: string; location: string; at: string }[];
   listens: number[];
-  upstreams: { host: string; port: number; scheme: string; location: string; at: string; literal: boolean }[];
+  upstreams: NginxUpstreamFact[];
   /** `nginx -t`; run only when a file is newer than the start, or nginx does not serve. `null`: not asked. */
   test: { ok: boolean; text: string } | null;
   /** One request per proxied location, sent to nginx itself. */
@@ -636,14 +636,76 @@ export interface NginxFact {
     http: HttpTry;
     /** Addresses that nginx has just called on the upstream's port; looked for only where the name's service is younger than nginx. */
     called?: string[];
+    /** Of FastCGI: the file that the server behind is told to run, the folder that it is looked for in, and the file that nginx has for the URL. */
+    script?: {
+      file: string;
+      root: string;
+      page: string;
+      /** nginx looks the folder up on its own side: `$realpath_root`. */
+      isResolved: boolean;
+    };
   }[];
   /** Newest error lines about upstreams after the requests above. */
   upstreamErrors: {
     time: string | null;
     text: string;
     upstream: string | null;
-    kind: 'refused' | 'timeout-connecting' | 'timeout-reading' | 'unreachable' | 'not-found' | 'reset' | 'other';
+    /** `missing`, `forbidden`, `full`: of a socket file. `no-script`: the FastCGI server does not find the file that it is to run. */
+    kind:
+      | 'refused'
+      | 'timeout-connecting'
+      | 'timeout-reading'
+      | 'unreachable'
+      | 'not-found'
+      | 'reset'
+      | 'missing'
+      | 'forbidden'
+      | 'full'
+      | 'no-script'
+      | 'other';
   }[];
+  /** Socket files through which no answer came. Absent: none. */
+  sockets?: SocketView[];
+  /** Scripts that the server behind did not find. Absent: none. */
+  scripts?: ScriptView[];
+}
+
+type Entry = 'file' | 'folder' | 'missing';
+
+/** A script that a FastCGI server was told to run, on both sides. `null`: nobody could look. */
+export interface ScriptView {
+  file: string;
+  service: string;
+  /** The file that nginx has for the URL. */
+  inNginx: Entry | null;
+  rootInNginx: Entry | null;
+  inService: Entry | null;
+  rootInService: Entry | null;
+}
+
+export interface NginxUpstreamFact {
+  /** Of a socket file `unix:/run/app.sock`, with port 0. */
+  host: string;
+  port: number;
+  scheme: string;
+  location: string;
+  at: string;
+  literal: boolean;
+  /** Of a socket file: the one service that was seen to listen on it; nginx' own, where that is in its container. */
+  heldBy?: string;
+}
+
+/** A socket file, as nginx' container has it, and who listens where. */
+export interface SocketView {
+  path: string;
+  /** `null`: nobody could look. */
+  file: 'socket' | 'missing' | 'other' | null;
+  /** The folder on the way, or the socket, that keeps nginx' workers out by its mode. */
+  closed?: { path: string; mode: string; uid: number; worker: number };
+  /** Something in nginx' own container listens on it. */
+  isOwn: boolean;
+  /** Sockets that services listen on, by the paths of their own containers, and ports. Only of those that could be looked into. */
+  listeners: { service: string; sockets: string[]; ports: number[] }[];
 }
 
 export interface WebrootFact {

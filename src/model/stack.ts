@@ -203,7 +203,7 @@ export interface Service {
   containers: Container[];
 }
 
-export type ConnectionKind = 'postgres' | 'redis' | 'http' | 'amqp' | 'mysql' | 'mongodb' | 'tcp' | 'depends-on';
+export type ConnectionKind = 'postgres' | 'redis' | 'http' | 'amqp' | 'mysql' | 'mongodb' | 'tcp' | 'socket' | 'depends-on';
 
 /** That one service reaches for another: who, whom, how, with which credentials, and where that is written. */
 export interface Connection {
@@ -211,7 +211,7 @@ export interface Connection {
   /** Service name; `null` when the host names no service of the stack (external, a typo, the container itself). */
   to: string | null;
   kind: ConnectionKind;
-  /** Host and port as the client spells them. Port 0 for `depends-on`. */
+  /** Host and port as the client spells them. Port 0 for `depends-on`, and for a `socket`, whose host is `unix:/run/app.sock`. */
   host: string;
   port: number;
   user: string | null;

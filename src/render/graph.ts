@@ -45,9 +45,9 @@ const graphJson = ({ tool, stack, graph, notes }: Drawn): string =>
 const isOrder = ({ kind }: GraphEdge): boolean => kind === 'depends-on';
 
 /** `app:***@db:5432/shop`: as the client spells it, without the path of a web address, which is no one's database. */
-const addressOf = ({ host, port, user, password, database, malformed }: GraphEdge): string => {
+const addressOf = ({ kind, host, port, user, password, database, malformed }: GraphEdge): string => {
   const login = user === null && password === null ? '' : `${user ?? ''}${password === null ? '' : ':***'}@`;
-  const name = host.includes(':') ? `[${host}]` : host;
+  const name = host.includes(':') && kind !== 'socket' ? `[${host}]` : host;
   const address = `${login}${name}${port > 0 ? `:${port}` : ''}${database === null ? '' : `/${database}`}`;
   return malformed === null ? address : `${address} (${malformed})`;
 };

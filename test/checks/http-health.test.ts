@@ -48,6 +48,16 @@ describe('a server without a port', () => {
     const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])), inside: listening([]) };
     expect(reasonsOf(httpHealth.evaluate({ service: own, stack, facts, peers: {}, now: NOW }))).toEqual(expected);
   });
+
+  it('is told by who asks it, where a script starts it', () => {
+    const own = makeService({ name: 'shop', role: 'http', containers: [{ command: ['./start.sh'] }] });
+    const asked = makeStack({
+      services: [own],
+      connections: [makeConnection({ from: 'edge', to: 'shop', kind: 'socket', host: 'unix:/run/shop.sock', port: 0 })],
+    });
+    const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])), inside: listening([]) };
+    expect(reasonsOf(httpHealth.evaluate({ service: own, stack: asked, facts, peers: {}, now: NOW }))).toEqual(['skip']);
+  });
 });
 
 describe('what a body says', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { proxy } from '../../src/checks/proxy.ts';
-import type { Fact, HttpFact, InsideFact, Listener, MountView, NginxFact } from '../../src/model/facts.ts';
+import type { Fact, HttpFact, InsideFact, Listener, MountView, NginxFact, ScriptView, SocketView } from '../../src/model/facts.ts';
 import { serviceNamed, type ContainerState, type ServiceSpec } from '../../src/model/stack.ts';
 import { findingsOf, httpTry, logLine, logOf, reasonsOf, stopped } from './attempts.ts';
 import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
@@ -466,5 +466,287 @@ describe('does not apply, or could not look', () => {
     const service = makeService({ role: 'nginx' });
     const facts = { nginx: gap('no time left'), logs: gap('x'), inside: gap('x') };
     expect(proxy.evaluate({ service, stack: makeStack(), facts, peers: {}, now: NOW })).toEqual({ cannotLook: 'no time left' });
+  });
+});
+
+describe('through a socket file', () => {
+  const volume = (source: string, destination: string) => ({ type: 'volume' as const, name: source, source, destination, readOnly: false });
+  const SOCKET = '/run/app/api.sock';
+  const ERRORS = {
+    missing: 'connect() to unix:/run/app/api.sock failed (2: No such file or directory) while connecting to upstream',
+    forbidden: 'connect() to unix:/run/app/api.sock failed (13: Permission denied) while connecting to upstream',
+    refused: 'connect() to unix:/run/app/api.sock failed (111: Connection refused) while connecting to upstream',
+    full: 'connect() to unix:/run/app/api.sock failed (11: Resource temporarily unavailable) while connecting to upstream',
+  };
+
+  interface SocketGiven {
+    http?: Parameters<typeof httpTry>[0];
+    error?: keyof typeof ERRORS;
+    view?: Partial<SocketView>;
+    /** What the app listens on; `null`: nobody could look into it. */
+    listens?: { sockets: string[]; ports?: number[] } | null;
+    front?: ReturnType<typeof volume>[];
+    app?: ReturnType<typeof volume>[];
+    command?: string[];
+    state?: Partial<ContainerState>;
+    /** The app is not known to be behind the socket. */
+    unknown?: boolean;
+    published?: boolean;
+    frontCommand?: string[];
+  }
+
+  const look = (given: SocketGiven) => {
+    const { front = [volume('p_run', '/run/app')], app = [volume('p_run', '/sockets')], error, listens = { sockets: [] } } = given;
+    const upstream = `unix:${SOCKET}`;
+    const services = [
+      makeService({ name: 'front', role: 'nginx', containers: [{ mounts: front, command: given.frontCommand ?? ['nginx'] }] }),
+      makeService({
+        name: 'api',
+        role: 'http',
+        containers: [
+          {
+            mounts: app,
+            command: given.command ?? ['./start.sh'],
+            state: given.state ?? {},
+            portBindings: given.published ? [{ containerPort: 80, protocol: 'tcp', hostIp: '', hostPort: 8080 }] : [],
+          },
+        ],
+      }),
+    ];
+    const to = makeConnection({ from: 'front', to: 'api', kind: 'socket', host: upstream, port: 0, source: 'site.conf:9' });
+    const stack = makeStack({ services, connections: given.unknown ? [] : [to] });
+    const view: SocketView = {
+      path: SOCKET,
+      file: error === 'refused' || error === 'forbidden' || error === 'full' ? 'socket' : 'missing',
+      isOwn: false,
+      listeners: listens ? [{ service: 'api', ports: [], ...listens }] : [],
+      ...given.view,
+    };
+    const nginx: NginxFact = {
+      container: 'p-front-1',
+      files: [{ path: '/etc/nginx/nginx.conf', hostPath: null, modifiedAt: null }],
+      roots: [],
+      listens: [80],
+      upstreams: [{ host: upstream, port: 0, scheme: 'http', location: '/', at: 'site.conf:9', literal: true }],
+      test: null,
+      proxied: [{ location: '/', upstream, http: httpTry({ url: 'http://172.18.0.2/', ...(given.http ?? status(502)) }) }],
+      upstreamErrors: error ? [{ time: NOW, text: ERRORS[error], upstream: `http://unix:${SOCKET}:/`, kind: error }] : [],
+      sockets: [view],
+    };
+    return proxy.evaluate({
+      service: serviceNamed(stack, 'front')!,
+      stack,
+      facts: { nginx: fact(nginx), logs: fact(logOf('p-front-1', [])), inside: gap('not looked') },
+      peers: {},
+      now: NOW,
+    });
+  };
+
+  it.each<[string, SocketGiven, string[]]>([
+    ['it answers', { http: status(200) }, []],
+    ['the app says that nothing is there', { http: status(404) }, []],
+    ['the app fails', { http: status(500, 'x') }, ['upstream-error']],
+    ['the app does not answer in time', { http: hung, error: undefined }, ['gateway-timeout']],
+    ['the app does not run', { error: 'refused', state: { status: 'exited' } }, ['upstream-stopped']],
+    [
+      'the app listens on another file of the volume',
+      { error: 'missing', listens: { sockets: ['/sockets/gunicorn.sock'] } },
+      ['socket-elsewhere'],
+    ],
+    ['the same, without a log', { listens: { sockets: ['/sockets/gunicorn.sock'] } }, ['socket-elsewhere']],
+    ['the app listens beside the volume', { error: 'missing', listens: { sockets: ['/tmp/api.sock'] } }, ['socket-elsewhere']],
+    ['the app listens on a port', { error: 'missing', listens: { sockets: [], ports: [8000] } }, ['socket-elsewhere']],
+    ['a file that was left, and the app on a port', { error: 'refused', listens: { sockets: [], ports: [8000] } }, ['socket-elsewhere']],
+    [
+      'the app is told the right path, and listens on a port of its debugger',
+      { error: 'missing', listens: { sockets: [], ports: [5678] }, command: ['gunicorn', '--bind', 'unix:/sockets/api.sock'] },
+      ['bad-gateway'],
+    ],
+    [
+      'the app has only the socket that it is steered by',
+      { error: 'missing', listens: { sockets: ['/root/.gunicorn/gunicorn.ctl'] } },
+      ['bad-gateway'],
+    ],
+    ['nginx has no volume', { error: 'missing', front: [], listens: { sockets: ['/sockets/api.sock'] } }, ['socket-not-shared']],
+    [
+      'nobody knew whose it is',
+      { error: 'missing', front: [], listens: { sockets: ['/sockets/api.sock'] }, unknown: true },
+      ['socket-not-shared'],
+    ],
+    [
+      'the app has another volume',
+      { error: 'missing', app: [volume('p_other', '/run/app')], listens: { sockets: ['/run/app/api.sock'] } },
+      ['socket-not-shared'],
+    ],
+    [
+      'the app has none, is told the path of nginx, and nobody can look into it',
+      { error: 'missing', app: [], listens: null, command: ['uvicorn', '--uds', SOCKET] },
+      ['socket-not-shared'],
+    ],
+    ['the app may still begin', { error: 'missing', state: { startedAt: '2026-11-23T06:59:58.000Z' } }, ['bad-gateway:warn']],
+    ['the app hangs before it listens', { error: 'missing' }, ['bad-gateway']],
+    ['nobody can look', { error: 'missing', view: { file: null }, listens: null }, ['bad-gateway']],
+    ['its queue is full', { error: 'full', listens: { sockets: ['/sockets/api.sock'] } }, ['bad-gateway']],
+    ['nginx may not use it', { error: 'forbidden' }, ['socket-forbidden']],
+    [
+      'its mode says so, and no log',
+      { view: { file: 'socket', closed: { path: SOCKET, mode: '700', uid: 0, worker: 101 } } },
+      ['socket-forbidden'],
+    ],
+    [
+      'its mode says so, and the log that nobody listened',
+      { error: 'refused', view: { closed: { path: SOCKET, mode: '700', uid: 0, worker: 101 } } },
+      ['bad-gateway'],
+    ],
+    [
+      "nginx' own container listens on it, and breaks off",
+      { front: [], unknown: true, view: { file: 'socket', isOwn: true }, listens: { sockets: ['/sockets/api.sock'] } },
+      ['bad-gateway'],
+    ],
+    [
+      'the same, while another container has one of its own at that path',
+      {
+        error: 'missing',
+        front: [],
+        unknown: true,
+        frontCommand: ['sh', '-c', 'php-fpm -D && exec nginx'],
+        app: [],
+        listens: { sockets: [SOCKET] },
+      },
+      ['bad-gateway'],
+    ],
+    [
+      'the same, where that other one is reached by a port of its own',
+      { error: 'missing', front: [], unknown: true, published: true, app: [], listens: { sockets: [SOCKET] } },
+      ['bad-gateway'],
+    ],
+    ["the program of nginx' own container is gone", { error: 'missing', front: [], unknown: true, listens: null }, ['bad-gateway']],
+  ])('%s', (_, given, expected) => expect(reasonsOf(look(given))).toEqual(expected));
+
+  it('says where the two differ, and points at the app', () => {
+    expect(findingsOf(look({ error: 'missing', listens: { sockets: ['/sockets/gunicorn.sock'] } }))[0]).toMatchObject({
+      message: 'front passes requests to the socket /run/app/api.sock, and api listens on /sockets/gunicorn.sock (/)',
+      evidence: [
+        { text: 'status 502' },
+        { text: ERRORS.missing },
+        { text: 'listening: /sockets/gunicorn.sock' },
+        { text: '/run/app/api.sock of front is /sockets/api.sock there' },
+      ],
+      values: { target: 'api', path: SOCKET, upstream: `unix:${SOCKET}` },
+    });
+    expect(findingsOf(look({ error: 'missing' }))[0]).toMatchObject({
+      message: 'front answers 502: api has made no socket /run/app/api.sock (/)',
+      suspects: [{ service: 'api' }, { service: 'front', check: 'network' }],
+    });
+    expect(findingsOf(look({ error: 'missing', front: [], listens: { sockets: ['/sockets/api.sock'] } }))[0]).toMatchObject({
+      message: 'front does not have the socket of api: no volume holds both /run/app of front and /sockets of api (/)',
+      evidence: [
+        {},
+        {},
+        {},
+        {
+          source: 'mounts',
+          text: '/run/app/api.sock of front lies in no mount; /sockets/api.sock of api lies in volume p_run at /sockets',
+        },
+      ],
+    });
+    expect(
+      findingsOf(look({ error: 'forbidden', view: { closed: { path: '/run/app', mode: '700', uid: 0, worker: 101 } } }))[0]?.message,
+    ).toBe('the workers of front may not use the socket /run/app/api.sock: they are user 101, and /run/app of user 0 has the mode 700 (/)');
+  });
+});
+
+describe('a script that a FastCGI server does not find', () => {
+  const FILE = '/var/www/public/index.php';
+  const UNKNOWN = 'FastCGI sent in stderr: "Primary script unknown" while reading response header from upstream';
+  const bind = (source: string, destination: string) => ({ type: 'bind' as const, name: null, source, destination, readOnly: false });
+
+  interface ScriptGiven {
+    http?: Parameters<typeof httpTry>[0];
+    view?: Partial<ScriptView>;
+    script?: { file?: string; isResolved?: boolean };
+    logged?: boolean;
+    /** Where PHP has the code. */
+    code?: string;
+    looked?: boolean;
+  }
+  const look = (given: ScriptGiven) => {
+    const services = [
+      makeService({ name: 'front', role: 'nginx', containers: [{ mounts: [bind('/src/p', '/var/www')] }] }),
+      makeService({ name: 'php', role: 'unknown', containers: [{ mounts: given.code ? [bind('/src/p', given.code)] : [] }] }),
+    ];
+    const stack = makeStack({
+      services,
+      connections: [makeConnection({ from: 'front', to: 'php', kind: 'tcp', host: 'php', port: 9000 })],
+    });
+    const script = { file: FILE, root: '/var/www/public', page: FILE, isResolved: false, ...given.script };
+    const view: ScriptView = {
+      file: script.file,
+      service: 'php',
+      inNginx: 'file',
+      rootInNginx: 'folder',
+      inService: 'missing',
+      rootInService: 'missing',
+      ...given.view,
+    };
+    const nginx: NginxFact = {
+      container: 'p-front-1',
+      files: [{ path: '/etc/nginx/nginx.conf', hostPath: null, modifiedAt: null }],
+      roots: [],
+      listens: [80],
+      upstreams: [{ host: 'php', port: 9000, scheme: 'fastcgi', location: '~ \\.php$', at: 'site.conf:9', literal: true }],
+      test: null,
+      proxied: [
+        {
+          location: '~ \\.php$',
+          upstream: 'php:9000',
+          script,
+          http: httpTry({ url: 'http://172.18.0.2/index.php', ...(given.http ?? status(404, 'File not found.\n')) }),
+        },
+      ],
+      upstreamErrors:
+        given.logged === false ? [] : [{ time: NOW, text: UNKNOWN, upstream: 'fastcgi://172.18.0.6:9000', kind: 'no-script' }],
+      ...(given.looked === false ? {} : { scripts: [view] }),
+    };
+    return proxy.evaluate({
+      service: serviceNamed(stack, 'front')!,
+      stack,
+      facts: { nginx: fact(nginx), logs: fact(logOf('p-front-1', [])), inside: gap('not looked') },
+      peers: {},
+      now: NOW,
+    });
+  };
+
+  it.each<[string, ScriptGiven, string[]]>([
+    ['nginx has it, PHP does not have the folder', {}, ['script-not-found']],
+    ['nginx has it, PHP has the folder without it', { view: { rootInService: 'folder' } }, ['script-not-found']],
+    ['neither has it, and PHP does not even have the folder', { view: { inNginx: 'missing' } }, ['script-not-found']],
+    ['it is known by the answer alone', { logged: false }, ['script-not-found']],
+    ['it is known by the log alone', { http: status(404, '<h1>Page not found</h1>') }, ['script-not-found']],
+    [
+      'nginx cannot resolve the folder',
+      { script: { isResolved: true }, view: { inNginx: 'missing', rootInNginx: 'missing', inService: 'file', rootInService: 'folder' } },
+      ['script-not-found'],
+    ],
+    ['neither has it', { view: { inNginx: 'missing', rootInService: 'folder' } }, []],
+    ['both have it', { view: { inService: 'file', rootInService: 'folder' } }, []],
+    ['a 404 of the app, which nobody explains in a log', { http: status(404, '{"error":"not found"}'), logged: false }, []],
+    ['it answers', { http: status(200), logged: false }, []],
+    ['nobody could look into PHP', { view: { inService: null, rootInService: null } }, []],
+    ['nobody looked', { looked: false }, []],
+  ])('%s', (_, given, expected) => expect(reasonsOf(look(given))).toEqual(expected));
+
+  it('says where the file is, and points at what PHP mounts', () => {
+    expect(findingsOf(look({ code: '/app' }))[0]).toMatchObject({
+      message: `php does not have ${FILE}, which front tells it to run; the file of that page is /app/public/index.php in php (~ \\.php$)`,
+      evidence: [{ text: 'status 404' }, { text: UNKNOWN }, { text: 'there is no folder /var/www/public' }, { text: `${FILE} is there` }],
+      suspects: [
+        { service: 'php', check: 'mounts' },
+        { service: 'php', check: 'compose' },
+        { service: 'php', check: 'image' },
+        { service: 'front', check: 'static-files' },
+      ],
+      values: { target: 'php', path: FILE },
+    });
   });
 });

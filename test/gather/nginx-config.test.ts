@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fileFor, includedFiles, locationFor, parseNginx } from '../../src/gather/nginx-config.ts';
+import { fileFor, includedFiles, locationFor, parseNginx, scriptFor } from '../../src/gather/nginx-config.ts';
 
 const MAIN = '/etc/nginx/nginx.conf';
 
@@ -30,7 +30,17 @@ describe('where nginx passes requests to', () => {
     ['FastCGI', location('fastcgi_pass php:9000;'), ['/api/ fastcgi php:9000 line 3']],
     ['uWSGI with a scheme', location('uwsgi_pass uwsgi://app:3031;'), ['/api/ uwsgi app:3031 line 3']],
     ['gRPC', location('grpc_pass grpc://api:50051;'), ['/api/ grpc api:50051 line 3']],
-    ['a socket file', location('proxy_pass http://unix:/run/app.sock:/;'), []],
+    ['a socket file', location('proxy_pass http://unix:/run/app.sock;'), ['/api/ http unix:/run/app.sock:0 line 3']],
+    ['a socket file and a path', location('proxy_pass http://unix:/run/app.sock:/v1/$1;'), ['/api/ http unix:/run/app.sock:0 line 3']],
+    ['a socket file of FastCGI', location('fastcgi_pass unix:/run/php/fpm.sock;'), ['/api/ fastcgi unix:/run/php/fpm.sock:0 line 3']],
+    ['a socket file of uWSGI', location('uwsgi_pass unix:///run//app.sock;'), ['/api/ uwsgi unix:/run/app.sock:0 line 3']],
+    [
+      'a socket file in a variable that is set',
+      'server { set $sock unix:/run/app.sock; location / { proxy_pass http://$sock:$request_uri; } }',
+      ['/ http unix:/run/app.sock:0 line 3'],
+    ],
+    ['a relative socket file', location('proxy_pass http://unix:app.sock;'), []],
+    ['a socket file in a variable that nobody sets', location('fastcgi_pass unix:/run/$pool/fpm.sock;'), []],
     ['inside an if', location('if ($request_method = POST) { proxy_pass http://backend:8000; }'), ['/api/ http backend:8000 line 3']],
     [
       'a variable that is set around it',
@@ -51,7 +61,7 @@ describe('where nginx passes requests to', () => {
     [
       'a group of servers',
       'upstream app {\n server a:8000 weight=2;\n server b;\n server c:1 down;\n server unix:/x;\n server d:5 resolve;\n}\nserver { location / { proxy_pass http://app; } }',
-      ['/ http a:8000 line 4', '/ http b:80 line 5', '/ http d:5 (looked up again) line 8'],
+      ['/ http a:8000 line 4', '/ http b:80 line 5', '/ http unix:/x:0 line 7', '/ http d:5 (looked up again) line 8'],
     ],
     ['a comment', 'server { location / {\n # proxy_pass http://old:1;\n proxy_pass http://new:2; # ; }\n} }', ['/ http new:2 line 5']],
     ['a hash inside a word', location('proxy_pass http://backend:8000/#top;'), ['/api/ http backend:8000 line 3']],
@@ -201,5 +211,45 @@ describe('whatever the files hold', () => {
   it('takes odd glob patterns as they are', () => {
     expect(includedFiles(['/a/b.conf', '/a/[x].conf', '/a/c(1).conf'], '/a/c(1).conf')).toEqual(['/a/c(1).conf']);
     expect(() => parse('include [;include (*;include *[a-;', {})).not.toThrow();
+  });
+});
+
+describe('the script that a FastCGI server is told to run', () => {
+  const page = (file: string, root: string, own: string, isResolved = false) => ({ file, root, page: own, isResolved });
+  it.each([
+    [
+      'below the root of nginx',
+      'fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;',
+      page('/srv/www/index.php', '/srv/www', '/srv/www/index.php'),
+    ],
+    [
+      'below the root as nginx resolves it',
+      'fastcgi_param SCRIPT_FILENAME ${realpath_root}$fastcgi_script_name;',
+      page('/srv/www/index.php', '/srv/www', '/srv/www/index.php', true),
+    ],
+    [
+      'below another folder',
+      'fastcgi_param SCRIPT_FILENAME /app$fastcgi_script_name;',
+      page('/app/index.php', '/app', '/srv/www/index.php'),
+    ],
+    ['one for all', 'fastcgi_param SCRIPT_FILENAME /app/front.php;', page('/app/front.php', '/app', '/srv/www/index.php')],
+    [
+      'the last of two',
+      'fastcgi_param SCRIPT_FILENAME /a$uri; fastcgi_param SCRIPT_FILENAME /b$uri;',
+      page('/b/index.php', '/b', '/srv/www/index.php'),
+    ],
+    ['of the level above', '', page('/top/index.php', '/top', '/srv/www/index.php')],
+    ['none, where a level has parameters of its own', 'fastcgi_param QUERY_STRING $query_string;', null],
+    ['one that a variable decides', 'fastcgi_param SCRIPT_FILENAME $site$fastcgi_script_name;', null],
+  ])('%s', (_, params, expected) => {
+    const [server] = parse(
+      `server { root /srv/www; fastcgi_param SCRIPT_FILENAME /top$uri; location ~ \\.php$ { ${params} fastcgi_pass php:9000; } }`,
+    ).servers;
+    expect(scriptFor(locationFor(server!, '/index.php')!, '/index.php')).toEqual(expected);
+  });
+
+  it('is none of a location that speaks HTTP', () => {
+    const [server] = parse('server { root /srv; fastcgi_param SCRIPT_FILENAME /top$uri; location / { proxy_pass http://x:1; } }').servers;
+    expect(scriptFor(locationFor(server!, '/index.php')!, '/index.php')).toBeNull();
   });
 });

@@ -13,8 +13,27 @@ describe('what nginx says of its upstreams', () => {
     ['connect() failed (113: Host is unreachable) while connecting to upstream', 'unreachable'],
     ['upstream prematurely closed connection while reading response header from upstream', 'reset'],
     ['recv() failed (104: Connection reset by peer) while reading response header from upstream', 'reset'],
+    ['FastCGI sent in stderr: "Primary script unknown" while reading response header from upstream', 'no-script'],
+    [
+      'FastCGI sent in stderr: "Unable to open primary script: /srv/index.php (No such file or directory)" while reading response header from upstream',
+      'no-script',
+    ],
+    ['FastCGI sent in stderr: "PHP message: PHP Warning: x" while reading response header from upstream', 'other'],
     ['upstream sent invalid header while reading response header from upstream', 'other'],
   ])('%s', (text, kind) => expect(readUpstreamError(line(text))).toEqual({ kind, upstream: 'http://172.18.0.4:8000/api/' }));
+
+  it.each([
+    ['(2: No such file or directory)', 'missing'],
+    ['(13: Permission denied)', 'forbidden'],
+    ['(111: Connection refused)', 'refused'],
+    ['(11: Resource temporarily unavailable)', 'full'],
+  ])('connect() to a socket file failed %s', (why, kind) => {
+    const upstream = 'fastcgi://unix:/run/fpm.sock:';
+    expect(readUpstreamError(line(`connect() to unix:/run/fpm.sock failed ${why} while connecting to upstream`, upstream))).toEqual({
+      kind,
+      upstream,
+    });
+  });
 
   it('knows lines that name no address', () => {
     expect(

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseTcpTable } from '../../src/gather/proc-net.ts';
+import { parseTcpTable, parseUnixTable } from '../../src/gather/proc-net.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const row = (local: string, remote: string, state: string, timer = '00:00000000') =>
@@ -80,5 +80,32 @@ describe('the rows of /proc/net/tcp', () => {
     );
     client.destroy();
     server.close();
+  });
+});
+
+describe('the table of unix sockets', () => {
+  const HEADING = 'Num       RefCount Protocol Flags    Type St Inode Path';
+  it('tells the files that somebody listens on', () => {
+    const table = [
+      HEADING,
+      '00000000d6f462fe: 00000003 00000000 00000000 0001 03 16411932',
+      '00000000d6b71c32: 00000002 00000000 00010000 0001 01 16411934 /root/.gunicorn/gunicorn.ctl',
+      '0000000038612e74: 00000002 00000000 00010000 0001 01 16411922 /sockets/my app.sock',
+      '0000000038612e75: 00000003 00000000 00000000 0001 03 16411923 /sockets/connected.sock',
+      '0000000038612e76: 00000002 00000000 00010000 0001 01 164 @abstract',
+      '0000000038612e77: 00000002 00000000 00010000 0001 01     7 app.sock',
+      'nonsense',
+    ];
+    expect(parseUnixTable(table.join('\n'))).toEqual(['/root/.gunicorn/gunicorn.ctl', '/sockets/my app.sock', 'app.sock']);
+  });
+
+  it.skipIf(!existsSync('/proc/self/net/unix'))('reads what the kernel of this machine writes', async () => {
+    const path = `/tmp/proc-net-${process.pid}.sock`;
+    const server = createServer().listen(path);
+    await new Promise((resolve) => server.once('listening', resolve));
+    expect(parseUnixTable(readFileSync('/proc/self/net/unix', 'utf8'))).toContain(path);
+    server.close();
+    await new Promise((resolve) => server.once('close', resolve));
+    expect(parseUnixTable(readFileSync('/proc/self/net/unix', 'utf8'))).not.toContain(path);
   });
 });

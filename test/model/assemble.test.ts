@@ -104,6 +104,29 @@ test("a proxy's upstreams are connections, each address once, known by any of it
   ]);
 });
 
+test('a socket file is a connection to who should make it; one that nobody shares is none', () => {
+  const volume = (source: string, destination: string) => ({ type: 'volume' as const, name: source, source, destination, readOnly: false });
+  const stack = assembleStack({
+    project: project(null),
+    containers: [
+      makeContainer({ service: 'edge', command: ['nginx'], mounts: [volume('p_run', '/run/app')] }),
+      makeContainer({ service: 'api', command: ['php-fpm'], mounts: [volume('p_run', '/sockets')] }),
+    ],
+    proxies: {
+      edge: nginx([
+        { host: 'unix:/run/app/api.sock', port: 0 },
+        { host: 'unix:/run/php/fpm.sock', port: 0, scheme: 'fastcgi' },
+        { host: 'unix:/run/seen.sock', port: 0, heldBy: 'api' },
+      ]),
+    },
+  });
+  expect(stack.connections.map(({ to, kind, host, url }) => [to, kind, host, url])).toEqual([
+    ['api', 'socket', 'unix:/run/app/api.sock', 'unix:/run/app/api.sock'],
+    ['api', 'socket', 'unix:/run/seen.sock', 'unix:/run/seen.sock'],
+  ]);
+  expect(stack.services.map(({ role }) => role)).toEqual(['unknown', 'nginx']);
+});
+
 test('nothing at all is an empty stack', () => {
   expect(assembleStack({ project: project([]), containers: [], proxies: {} })).toMatchObject({
     services: [],
