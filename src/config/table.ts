@@ -8,6 +8,7 @@ export const ROLES = [
   'rabbitmq',
   'mongodb',
   'nginx',
+  'haproxy',
   'http',
   'worker',
   'build-only',

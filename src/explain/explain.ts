@@ -346,6 +346,7 @@ const LAYER_OF: Partial<Record<Role, Layer>> = {
   rabbitmq: 'data',
   mongodb: 'data',
   nginx: 'proxy',
+  haproxy: 'proxy',
   'one-shot': 'migration',
 };
 

@@ -1,7 +1,7 @@
 /** Facts → stack: services with their roles, and the connections between them. */
 import { connectionsOf, namedConnection, namesFor, nameTable, proxyConnection, sortConnections } from './connections.ts';
 import type { ServiceSettings } from './config.ts';
-import type { NginxFact, ProjectFact } from './facts.ts';
+import type { HaproxyFact, NginxFact, ProjectFact } from './facts.ts';
 import { routedByLabels } from './label-routes.ts';
 import { roleOf } from './roles.ts';
 import {
@@ -17,8 +17,8 @@ import {
 export interface Parts {
   project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services' | 'proxied'>;
   containers: Container[];
-  /** nginx's configuration by service, where it was read. */
-  proxies: Record<string, Pick<NginxFact, 'upstreams'>>;
+  /** The configuration of nginx and HAProxy by service, where it was read. */
+  proxies: Record<string, Pick<NginxFact, 'upstreams'> | Pick<HaproxyFact, 'upstreams'>>;
   /** What the team says of services. */
   settings?: ServiceSettings;
 }
@@ -32,7 +32,7 @@ export const assembleStack = ({ project, containers, proxies, settings = {} }: P
     ...withNamed(connectionsOf(known), known, settings),
     ...proxied(proxies, known),
     ...routedByLabels(known),
-    ...proxiedInside(project.proxied ?? {}, known),
+    ...proxiedInside(unread(project.proxied ?? {}, proxies), known),
   ]);
   const services = known.map((service) => asAskedOf(service, connections));
   return {
@@ -108,14 +108,18 @@ const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]):
     (each) => each !== undefined,
   );
 
-/** A Caddyfile names the outside too, of which nothing is asked. */
+/** What a container itself has outdoes the files that it was started with. */
+const unread = (declared: NonNullable<Parts['project']['proxied']>, proxies: Parts['proxies']): typeof declared =>
+  Object.fromEntries(Object.entries(declared).filter(([service]) => (proxies[service]?.upstreams.length ?? 0) === 0));
+
+/** Such a file names the outside too, of which nothing is asked. */
 const proxiedInside = (declared: NonNullable<Parts['project']['proxied']>, services: Service[]): Connection[] => {
   const names = nameTable(services);
   return Object.entries(declared).flatMap(([service, upstreams]) => {
     const distinct = new Map(upstreams.map((each) => [`${each.host}:${each.port}`, each]));
     return [...distinct.values()]
       .filter(({ host }) => names.has(host) && names.get(host) !== service)
-      .map((each) => ({ ...proxyConnection(service, { ...each, scheme: 'http' }, names), tls: each.tls }));
+      .map((each) => ({ ...proxyConnection(service, { ...each, scheme: each.scheme ?? 'http' }, names), tls: each.tls }));
   });
 };
 
@@ -131,7 +135,7 @@ const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] =
       const key = `${upstream.host}:${upstream.port}`;
       if (seen.has(key)) return [];
       seen.add(key);
-      return [proxyConnection(service, upstream, known)];
+      return [{ ...proxyConnection(service, upstream, known), tls: 'tls' in upstream && upstream.tls }];
     });
   });
 };

@@ -52,7 +52,7 @@ const hostByHost = (value: string): string[] => {
 /** One env file for all services is common: what a database or a proxy reads there, it does not use. */
 const speaks = (service: Service, { kind, source }: Connection): boolean => {
   if (spokenBy(service.role) !== null) return /MASTER|PRIMARY|LEADER|REPLICA|SOURCE/i.test(source);
-  return service.role !== 'nginx' || kind === 'http';
+  return (service.role !== 'nginx' && service.role !== 'haproxy') || kind === 'http';
 };
 
 export const sortConnections = (connections: Connection[]): Connection[] => connections.toSorted((a, b) => compare(sortKey(a), sortKey(b)));

@@ -83,6 +83,7 @@ const PROGRAMS: [Role, RegExp][] = [
   ['rabbitmq', /^rabbitmq-server$/],
   ['mongodb', /^(mongod|mongos)$/],
   ['nginx', /^(nginx|openresty|nginx-debug)$/],
+  ['haproxy', /^haproxy(-systemd-wrapper)?$/],
   ['worker', /^(rqworker|arq|dramatiq(-gevent)?|huey_consumer(\.py)?|sidekiq|resque|good_job|faktory-worker|procrastinate|bullmq)$/],
   [
     'http',
@@ -177,6 +178,7 @@ const IMAGES: [Role, RegExp][] = [
   ['rabbitmq', /^rabbitmq$/],
   ['mongodb', /^(mongo|mongodb|mongodb-community-server|percona-server-mongodb)$/],
   ['nginx', /^(nginx|nginx-unprivileged|nginx-light|openresty)$/],
+  ['haproxy', /^haproxy(-(alpine|debian|ubuntu))?$/],
 ];
 
 /** Of one of these images, yet another program: a client, a shell, a timer. */

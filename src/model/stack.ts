@@ -10,6 +10,7 @@ export type Role =
   | 'rabbitmq'
   | 'mongodb'
   | 'nginx'
+  | 'haproxy'
   | 'http'
   | 'worker'
   | 'build-only'
