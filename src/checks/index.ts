@@ -1,6 +1,8 @@
 /** The registry: sorted as they are reported, from the ground up. Nothing else belongs here. */
 import type { Check } from '../model/check.ts';
 import { address } from './address.ts';
+import { balancer } from './balancer.ts';
+import { behindProxy } from './behind-proxy.ts';
 import { composeService } from './compose-service.ts';
 import { compose } from './compose.ts';
 import { config } from './config.ts';
@@ -52,6 +54,8 @@ export const checks: readonly Check[] = [
   httpHealth,
   staticFiles,
   proxy,
+  balancer,
+  behindProxy,
   worker,
   config,
 ];

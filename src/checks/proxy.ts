@@ -6,6 +6,7 @@ import { defineCheck, type Evidence, type Finding, type Known, type Verdict } fr
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HttpTry, InsideFact, LogFact, NginxFact, SocketView } from '../model/facts.ts';
+import { isNginxPage } from '../model/proxy-pages.ts';
 import { sharedEnds } from '../model/routes.ts';
 import { scriptTrouble } from '../model/script-trouble.ts';
 import { isSamePath, socketPath } from '../model/socket-file.ts';
@@ -687,7 +688,7 @@ const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble =>
     };
   if (status === 502)
     return { ...base, ...early, evidence, reason: 'bad-gateway', message: `${service.name} answers 502: ${saidOf(error, to, view)}` };
-  const own = /<center>(nginx|openresty)/i.test(http.answer!.body);
+  const own = isNginxPage(http.answer!.body);
   return {
     ...base,
     reason: 'upstream-error',

@@ -2,6 +2,7 @@
 import { serviceAt } from '../model/addresses.ts';
 import { secondsSince } from '../model/age.ts';
 import { defineCheck, type Evidence, type Finding, type FindingSpec } from '../model/check.ts';
+import { namesFor, nameTable } from '../model/connections.ts';
 import { failedBeside, isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import { commandsOf } from '../model/command-line.ts';
 import type { InsideFact, LogLine, MakingFact } from '../model/facts.ts';
@@ -175,6 +176,8 @@ const othersOf = ({ host, blame }: KnownError, { service, stack }: Scene): Servi
   const owner = host !== null && isAddress(host) ? serviceAt(stack, host) : undefined;
   if (owner) return [owner];
   const byAddress = host !== null && isAddress(host);
+  // A name that nobody has is no matter of waiting.
+  if (blame === 'name' && host !== null && !namesFor(service, nameTable(stack.services)).has(host)) return [];
   const connections = connectionsFrom(stack, service.name).filter(
     (each) =>
       each.to !== null &&

@@ -9,6 +9,7 @@ export const ROLES = [
   'mongodb',
   'pooler',
   'nginx',
+  'haproxy',
   'http',
   'worker',
   'build-only',

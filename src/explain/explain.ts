@@ -374,6 +374,7 @@ const LAYER_OF: Partial<Record<Role, Layer>> = {
   mongodb: 'data',
   pooler: 'data',
   nginx: 'proxy',
+  haproxy: 'proxy',
   'one-shot': 'migration',
 };
 

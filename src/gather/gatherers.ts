@@ -1,6 +1,7 @@
 /** What is asked of a service, and by whom. One part of the program: the drivers, which are large, are loaded when they are used. */
 import type { ServiceFactName } from '../model/facts.ts';
 import type { ServiceGatherer } from './gathering.ts';
+import { gatherHaproxy } from './haproxy.ts';
 import { gatherHttp } from './http.ts';
 import { gatherInside } from './inside.ts';
 import { gatherLogs } from './logs.ts';
@@ -20,6 +21,7 @@ import { gatherRedis } from './redis.ts';
 import { gatherSource } from './source.ts';
 import { gatherWebroot } from './webroot.ts';
 
+export { readHaproxyUpstreams } from './haproxy.ts';
 export { readUpstreams } from './nginx.ts';
 export { readPoolers } from './pooler-setup.ts';
 
@@ -35,6 +37,7 @@ export const SERVICE_GATHERERS: { [N in ServiceFactName]: ServiceGatherer<N> } =
   pooler: gatherPooler,
   http: gatherHttp,
   nginx: gatherNginx,
+  haproxy: gatherHaproxy,
   webroot: gatherWebroot,
   source: gatherSource,
   published: gatherPublished,

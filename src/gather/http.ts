@@ -2,6 +2,7 @@
 import type { HttpTry } from '../model/facts.ts';
 import { connectionsTo, running, serviceNamed, type Container, type Service } from '../model/stack.ts';
 import { askPath } from './ask-http.ts';
+import { askBehind } from './behind.ts';
 import { dialTcp } from './dial.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { couldBeHttp, healthcheckUrl, httpPorts, schemeOf, usualFirst } from './health-path.ts';
@@ -63,7 +64,10 @@ export const gatherHttp: ServiceGatherer<'http'> = async (service, given) => {
   const settled = first ?? third;
   if (!settled)
     throw new CannotLook(`${service.name} can be reached neither by address nor by a published port nor from inside a container`);
-  return { path: settled.path, pathFrom: settled.pathFrom, port, tries: tries.map(withoutPath) };
+  const failed = service.role === 'http' && (tries[0]?.answer?.status ?? 0) >= 500;
+  const behind = failed ? await askBehind(service, tries[0]!, given) : [];
+  const base = { path: settled.path, pathFrom: settled.pathFrom, port, tries: tries.map(withoutPath) };
+  return behind.length > 0 ? { ...base, behind } : base;
 };
 
 const withoutPath = ({ url, pathFrom, view, trial, answer }: HttpTry): HttpTry => ({ url, pathFrom, view, trial, answer });

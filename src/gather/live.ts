@@ -230,12 +230,19 @@ const liveSource = (
   const stack = () =>
     (fullStack ??= (async () => {
       const [known, containers, project] = await Promise.all([early(), containersNow(), value<ProjectFact>(fact('project'))]);
-      const { readUpstreams } = await import('./gatherers.ts');
-      const nginx = known.services.filter((service) => service.role === 'nginx');
+      const { readHaproxyUpstreams, readUpstreams } = await import('./gatherers.ts');
+      const readers = { nginx: readUpstreams, haproxy: readHaproxyUpstreams };
       const proxies = await Promise.all(
-        // Only read: the requests of the nginx fact may wait for an upstream that hangs.
-        nginx.map(
-          async (service) => [service.name, { upstreams: await readUpstreams(service, gathering(known)).catch(() => []) }] as const,
+        // Only read: the requests of the facts may wait for an upstream that hangs.
+        known.services.flatMap((service) =>
+          service.role === 'nginx' || service.role === 'haproxy'
+            ? [
+                readers[service.role](service, gathering(known)).then(
+                  (upstreams) => [service.name, { upstreams }] as const,
+                  () => [service.name, { upstreams: [] }] as const,
+                ),
+              ]
+            : [],
         ),
       );
       return assembleStack({

@@ -9,7 +9,7 @@ import { CannotLook, type Gathering, type ServiceGatherer } from './gathering.ts
 import { hostPathOf, onThisMachine, sharesFiles, statNow } from './host-files.ts';
 
 export const gatherPackages: ServiceGatherer<'packages'> = async (service, given) => {
-  if (service.containers.length === 0 || ['postgres', 'redis', 'nginx', 'build-only'].includes(service.role)) return null;
+  if (service.containers.length === 0 || ['postgres', 'redis', 'nginx', 'haproxy', 'build-only'].includes(service.role)) return null;
   const logs = await given.fact('logs', service);
   if (!logs.ok) throw new CannotLook(logs.reason, { timedOut: logs.timedOut });
   const container = service.containers.find((each) => each.name === logs.value.container);

@@ -40,7 +40,7 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
   if (said === null) {
     const { readPlainly } = await import('./compose-plain.ts');
     const read = await readPlainly(place, env, vault);
-    return { ...base, loadedBy: 'plain', ...read, ...(await caddyfilesOf(read.services)) };
+    return { ...base, loadedBy: 'plain', ...read, ...(await proxiedOf(read.services)) };
   }
   const mask = (text: string) => vault.maskText(text);
   const warnings = [...said.stderr.matchAll(/The \\?"([^"\\]+)\\?" variable is not set/g)].map((found) => found[1]!);
@@ -63,7 +63,7 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
     unsetVariables: places.lines,
     blanks: places.blanks,
     altered: await alteredValues(place, env, unset),
-    ...(await caddyfilesOf(services)),
+    ...(await proxiedOf(services)),
   };
 };
 
@@ -90,11 +90,19 @@ const whyEndless = async (error: unknown, place: ProjectPlace): Promise<{ error:
   throw error;
 };
 
-/** Loaded where a service mounts something at Caddy's place. */
-const caddyfilesOf = async (services: ProjectFact['services']): Promise<Pick<ProjectFact, 'proxied'>> =>
-  services?.some(({ mounts }) => mounts.some(({ destination }) => /^\/etc\/(caddy|Caddyfile)/.test(destination)))
-    ? (await import('./caddyfile.ts')).readCaddyfiles(services)
-    : {};
+/** Loaded where a service mounts something at Caddy's place, or runs HAProxy. */
+export const proxiedOf = async (services: ProjectFact['services']): Promise<Pick<ProjectFact, 'proxied'>> => {
+  if (services === null) return {};
+  const isCaddy = services.some(({ mounts }) => mounts.some(({ destination }) => /^\/etc\/(caddy|Caddyfile)/.test(destination)));
+  const isHaproxy = services.some(({ image, command, entrypoint }) =>
+    [image, ...(command ?? []), ...(entrypoint ?? [])].some((word) => word?.includes('haproxy')),
+  );
+  const proxied = {
+    ...(isCaddy ? (await (await import('./caddyfile.ts')).readCaddyfiles(services)).proxied : {}),
+    ...(isHaproxy ? await (await import('./haproxy-files.ts')).readHaproxyFiles(services) : {}),
+  };
+  return Object.keys(proxied).length > 0 ? { proxied } : {};
+};
 
 const newestChange = async (place: ProjectPlace): Promise<string | null> => {
   const beside = await readdir(place.workingDir).catch(() => []);

@@ -1,12 +1,12 @@
 /** Each published port, asked from this host in the protocol of its service: does it answer, and is it this stack's container that does? */
-import type { Duplex } from 'node:stream';
 import type { HttpTry, PublishedFact, Trial } from '../model/facts.ts';
 import { isRunning, type Container, type PortMapping, type Service } from '../model/stack.ts';
 import { askPath } from './ask-http.ts';
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { isTlsPort } from './health-path.ts';
 import { probePostgres } from './postgres-session.ts';
-import { TryStopped, tryOut, type Limits } from './trial.ts';
+import { tryBare } from './bare-tcp.ts';
+import type { Limits } from './trial.ts';
 import { byAddress, ofMapping, type Vantage } from './vantage.ts';
 
 type Seen = PublishedFact['ports'][number];
@@ -199,27 +199,8 @@ const compare = (here: HttpTry, there: HttpTry | undefined, address: string, ser
 
 const nameOf = (server: string | null): string => (server ?? '').replace(/[/ ].*$/, '').toLowerCase();
 
-/** Docker's proxy takes every connection and closes it again at once when nobody listens behind it. */
-const SETTLE_MS = 100;
-
 /** Only whether somebody takes the connection: nothing is known of the protocol. */
 const bare = async (vantage: Vantage, limits: Limits): Promise<Judged> => {
-  const trial = await tryOut(limits, async (at, limit) => {
-    const stream = await vantage.dial(at, limit);
-    await staysOpen(stream);
-  });
+  const trial = await tryBare(vantage, limits);
   return unknown(trial, trial.outcome === 'ok' ? 'a TCP connection is taken' : '');
 };
-
-const staysOpen = (stream: Duplex): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, SETTLE_MS);
-    const gone = () => {
-      clearTimeout(timer);
-      reject(new TryStopped({ layer: 'protocol', outcome: 'reset', code: '', text: 'the connection was closed at once' }));
-    };
-    // A server that greets is there.
-    stream.once('data', () => (clearTimeout(timer), resolve()));
-    stream.once('end', gone);
-    stream.once('close', gone);
-  });

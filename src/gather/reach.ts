@@ -39,7 +39,7 @@ const wantedBy = async (service: Service, given: Gathering): Promise<Wanted[]> =
   const declared = given.stack.connections
     .filter((each) => each.from === service.name && each.kind !== 'depends-on' && each.kind !== 'socket' && each.malformed === null)
     .map(({ host, port, to }) => ({ host, port, to: (to !== null && serviceNamed(given.stack, to)) || null }));
-  const upstreams = (await nginxOf(service, given))?.upstreams ?? [];
+  const upstreams = (await nginxOf(service, given))?.upstreams ?? (await haproxyOf(service, given))?.upstreams ?? [];
   const names = namesFor(service, nameTable(given.stack.services));
   const proxied = upstreams.map(({ host, port }) => ({ host, port, to: serviceNamed(given.stack, names.get(host) ?? '') ?? null }));
   return [...declared, ...proxied].filter(
@@ -54,6 +54,12 @@ const wantedBy = async (service: Service, given: Gathering): Promise<Wanted[]> =
 const nginxOf = async (service: Service, given: Gathering) => {
   if (service.role !== 'nginx') return null;
   const fact = await given.fact('nginx', service);
+  return fact.ok ? fact.value : null;
+};
+
+const haproxyOf = async (service: Service, given: Gathering) => {
+  if (service.role !== 'haproxy') return null;
+  const fact = await given.fact('haproxy', service);
   return fact.ok ? fact.value : null;
 };
 

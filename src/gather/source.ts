@@ -55,7 +55,7 @@ export const gatherSource: ServiceGatherer<'source'> = async (service, given) =>
 /** Does the mount touch where the app's code is looked for: the working folder, the command line, the interpreter's paths? */
 const isRelated = ({ destination }: Mount, service: Service, container: Container): boolean => {
   // These have a working folder, too, and it holds data.
-  if (spokenBy(service.role) !== null || service.role === 'nginx' || SYSTEM.test(destination)) return false;
+  if (spokenBy(service.role) !== null || service.role === 'nginx' || service.role === 'haproxy' || SYSTEM.test(destination)) return false;
   return touchesWorkingDir(destination, container) || isNamed(destination, container);
 };
 

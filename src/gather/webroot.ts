@@ -119,7 +119,11 @@ const lookAt = async (served: Served, scene: Scene): Promise<Webroot> => {
     // What lies on this machine under that name is no news of another one's.
     host:
       shared && hostPath !== null
-        ? hostView(walk, index, stat?.isDirectory() === true ? [{ path: '', stat }] : [], { hostPath, worker, judged: own !== null })
+        ? hostView(walk, index ?? (walk && scriptOf(served, walk)), stat?.isDirectory() === true ? [{ path: '', stat }] : [], {
+            hostPath,
+            worker,
+            judged: own !== null,
+          })
         : null,
     hostInode: stat?.ino ?? null,
     inside: null,
@@ -136,6 +140,10 @@ const lookAt = async (served: Served, scene: Scene): Promise<Webroot> => {
 const indexOf = ({ location }: Served, walk: Walk): string | null =>
   [...location.index, 'index.html'].map((name) => name.replace(/^\//, '')).find((name) => walk.files.some(({ path }) => path === name)) ??
   null;
+
+/** Of a folder of nothing but scripts: one that nginx hands to the app, which makes the pages. */
+const scriptOf = ({ server, urlBase }: Served, walk: Walk): string | null =>
+  walk.files.find(({ path }) => (locationFor(server, `${urlBase}/${path}`)?.passesTo ?? null) !== null)?.path ?? null;
 
 const hostView = (
   walk: Walk | null,

@@ -1,7 +1,7 @@
 /** Facts → stack: services with their roles, and the connections between them. */
 import { connectionsOf, namedConnection, namesFor, nameTable, proxyConnection, sortConnections } from './connections.ts';
 import type { ServiceSettings } from './config.ts';
-import type { NginxFact, PoolerSetup, ProjectFact } from './facts.ts';
+import type { HaproxyFact, NginxFact, PoolerSetup, ProjectFact } from './facts.ts';
 import { routedByLabels } from './label-routes.ts';
 import { pooled } from './pooler-setup.ts';
 import { roleOf } from './roles.ts';
@@ -19,8 +19,8 @@ import {
 export interface Parts {
   project: Pick<ProjectFact, 'name' | 'workingDir' | 'files' | 'services' | 'proxied'>;
   containers: Container[];
-  /** nginx's configuration by service, where it was read. */
-  proxies: Record<string, Pick<NginxFact, 'upstreams'>>;
+  /** The configuration of nginx and HAProxy by service, where it was read. */
+  proxies: Record<string, Pick<NginxFact, 'upstreams'> | Pick<HaproxyFact, 'upstreams'>>;
   /** What poolers are told of the servers behind them, by service, where it was read. */
   poolers?: Record<string, PoolerSetup>;
   /** What the team says of services. */
@@ -36,7 +36,7 @@ export const assembleStack = ({ project, containers, proxies, poolers = {}, sett
     ...pooled(withNamed(connectionsOf(known), known, settings), poolers, known),
     ...proxied(proxies, known),
     ...routedByLabels(known),
-    ...proxiedInside(project.proxied ?? {}, known),
+    ...proxiedInside(unread(project.proxied ?? {}, proxies), known),
   ]);
   const services = known.map((service) => asAskedOf(service, connections));
   return {
@@ -112,14 +112,18 @@ const awaitedAs = (name: string, specs: ServiceSpec[], containers: Container[]):
     (each) => each !== undefined,
   );
 
-/** A Caddyfile names the outside too, of which nothing is asked. */
+/** What a container itself has outdoes the files that it was started with. */
+const unread = (declared: NonNullable<Parts['project']['proxied']>, proxies: Parts['proxies']): typeof declared =>
+  Object.fromEntries(Object.entries(declared).filter(([service]) => (proxies[service]?.upstreams.length ?? 0) === 0));
+
+/** Such a file names the outside too, of which nothing is asked. */
 const proxiedInside = (declared: NonNullable<Parts['project']['proxied']>, services: Service[]): Connection[] => {
   const names = nameTable(services);
   return Object.entries(declared).flatMap(([service, upstreams]) => {
     const distinct = new Map(upstreams.map((each) => [`${each.host}:${each.port}`, each]));
     return [...distinct.values()]
       .filter(({ host }) => names.has(host) && names.get(host) !== service)
-      .map((each) => ({ ...proxyConnection(service, { ...each, scheme: 'http' }, names), tls: each.tls }));
+      .map((each) => ({ ...proxyConnection(service, { ...each, scheme: each.scheme ?? 'http' }, names), tls: each.tls }));
   });
 };
 
@@ -136,8 +140,8 @@ const proxied = (proxies: Parts['proxies'], services: Service[]): Connection[] =
       if (seen.has(key)) return [];
       seen.add(key);
       const path = socketPath(upstream.host);
-      if (path === null) return [proxyConnection(service, upstream, known)];
-      const to = upstream.heldBy ?? socketOwner(path, service, services);
+      if (path === null) return [{ ...proxyConnection(service, upstream, known), tls: 'tls' in upstream && upstream.tls }];
+      const to = ('heldBy' in upstream && upstream.heldBy) || socketOwner(path, service, services);
       // One that is in nginx' own container is nobody else's.
       return to === null || to === service
         ? []

@@ -54,7 +54,7 @@ const speaks = (service: Service, { kind, source }: Connection): boolean => {
   // What a pooler is for: the database behind it is named by the same variables as its own set-up.
   if (service.role === 'pooler') return kind === 'postgres';
   if (spokenBy(service.role) !== null) return /MASTER|PRIMARY|LEADER|REPLICA|SOURCE/i.test(source);
-  return service.role !== 'nginx' || kind === 'http';
+  return (service.role !== 'nginx' && service.role !== 'haproxy') || kind === 'http';
 };
 
 export const sortConnections = (connections: Connection[]): Connection[] => connections.toSorted((a, b) => compare(sortKey(a), sortKey(b)));

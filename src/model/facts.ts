@@ -32,6 +32,7 @@ export interface ServiceFacts {
   pooler: PoolerFact;
   http: HttpFact;
   nginx: NginxFact;
+  haproxy: HaproxyFact;
   webroot: WebrootFact;
   source: SourceFact;
   published: PublishedFact;
@@ -76,6 +77,7 @@ const SERVICE_FACTS: Record<ServiceFactName, true> = {
   pooler: true,
   http: true,
   nginx: true,
+  haproxy: true,
   webroot: true,
   source: true,
   published: true,
@@ -100,6 +102,7 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   pooler: ['pooler'],
   http: ['http', 'nginx', 'unknown'],
   nginx: ['nginx'],
+  haproxy: ['haproxy'],
   webroot: ['nginx'],
 };
 
@@ -171,8 +174,8 @@ export interface ProjectFact {
   blanks: { variable: string; service: string; key: string }[];
   /** Values that do not arrive as they are written. Absent in recordings of earlier versions. */
   altered?: AlteredValue[];
-  /** Whom the Caddyfiles that services mount name, by service. Absent: none. */
-  proxied?: Record<string, { host: string; port: number; tls: boolean; at: string }[]>;
+  /** Whom the Caddyfiles and the configurations of HAProxy that services mount name, by service. Absent: none. */
+  proxied?: Record<string, { host: string; port: number; tls: boolean; at: string; scheme?: string }[]>;
 }
 
 /** A line that gives a variable to several services: of an env file, of an anchor, of a service that others extend. Looked for only when something fails. */
@@ -589,6 +592,8 @@ export interface HttpFact {
   pathFrom: string;
   port: number;
   tries: HttpTry[];
+  /** Of a proxy that hands out an error: what those behind it answer to the first of these questions. Absent: nobody was asked. */
+  behind?: { service: string; http: HttpTry }[];
 }
 
 /** What a pooler (pgbouncer and its kin) says to those who use it, and what the Postgres behind it says to the same words. */
@@ -706,6 +711,50 @@ export interface SocketView {
   isOwn: boolean;
   /** Sockets that services listen on, by the paths of their own containers, and ports. Only of those that could be looked into. */
   listeners: { service: string; sockets: string[]; ports: number[] }[];
+}
+
+/** HAProxy's configuration, and what came of it. */
+export interface HaproxyFact {
+  container: string;
+  /** Where the configuration was read; `[]`: none was found. */
+  files: { path: string; hostPath: string | null }[];
+  /** Whom requests may go to: without servers that are switched off, and those that only stand in for others. */
+  upstreams: HaproxyUpstream[];
+  /** One request for each backend that a known one surely leads to, sent to HAProxy itself. */
+  asked: HaproxyAsked[];
+  /** Ports that pass on bytes: does it keep a connection there, or close it at once? */
+  taken: { entry: string; port: number; backend: string; trial: Trial }[];
+}
+
+export interface HaproxyUpstream {
+  host: string;
+  port: number;
+  /** `http`, `tcp`, `fcgi`. */
+  scheme: string;
+  tls: boolean;
+  backend: string;
+  server: string;
+  at: string;
+  /** Its name is looked up once, when HAProxy starts. */
+  literal: boolean;
+}
+
+export interface HaproxyAsked {
+  entry: string;
+  backend: string;
+  /** As people would say it: `/api`, `shop.example.com/`. */
+  route: string;
+  http: HttpTry;
+  /** By the configuration HAProxy may answer with this very status on purpose. */
+  onPurpose: boolean;
+  /** The body is that of this file, which HAProxy has for such errors. */
+  errorFile?: string;
+  /** After an error: the same question, put to the servers themselves. */
+  direct: { server: string; host: string; port: number; http: HttpTry }[];
+  /** After an error: what the servers answer to the request by which HAProxy asks whether they are well. */
+  checks: { server: string; request: string; hasHost: boolean; expects: string | null; at: string; trial: Trial; status: number | null }[];
+  /** Addresses that HAProxy has just called on the server's port; looked for only where the name's service is younger than HAProxy. */
+  called?: string[];
 }
 
 export interface WebrootFact {

@@ -44,6 +44,7 @@ const SPECIFIC: Signature[] = [
   name('libpq-name', /could not translate host name "(?<host>[^"]+)"/),
   name('node-name', /getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?<host>[^\s,:]+)/),
   name('nginx-name', /host not found in upstream "(?<host>[^":]+)/),
+  name('haproxy-name', /: could not resolve address '(?<host>[^']+)'/),
   name('go-name', /lookup (?<host>[\w.-]{1,253})(?: on \S{1,100})?: (?:no such host|server misbehaving|Temporary failure|i\/o timeout)/),
   name('redis-py-name', /Error -\d+ connecting to (?<host>[^\s:]+):(?<port>\d+)\. (?:Name|Temporary|No address)/),
   name('php-name', /getaddrinfo for (?<host>\S+) failed/),
@@ -243,6 +244,11 @@ const SPECIFIC: Signature[] = [
   own('node-corepack', "the signing keys of Node's corepack are out of date", /Cannot find matching keyid/),
   own('node-heap', 'Node reached its own heap limit', /JavaScript heap out of memory/),
   own('nginx-config', 'nginx refuses its configuration', /\[emerg\]/),
+  own(
+    'haproxy-config',
+    'HAProxy refuses its configuration',
+    /^\[ALERT\] .*(?:parsing \[|Fatal errors found in configuration|unable to find required )/,
+  ),
   own('pid-file', 'a pid file of an earlier run is in the way', /server is already running\. Check /),
   // A carriage return is no letter: on its way here it became U+FFFD.
   own(
@@ -278,6 +284,7 @@ export const SOURCES: Record<string, string> = {
   curl: 'https://curl.se/libcurl/c/libcurl-errors.html',
   exec: 'https://man7.org/linux/man-pages/man2/execve.2.html',
   go: 'https://pkg.go.dev/net#OpError',
+  haproxy: 'https://github.com/haproxy/haproxy/blob/master/src/cfgparse.c',
   java: 'https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/UnknownHostException.html',
   libpq: 'https://www.postgresql.org/docs/current/libpq-connect.html',
   map: 'https://www.elastic.co/guide/en/elasticsearch/reference/current/vm-max-map-count.html',

@@ -84,6 +84,7 @@ const PROGRAMS: [Role, RegExp][] = [
   ['mongodb', /^(mongod|mongos)$/],
   ['pooler', /^(pgbouncer|pgcat|pgpool)$/],
   ['nginx', /^(nginx|openresty|nginx-debug)$/],
+  ['haproxy', /^haproxy(-systemd-wrapper)?$/],
   ['worker', /^(rqworker|arq|dramatiq(-gevent)?|huey_consumer(\.py)?|sidekiq|resque|good_job|faktory-worker|procrastinate|bullmq)$/],
   [
     'http',
@@ -179,6 +180,7 @@ const IMAGES: [Role, RegExp][] = [
   ['mongodb', /^(mongo|mongodb|mongodb-community-server|percona-server-mongodb)$/],
   ['pooler', /^((crunchy-)?pgbouncer|pgcat|pgpool(-?(ii|2))?)$/],
   ['nginx', /^(nginx|nginx-unprivileged|nginx-light|openresty)$/],
+  ['haproxy', /^haproxy(-(alpine|debian|ubuntu))?$/],
 ];
 
 /** Of one of these images, yet another program: a client, a shell, a timer. */

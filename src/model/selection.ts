@@ -27,9 +27,9 @@ const ROLE_ALIASES: Record<string, Role[]> = {
   cache: ['redis'],
   queue: ['redis', 'rabbitmq', 'worker'],
   broker: ['rabbitmq', 'redis'],
-  web: ['nginx', 'http'],
+  web: ['nginx', 'haproxy', 'http'],
   api: ['http'],
-  proxy: ['nginx'],
+  proxy: ['nginx', 'haproxy'],
   workers: ['worker'],
 };
 

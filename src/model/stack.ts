@@ -11,6 +11,7 @@ export type Role =
   | 'mongodb'
   | 'pooler'
   | 'nginx'
+  | 'haproxy'
   | 'http'
   | 'worker'
   | 'build-only'

@@ -51,8 +51,10 @@ const ofItself = (known: KnownError, { name }: Service): Suspect[] => [
   ...(migrationReason(known) ? [{ service: name, check: 'migrations' }] : []),
 ];
 
-/** nginx ends over its own configuration, too: names of upstreams are part of it. */
-const ofProxy = (service: Service): Suspect[] => (service.role === 'nginx' ? [{ service: service.name, check: 'proxy' }] : []);
+const PROXY_CHECKS: Partial<Record<Role, string>> = { nginx: 'proxy', haproxy: 'balancer' };
+
+/** A proxy ends over its own configuration, too: names of upstreams are part of it. */
+const ofProxy = ({ name, role }: Service): Suspect[] => (PROXY_CHECKS[role] ? [{ service: name, check: PROXY_CHECKS[role] }] : []);
 
 /** The service that the line names by host or address; where it names none, every one that the service connects to. */
 const otherSides = ({ host }: KnownError, service: Service, stack: Stack): string[] => {

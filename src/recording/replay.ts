@@ -1,7 +1,7 @@
 /** Facts from a recording: the same diagnosis, with no Docker at all. */
 import { assembleStack } from '../model/assemble.ts';
 import type { ServiceSettings } from '../model/config.ts';
-import type { Fact, FactName, FactSource, NginxFact, PoolerFact, ProjectFact } from '../model/facts.ts';
+import type { Fact, FactName, FactSource, HaproxyFact, NginxFact, PoolerFact, ProjectFact } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
 
 export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: string, settings: ServiceSettings = {}): FactSource => {
@@ -11,8 +11,8 @@ export const replayFacts = (facts: Record<string, Fact<unknown>>, recordedAt: st
   };
   const containers = known<Container[]>('containers') ?? [];
   const proxies = Object.keys(facts).flatMap((key) => {
-    const service = /^nginx:(.+)$/.exec(key)?.[1];
-    const fact = service ? known<NginxFact>(key) : null;
+    const service = /^(?:nginx|haproxy):(.+)$/.exec(key)?.[1];
+    const fact = service ? known<NginxFact | HaproxyFact>(key) : null;
     return service && fact ? [[service, fact] as const] : [];
   });
   const poolers = Object.keys(facts).flatMap((key) => {

@@ -101,6 +101,22 @@ export const appRows: CatalogueRow[] = [
   ),
   open('spa-fallback-404', 'deep links of a single-page app answer 404', 'which paths are pages is known to the code of the page alone'),
 
+  // HAProxy
+  unit('haproxy-config-not-valid', 'HAProxy ends over a mistake in its configuration', 'balancer/config-invalid'),
+  unit('haproxy-server-not-found', 'HAProxy ends because a server has no address', 'balancer/server-not-found'),
+  unit('haproxy-stale-address', 'HAProxy calls the address that a service had before', 'balancer/stale-server'),
+  unit('haproxy-health-check', 'the health check of HAProxy is turned down by an app that is well', 'balancer/health-check-rejected'),
+  unit('haproxy-to-localhost', 'a server of HAProxy is loopback', 'balancer/server-loopback'),
+  unit('haproxy-503', 'no server of a backend takes connections', 'balancer/no-server', 'balancer/server-stopped'),
+  unit('haproxy-502-504', 'a server breaks off, or does not answer in time', 'balancer/bad-gateway', 'balancer/gateway-timeout'),
+  unit(
+    'proxy-app-error',
+    'the app behind a proxy answers 500, though its health path is well',
+    'behind-proxy/server-error',
+    'balancer/server-error',
+    'proxy/upstream-error',
+  ),
+
   // Python
   lab('py-reload-child-dead', 'the reloader lives, the app is dead', 'hot-reload/child-dead'),
   lab('py-import-path', 'the server does not find the app that its command names', 'startup/app-not-found', 'hot-reload/child-dead'),

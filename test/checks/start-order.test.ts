@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startOrder } from '../../src/checks/start-order.ts';
 import type { Container, Healthcheck, Service, ServiceSpec } from '../../src/model/stack.ts';
+import { logOf } from './attempts.ts';
 import { ask, fact, findingsOf, gap, inShort, makeConnection, makeService, makeStack } from './make.ts';
 
 type Parts = Omit<Partial<Container>, 'state' | 'compose'> & {
@@ -48,6 +49,24 @@ const look = (
 const short = (...given: Parameters<typeof look>): string => inShort(startOrder, look(...given));
 
 const WAITING = Array.from({ length: 4 }, () => 'Waiting for postgres:5432 to be up...');
+
+/** The log names a host, and what the service depends on has another name. */
+const overName = (host: string): string => {
+  const depends = makeConnection({ kind: 'depends-on', host: 'db', port: 0, source: 'depends_on' });
+  return inShort(
+    startOrder,
+    ask(startOrder, {
+      stack: makeStack({ services: [makeService({ containers: [ended(waits('service_started'))] }), dbIs()], connections: [depends] }),
+      service: 'app',
+      facts: { containers: fact([]), logs: fact(logOf('p-app-1', [`Error: getaddrinfo ENOTFOUND ${host}`])) },
+    }),
+  );
+};
+
+it('start-order: a name that nobody has is no matter of waiting', () => {
+  expect(overName('dbb')).toBe('pass');
+  expect(overName('db')).toBe('fail too-early');
+});
 
 describe('start-order: in order', () => {
   it.each<[string, Parameters<typeof look>]>([

@@ -1,9 +1,9 @@
 /** A compose project of `fixtures/projects` as the doctor takes it in: by its own plain reader, so that no Compose CLI is needed. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCaddyfiles } from '../../src/gather/caddyfile.ts';
 import { findProject, type ProjectPlace } from '../../src/gather/compose-files.ts';
 import { readPlainly } from '../../src/gather/compose-plain.ts';
+import { proxiedOf } from '../../src/gather/project.ts';
 import { createVault, type Vault } from '../../src/gather/vault.ts';
 import { assembleStack } from '../../src/model/assemble.ts';
 import type { ProjectFact } from '../../src/model/facts.ts';
@@ -31,7 +31,7 @@ export const readProject = async (name: string, vault: Vault = createVault()): P
     loadedBy: 'plain',
     changedAt: null,
     ...read,
-    ...(await readCaddyfiles(read.services ?? [])),
+    ...(await proxiedOf(read.services)),
   };
 };
 

@@ -116,6 +116,14 @@ export const PROJECTS: Record<string, string> = {
     pull-model one-shot
     vllm http
     webui http → ollama http`,
+  haproxy: `
+    api http → stores postgres → stores redis
+    cache redis
+    db postgres
+    edge haproxy → api http → legacy http → pages http
+    legacy http
+    pages nginx
+    stores haproxy → cache tcp → db tcp`,
   healthchecks: `
     api http
     cache redis
@@ -242,7 +250,7 @@ export const PROJECTS: Record<string, string> = {
     blog http
     cloudflared unknown
     envoy unknown
-    haproxy http
+    haproxy haproxy
     nginx-proxy http
     npm http`,
   'oauth-stack': `

@@ -59,6 +59,13 @@ describe('a folder that nginx serves', () => {
     expect(brief(folders)).toEqual([['/www', 'a.css /a.css same']]);
   });
 
+  it('has its page where it holds a script for an app and nothing else, but not where nobody runs the script', async () => {
+    const site = 'root /www; location / { try_files $uri /index.php?$args; }';
+    const of = async (config: string) => (await look({ config, files: { 'dist/index.php': '<?php' } }))[0]?.host?.hasIndex;
+    expect(await of(`server { listen PORT; ${site} location ~ \\.php$ { fastcgi_pass x:9000; } }`)).toBe(true);
+    expect(await of(`server { listen PORT; ${site} }`)).toBe(false);
+  });
+
   it('lacks what its page names', async () => {
     const [folder] = await look({}, ({ folder: at }) => rmSync(join(at, 'dist/js/app.js')));
     expect(folder?.missingAssets).toEqual(['/js/app.js']);

@@ -22,6 +22,8 @@ describe('known errors', () => {
     ['redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.', 'connection', 'cache', 6379],
     ['[emerg] 1#1: host not found in upstream "backend:8000" in /etc/nginx/conf.d/default.conf:4', 'name', 'backend', null],
     ['nginx: [emerg] unknown directive "prox_pass" in /etc/nginx/nginx.conf:3', 'self', null, null],
+    ["[ALERT]    (8) : [/h.cfg:8] : 'server f/a' : could not resolve address 'ghost'.", 'name', 'ghost', null],
+    ["[ALERT]    (8) : config : parsing [/h.cfg:8] : unknown keyword 'servr' in 'listen' section", 'self', null, null],
     ['php_network_getaddresses: getaddrinfo for mysql failed: Name or service not known', 'name', 'mysql', null],
     ["wget: bad address 'backend:8000'", 'name', 'backend', null],
     ['socket.gaierror: [Errno -3] Temporary failure in name resolution', 'name', null, null],

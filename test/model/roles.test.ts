@@ -86,6 +86,9 @@ const TABLE: [Role, string, RoleEvidence][] = [
   ['unknown', 'exporter', of('oliver006/redis_exporter', ['/redis_exporter'], [], { exposedPorts: [9121] })],
   ['one-shot', 'cluster set-up', of('redis:7', [E], ['redis-cli', '--cluster', 'create', 'r1:6379', '--cluster-yes'])],
 
+  ['haproxy', 'HAProxy', of('haproxy:3.2-alpine', [E], ['haproxy', '-f', '/usr/local/etc/haproxy/haproxy.cfg'])],
+  ['haproxy', 'HAProxy of its makers', of('haproxytech/haproxy-alpine:3.0', ['/docker-entrypoint.sh'], [])],
+  ['haproxy', 'own image', of('shop-edge', [], ['haproxy', '-W', '-db', '-f', '/lb'])],
   ['nginx', 'nginx', of('nginx:alpine', ['/docker-entrypoint.sh'], ['nginx', '-g', 'daemon off;'])],
   ['nginx', 'unprivileged', of('nginxinc/nginx-unprivileged', ['/docker-entrypoint.sh'], ['nginx', '-g', 'daemon off;'])],
   ['nginx', 'OpenResty', of('openresty/openresty:alpine', [], ['/usr/local/openresty/bin/openresty', '-g', 'daemon off;'])],

@@ -1,0 +1,131 @@
+/** Whose error is it that a proxy hands out? What the service behind it answers to the very request that failed, and what its log says of it. */
+import { isRecent } from '../model/age.ts';
+import { listed } from '../model/attempt.ts';
+import { defineCheck, type Evidence, type Finding, type Known } from '../model/check.ts';
+import { nameTable } from '../model/connections.ts';
+import { sinceLastReload } from '../model/crash.ts';
+import type { HttpTry, LogLine } from '../model/facts.ts';
+import { knownErrorIn } from '../model/log-signatures.ts';
+import { isNginxPage } from '../model/proxy-pages.ts';
+import { connectionsTo, running, serviceNamed, type Service, type Stack } from '../model/stack.ts';
+import { suspectsOf } from '../model/suspects.ts';
+
+/** A request that a proxy passed on to the service. */
+interface Passed {
+  proxy: string;
+  http: HttpTry;
+  /** The same question, put to the service itself; `null`: it was not. */
+  direct: HttpTry | null;
+}
+
+export const behindProxy = defineCheck({
+  id: 'behind-proxy',
+  title: 'It answers what proxies pass on to it',
+  question: 'Does the service answer requests that reach it through a proxy without an error of its own?',
+  needs: ['logs'],
+  peerNeeds: ['nginx', 'haproxy', 'http'],
+  peersOf: (service, stack) => proxiesOf(service, stack),
+  after: ['engine', 'container'],
+  appliesTo: (service, stack) =>
+    service.role !== 'nginx' && service.role !== 'haproxy' && running(service).length > 0 && proxiesOf(service, stack).length > 0,
+  findings: {
+    'server-error': {
+      severity: 'fail',
+      // Above the app's own word on its health, which tells more where it fails too.
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The service answers a request that a proxy passed on with an error of its own; the proxy only hands it out.',
+      proof:
+        'The same request, put to the service itself, is answered with 500 or more; behind nginx, the page that comes with such a status is not one of nginx.',
+      shows: 'error',
+    },
+  },
+  evaluate({ service, stack, facts: { logs }, peers, now }) {
+    const passed = proxiesOf(service, stack).flatMap((proxy) => passedOn(proxy, service, stack, peers[proxy]));
+    const failures = passed.filter(isItsOwn);
+    if (failures.length > 0) {
+      const lines = logs.ok ? sinceLastReload(logs.value.lines).filter(({ time }) => isRecent(time, now)) : [];
+      return { findings: [errorOf(failures, service, stack, lines)] };
+    }
+    if (passed.length === 0) return { skip: `no request is known that surely reaches ${service.name} through a proxy` };
+    return { findings: [] };
+  },
+});
+
+/** Who passes requests on to it by a file of their own, or by labels. */
+const proxiesOf = ({ name }: Service, stack: Stack): string[] => [
+  ...new Set(
+    connectionsTo(stack, name).flatMap(({ from, kind, source }) => {
+      const isWritten = kind !== 'depends-on' && !source.startsWith('env ');
+      return isWritten && ['nginx', 'haproxy', 'http'].includes(serviceNamed(stack, from)?.role ?? 'unknown') ? [from] : [];
+    }),
+  ),
+];
+
+const passedOn = (proxy: string, { name }: Service, stack: Stack, known: Known<'nginx' | 'haproxy' | 'http'> | undefined): Passed[] => {
+  const names = nameTable(stack.services);
+  // Of a group of servers all must be this service, so that the answer is surely its own.
+  const isOnly = (upstream: string) => upstream.split(', ').every((each) => names.get(each.replace(/:\d+$/, '')) === name);
+  const { nginx, haproxy, http } = known ?? {};
+  return [
+    ...(nginx?.ok ? nginx.value.proxied.filter(({ upstream }) => isOnly(upstream)) : []).map((each) => ({
+      proxy,
+      http: each.http,
+      direct: null,
+    })),
+    ...(haproxy?.ok ? haproxy.value.asked : []).flatMap((asked) => {
+      const servers = haproxy?.ok ? haproxy.value.upstreams.filter(({ backend }) => backend === asked.backend) : [];
+      const own = asked.direct.find(({ host, http: said }) => names.get(host) === name && isError(said));
+      return !asked.onPurpose && servers.some(({ host }) => names.get(host) === name)
+        ? [{ proxy, http: asked.http, direct: own?.http ?? asked.http }]
+        : [];
+    }),
+    ...(http?.ok && !nginx?.ok && !haproxy?.ok ? (http.value.behind ?? []) : [])
+      .filter(({ service }) => service === name)
+      .flatMap(({ http: direct }) => (http?.ok && http.value.tries[0] ? [{ proxy, http: http.value.tries[0], direct }] : [])),
+  ];
+};
+
+const isError = ({ answer }: HttpTry): boolean => answer !== null && answer.status >= 500;
+
+/** Behind nginx: 502 and 504 are what it says itself of one that does not answer. */
+const isItsOwn = ({ http, direct }: Passed): boolean => {
+  if (direct !== null) return direct !== http && isError(http) && isError(direct);
+  return isError(http) && ![502, 504].includes(http.answer!.status) && !isNginxPage(http.answer!.body);
+};
+
+const errorOf = (failures: readonly Passed[], service: Service, stack: Stack, lines: readonly LogLine[]): Finding => {
+  const known = knownErrorIn(lines, service.role);
+  const line = known?.line ?? lines.findLast(({ text }) => SAYS_WHY.test(text))?.text;
+  const suspects = suspectsOf(known, service, stack);
+  const { http, direct } = failures[0]!;
+  const proxies = listed([...new Set(failures.map(({ proxy }) => proxy))]);
+  const paths = listed([...new Set(failures.map((each) => pathOf(each.http)))]);
+  return {
+    reason: 'server-error',
+    message: `${service.name} answers ${(direct ?? http).answer!.status} to what ${proxies} passes on (${paths})`,
+    evidence: [
+      ...failures
+        .slice(0, 2)
+        .flatMap((each) => [answered(each.http, `, through ${each.proxy}`), ...(each.direct ? [answered(each.direct, '')] : [])]),
+      ...(line === undefined ? [] : [{ source: `${service.name} log`, text: line }]),
+    ],
+    ...(suspects && suspects.length > 0 ? { suspects } : {}),
+    values: { path: pathOf(http), target: service.name },
+  };
+};
+
+/** As programs of many languages begin or end what they say of an error that nobody caught. */
+const SAYS_WHY =
+  /^(?:\w+\.)*\w*(?:Error|Exception)\b(?::|$)|\b(?:Fatal error|Uncaught|Unhandled|Traceback|panic:)|\b(?:ERROR|CRITICAL|FATAL)\b/;
+
+const pathOf = ({ url }: HttpTry): string => url.replace(/^[a-z]+:\/\/[^/]*/i, '') || '/';
+
+const answered = ({ url, answer }: HttpTry, how: string): Evidence => ({
+  source: `HTTP ${url}${how}`,
+  text: `status ${answer!.status}: ${answer!.body
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 160)}`.replace(/: $/, ''),
+});
