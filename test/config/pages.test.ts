@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { checks } from '../../src/checks/index.ts';
 import { draftOf } from '../../src/config/draft.ts';
 import { schemaText } from '../../src/config/json-schema.ts';
@@ -23,7 +23,7 @@ test('doctor.schema.json is made of the table: npm run docs renews it', () => ex
 describe('docs/configuration.md', () => {
   test('has an example that the doctor takes', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'doctor-page-'));
-    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const [example] = blocks('docs/configuration.md', 'yaml');
     const path = join(folder, 'doctor.yaml');
     writeFileSync(path, example!.replace(/^plugins:\n(?: .*\n)+/m, ''));
@@ -55,7 +55,7 @@ test('docs/plugins.md has an example that the doctor takes', async () => {
   const [example] = blocks('docs/plugins.md', 'js');
   const text = example!.replace("'stack-doctor'", JSON.stringify(new URL('../../src/index.ts', import.meta.url).pathname));
   const folder = mkdtempSync(join(tmpdir(), 'doctor-page-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, 'plugin.mjs'), text);
   const { default: plugin } = (await import(join(folder, 'plugin.mjs'))) as { default: unknown };
   expect(
