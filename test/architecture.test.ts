@@ -132,9 +132,22 @@ test('imports end in .ts, and lead to a file', () => {
   expect(IMPORTS.filter(({ kind, what }) => kind === 'own' && !paths.has(what))).toEqual([]);
 });
 
-test('checks do not know each other: only the list imports them', () => {
-  const ids = new Set(FILES.map((path) => relative(SRC, path)).filter((path) => path.startsWith('checks/') && path !== 'checks/index.ts'));
-  expect(IMPORTS.filter(({ file, what }) => ids.has(what) && file !== 'checks/index.ts')).toEqual([]);
+/** `checks/proxy.ts` and what lies in `checks/proxy/` are one check. */
+const checkOf = (path: string): string | null => /^checks\/(?!index\.ts)([^/.]+)/.exec(path)?.[1] ?? null;
+
+test('checks do not know each other: only the list imports them', () =>
+  expect(
+    IMPORTS.filter(({ file, what }) => {
+      const [importer, imported] = [checkOf(file), checkOf(what)];
+      return imported !== null && imported !== importer && file !== 'checks/index.ts';
+    }),
+  ).toEqual([]));
+
+test('nobody imports a check but the list, and no part of one stands without it', () => {
+  const heads = FILES.map((path) => relative(SRC, path)).filter((path) => /^checks\/[^/]+\.ts$/.test(path));
+  expect(IMPORTS.filter(({ file, what }) => heads.includes(what) && what !== 'checks/index.ts' && file !== 'checks/index.ts')).toEqual([]);
+  const parts = FILES.map((path) => relative(SRC, path)).filter((path) => /^checks\/[^/]+\//.test(path));
+  expect(parts.filter((path) => !heads.includes(`checks/${checkOf(path)}.ts`))).toEqual([]);
 });
 
 test('nobody imports the command line', () => expect(IMPORTS.filter(({ what }) => what === 'cli.ts')).toEqual([]));
