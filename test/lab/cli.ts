@@ -11,7 +11,7 @@ type Current = NonNullable<ReturnType<typeof currentStack>>;
 
 const HELP = `npm run lab -- <command>
 
-  up [shape]      start the engine if need be, and a stack: shootout (the reference), harbor, orchard, or a healthy variant by its id
+  up [shape]      start the engine if need be, and a stack: shootout (the reference), harbor, orchard, granary, or a healthy variant by its id
   status          where the stack is, how to run the doctor there, what is broken
   list            the faults and the healthy variants
   break <fault>   inject a fault

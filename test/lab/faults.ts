@@ -2,6 +2,7 @@ import { appFaults } from './faults/app.ts';
 import { composeFaults } from './faults/compose.ts';
 import { containerFaults } from './faults/containers.ts';
 import type { Fault } from './faults/fault.ts';
+import { granaryFaults } from './faults/granary.ts';
 import { harborConnectionFaults } from './faults/harbor-connections.ts';
 import { harborContainerFaults } from './faults/harbor-containers.ts';
 import { orchardConnectionFaults } from './faults/orchard-connections.ts';
@@ -38,6 +39,7 @@ export const faults: Fault[] = [
   ...harborConnectionFaults,
   ...orchardContainerFaults,
   ...orchardConnectionFaults,
+  ...granaryFaults,
 ];
 
 export function faultById(id: string): Fault {

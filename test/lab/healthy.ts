@@ -1,5 +1,6 @@
 import { editFile as edit } from './edit-file.ts';
 import { compose, edit as editStack, enqueue } from './faults/tools.ts';
+import { granaryVariants } from './healthy-granary.ts';
 import { harborVariants } from './healthy-harbor.ts';
 import { orchardVariants } from './healthy-orchard.ts';
 import { traps } from './healthy-traps.ts';
@@ -144,4 +145,5 @@ export const healthyVariants: HealthyVariant[] = [
   ...traps,
   ...harborVariants,
   ...orchardVariants,
+  ...granaryVariants,
 ];

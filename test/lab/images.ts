@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './cache.ts';
 import { SUITE, debianMirror, installMissing, isDebian } from './debian.ts';
@@ -17,6 +17,8 @@ const PACKAGES = {
   node: 'packages.txt',
   mariadb: 'packages-mariadb-rabbitmq.txt',
   rabbitmq: 'packages-mariadb-rabbitmq.txt',
+  haproxy: 'packages-haproxy-pgbouncer.txt',
+  pgbouncer: 'packages-haproxy-pgbouncer.txt',
 } as const;
 type ImageRole = keyof typeof PACKAGES;
 
@@ -91,7 +93,7 @@ function standIn(role: ImageRole): StandIn {
 }
 
 function roleOf(image: string): ImageRole {
-  const role = Object.keys(PACKAGES).find((known) => image.startsWith(known));
+  const role = Object.keys(PACKAGES).find((known) => basename(image).startsWith(known));
   if (!role) throw new Error(`the lab has no stand-in for the image "${image}"`);
   return role as ImageRole;
 }

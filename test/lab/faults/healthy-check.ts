@@ -57,6 +57,13 @@ const WORKS: Record<StackShape, (stack: LabStack) => Promise<void>> = {
       15_000,
     );
   },
+  granary: async (stack) => {
+    await shows(stack, '/', '<h1>Granary');
+    await shows(stack, '/api/sacks', 'spelt');
+    await shows(stack, '/notes', 'miller');
+    const { id } = JSON.parse((await send(stack, '/api/sacks', { grain: 'rye', weight: 40 })).body) as { id: number };
+    await shows(stack, '/api/sacks', `"id":${id},"grain":"rye"`);
+  },
 };
 
 /** Every container is as the files say now. */

@@ -1,7 +1,7 @@
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import { answers, becomes, compose, docker, edit, foreign, get, recreate, reloadNginx, removeForeign, restore, up } from './tools.ts';
+import { answers, becomes, compose, docker, edit, foreign, get, recreate, reloadProxy, removeForeign, restore, up } from './tools.ts';
 
 const CONF = 'nginx/conf.d/default.conf';
 const UPSTREAM = /http:\/\/backend:8000/g;
@@ -119,7 +119,7 @@ export const proxyFaults: Fault[] = [
       );
       edit(stack, 'nginx/conf.d/proxy.inc', 'proxy_set_header Host $host;', 'proxy_set_header Host $proxy_host;');
       await answers(stack, '/health', 200, '', 'backend');
-      await reloadNginx(stack);
+      await reloadProxy(stack);
       await answers(stack, '/health', 400, 'Invalid host header');
     },
     heal: async (stack) => {
@@ -162,7 +162,7 @@ export const proxyFaults: Fault[] = [
     title: "nginx passes requests to 127.0.0.1, which is nginx's own container",
     inject: async (stack) => {
       edit(stack, CONF, UPSTREAM, 'http://127.0.0.1:8000');
-      await reloadNginx(stack);
+      await reloadProxy(stack);
       await answers(stack, '/health', 502);
     },
     heal: healConf,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import { answers, compose, edit, get, reloadNginx, restore, up } from './tools.ts';
+import { answers, compose, edit, get, reloadProxy, restore, up } from './tools.ts';
 
 const others = ['backend', 'db', 'redis', 'worker'];
 
@@ -100,12 +100,12 @@ export const staticFaults: Fault[] = [
     title: 'nginx looks for the pages in a folder that is not the mounted one',
     inject: async (stack) => {
       edit(stack, 'nginx/conf.d/default.conf', '/usr/share/nginx/html', '/usr/share/nginx/www');
-      await reloadNginx(stack);
+      await reloadProxy(stack);
       await answers(stack, '/', 404);
     },
     heal: async (stack) => {
       restore(stack, 'nginx');
-      await reloadNginx(stack);
+      await reloadProxy(stack);
       await answers(stack, '/', 200);
     },
     expect: { root: 'nginx/static-files', code: 'static-files/wrong-folder', innocents: others, remedy: /root/ },

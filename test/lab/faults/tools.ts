@@ -64,7 +64,7 @@ export async function up(stack: LabStack, ...args: string[]): Promise<void> {
   ).catch(() => {
     throw new Error(`the stack does not come up: ${last.trim().slice(-600)}`);
   });
-  await reloadNginx(stack);
+  await reloadProxy(stack);
   const { front } = shapes[stack.shape];
   await until('the site to answer', async () => (await get(stack, front.path)).status === 200, 60_000);
 }
@@ -72,13 +72,13 @@ export async function up(stack: LabStack, ...args: string[]): Promise<void> {
 /** Makes one service anew, without waiting: it may well be broken now. */
 export async function recreate(stack: LabStack, service: string): Promise<void> {
   await compose(stack, 'up', '-d', '--no-deps', '--force-recreate', service);
-  if (service === shapes[stack.shape].proxy?.behind) await reloadNginx(stack);
+  if (service === shapes[stack.shape].proxy?.behind) await reloadProxy(stack);
 }
 
-/** nginx looks up its upstreams anew, lest a fault of the backend come with a stale address as well. */
-export async function reloadNginx(stack: LabStack): Promise<RunResult | undefined> {
+/** The proxy looks up its upstreams anew, lest a fault of the backend come with a stale address as well. */
+export async function reloadProxy(stack: LabStack): Promise<RunResult | undefined> {
   const { proxy } = shapes[stack.shape];
-  return proxy && stack.exec(proxy.service, ['nginx', '-s', 'reload']);
+  return proxy && stack.exec(proxy.service, proxy.reload);
 }
 
 export async function psql(stack: LabStack, sql: string): Promise<string> {
