@@ -157,22 +157,25 @@ const ownWords = ({ name }: Service, lines: readonly LogLine[], now: string): Fi
     ];
   });
 
-const isAskedBySocket = ({ name }: Service, stack: Stack): boolean => connectionsTo(stack, name).some(({ kind }) => kind === 'socket');
+const isAskedBySocket = (service: Service, stack: Stack): boolean =>
+  running(service).slice(0, 1).some(servesSocketFile) || connectionsTo(stack, service.name).some(({ kind }) => kind === 'socket');
+
+const isAskedByPort = ({ service, stack }: Given): boolean =>
+  running(service).some(({ ports }) => ports.some(({ hostPort }) => hostPort > 0)) ||
+  connectionsTo(stack, service.name).some(({ kind }) => kind !== 'depends-on' && kind !== 'socket');
 
 const judgeHttp = ({ http, inside }: Known<'http' | 'inside'>, about: Omit<Given, 'fact' | 'inside'>): Verdict => {
-  if (!http.ok) {
-    const { service } = about;
-    const first = running(service)[0];
-    if (first && (servesSocketFile(first) || isAskedBySocket(service, about.stack)))
-      return { skip: `${service.name} serves a socket file, and no port` };
-    return { cannotLook: http.reason };
-  }
+  const bySocket: Verdict = { skip: `${about.service.name} serves a socket file, and no port` };
+  if (!http.ok) return isAskedBySocket(about.service, about.stack) ? bySocket : { cannotLook: http.reason };
   const given: Given = { ...about, fact: http.value, inside };
   const tries = relevant(http.value);
   const answered = tries.filter((each) => each.answer !== null);
   if (answered.length > 0) return judgeAnswers(answered, given);
   const silent = tries.filter((each) => each.trial.outcome !== 'no-tool' && each.trial.layer !== 'name');
   if (silent.length === 0) return { cannotLook: tries[0]?.trial.text || `${given.service.name} could not be asked over HTTP` };
+  // A port that only the image exposes is nobody's concern.
+  if (silent.every(({ trial }) => trial.outcome === 'refused') && isAskedBySocket(given.service, given.stack) && !isAskedByPort(given))
+    return bySocket;
   return { findings: [unanswered(silent, given)] };
 };
 

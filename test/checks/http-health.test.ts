@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { httpHealth } from '../../src/checks/http-health.ts';
 import type { HttpTry, LogLine } from '../../src/model/facts.ts';
 import { findingsOf, httpTry, listening, logLine, logOf, OK, PUBLISHED, reasonsOf, stopped } from './attempts.ts';
-import { fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
+import type { Connection, Container } from '../../src/model/stack.ts';
+import { fact, gap, makeConnection, makePort, makeService, makeStack, NOW } from './make.ts';
 
 const service = makeService({ name: 'shop', role: 'http' });
 const stack = makeStack({
@@ -57,6 +58,34 @@ describe('a server without a port', () => {
     });
     const facts = { http: gap('shop declares no port that could speak HTTP'), logs: fact(logOf('p-shop-1', [])), inside: listening([]) };
     expect(reasonsOf(httpHealth.evaluate({ service: own, stack: asked, facts, peers: {}, now: NOW }))).toEqual(['skip']);
+  });
+});
+
+describe('a port that only the image exposes', () => {
+  const served = ['gunicorn', '-b', 'unix:/run/shop.sock', 'shop:app'];
+  const ofPort = makeConnection({ from: 'mailer', to: 'shop', kind: 'http', host: 'shop', port: 8000, source: 'env SHOP_URL' });
+  const cases: [string, Partial<Container>, Connection[], HttpTry[], string[]][] = [
+    ['of an app on a socket file', { command: served }, [], [httpTry({ trial: refused })], ['skip']],
+    ['of an app on a socket file, somebody asks it', { command: served }, [ofPort], [httpTry({ trial: refused })], ['refused']],
+    ['of an app on a socket file, published', { command: served, ports: [makePort()] }, [], [httpTry({ trial: refused })], ['refused']],
+    ['of an app on a socket file, which is silent there', { command: served }, [], [httpTry({ trial: silent })], ['hung']],
+    ['of any other app', {}, [], [httpTry({ trial: refused })], ['refused']],
+  ];
+  it.each(cases)('%s', (_, container, connections, tries, expected) => {
+    const own = makeService({ name: 'shop', role: 'http', containers: [container] });
+    const facts = {
+      http: fact({ path: '/', pathFrom: 'default' as const, port: 8000, tries }),
+      logs: fact(logOf('p-shop-1', [])),
+      inside: listening([]),
+    };
+    const verdict = httpHealth.evaluate({
+      service: own,
+      stack: makeStack({ services: [own], connections }),
+      facts,
+      peers: {},
+      now: NOW,
+    });
+    expect(reasonsOf(verdict)).toEqual(expected);
   });
 });
 
