@@ -271,6 +271,19 @@ describe('what is found', () => {
   it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
 });
 
+describe('the host name that an app turns down', () => {
+  const bad = (host: string) => `Invalid HTTP_HOST header: '${host}'. You may need to add it to ALLOWED_HOSTS.`;
+  const cases: [string, string[], string][] = [
+    ['is quoted', [bad('api')], 'the host name "api" that'],
+    ['is quoted where all lines have it', [bad('api'), bad('api')], 'the host name "api" that'],
+    ['is left out where another was turned down beside it', [bad('api'), bad('shop.example.com')], 'the host name that'],
+  ];
+  it.each(cases)('%s', (_, appLog, words) => {
+    const verdict = judge({ http: status(400, '<h1>Bad Request (400)</h1>'), appLog });
+    expect(findingsOf(verdict)[0]?.message).toContain(words);
+  });
+});
+
 describe('nginx does not run', () => {
   const ended: Partial<ContainerState> = { status: 'exited', exitCode: 1 };
   const emerg = (text: string): [string, string] => [FRONT_STARTED, `2026/11/23 06:50:00 [emerg] 1#1: ${text}`];

@@ -22,7 +22,7 @@ export interface Given {
 }
 
 /** The log's clock and ours may differ a little. */
-const OWN_SECONDS = 1;
+export const OWN_SECONDS = 1;
 
 /** What is wrong with one proxied location. */
 export interface Trouble {

@@ -1,6 +1,6 @@
 /** What is wrong with each proxied location, by the request that was sent through it. */
 import { withoutPort } from '../../model/addresses.ts';
-import { isRecent, isStarting } from '../../model/age.ts';
+import { isRecent, isStarting, secondsSince } from '../../model/age.ts';
 import { grouped, listed } from '../../model/attempt.ts';
 import type { Evidence, Finding } from '../../model/check.ts';
 import { isLoopback } from '../../model/connections.ts';
@@ -14,6 +14,7 @@ import {
   type Given,
   hostOf,
   loggedBy,
+  OWN_SECONDS,
   portOf,
   type Proxied,
   serversOf,
@@ -106,10 +107,14 @@ const hostRejected = (base: Base, { http }: Proxied, given: Given): Trouble | nu
   const { answer } = http;
   if (!target || !answer || ![400, 403].includes(answer.status)) return null;
   const logs = given.peers[target.name]?.logs;
-  const line = logs?.ok ? logs.value.lines.findLast(({ text, time }) => DJANGO_SAYS.test(text) && isRecent(time, given.now)) : undefined;
+  const said = logs?.ok ? logs.value.lines.filter(({ text, time }) => DJANGO_SAYS.test(text) && isRecent(time, given.now)) : [];
+  // It turns down others, too: whose name a line holds is certain only where all of this moment hold the same.
+  const ofNow = said.filter(({ time }) => time !== null && secondsSince(time, given.now) <= OWN_SECONDS);
+  const hosts = new Set((ofNow.length > 0 ? ofNow : said).map(({ text }) => DJANGO_SAYS.exec(text)![1]!));
+  const line = said.at(-1);
   const isDjango = line !== undefined && /Bad Request \(400\)/.test(answer.body);
   if (!isDjango && !HOST_REJECTED.test(answer.body)) return null;
-  const host = line && isDjango ? DJANGO_SAYS.exec(line.text)![1]! : null;
+  const host = isDjango && hosts.size === 1 ? [...hosts][0]! : null;
   return {
     ...base,
     reason: 'host-rejected',
