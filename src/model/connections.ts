@@ -109,7 +109,7 @@ export const HOST_GATEWAY = 'host.docker.internal';
 /** A variable says one thing: an address, or the host of a family of variables. */
 const fromVariable: Told = (...given) => {
   const [service, key, value, env, names, services] = given;
-  const parsed = parseUrl(value) ?? parseWords(value);
+  const parsed = parseUrl(value) ?? parseWords(value) ?? parseBare(value);
   if (!parsed) {
     const family = fromFamily(...given);
     return family.length > 0 ? family : fromHostAndPort(...given);
@@ -149,11 +149,11 @@ const isForBrowsers = (key: string): boolean =>
 
 /**
  * JDBC URLs and addresses come without credentials, which stand beside them: `SPRING_DATASOURCE_URL`, `…_USERNAME`, `…_PASSWORD`; `REDIS_ADDR`,
- * `REDIS_PASSWORD`. Beside any other URL a password is not what its reader takes.
+ * `REDIS_PASSWORD`; `DATA_SOURCE_URI`, `DATA_SOURCE_USER`, `DATA_SOURCE_PASS`. Beside any other URL a password is not what its reader takes.
  */
 const siblings = (parsed: Parsed, key: string, value: string, env: Record<string, string>): Partial<Parsed> => {
   const isAddress = /_ADDR(ESS)?$/i.test(key) && parsed.password === null && DEFAULT_PORTS[parsed.kind] !== undefined;
-  if (parsed.user !== null || (!/^(jdbc|r2dbc):/.test(value) && !isAddress)) return {};
+  if (parsed.user !== null || (!/^(jdbc|r2dbc):/.test(value) && !isAddress && !BARE.test(value))) return {};
   const prefix = key.replace(/_?(JDBC_)?UR[LI]$|_ADDR(ESS)?$/i, '');
   const get = (...ends: string[]) => ends.map((end) => env[`${prefix}_${end}`]).find((each) => each !== undefined && each !== '') ?? null;
   return { user: get('USERNAME', 'USER'), password: parsed.password ?? get('PASSWORD', 'PASS') };
@@ -161,9 +161,9 @@ const siblings = (parsed: Parsed, key: string, value: string, env: Record<string
 
 type Parsed = Omit<Connection, 'from' | 'to' | 'source'>;
 
-/** `host=db port=5432 user=app password=… dbname=app` (libpq), `Host=db;Username=app;…` (ADO), `app:…@tcp(db:3306)/app` (Go). */
+/** `host=db port=5432 user=app password=… dbname=app` (libpq), `Host=db;Username=app;…` (ADO), `app:…@tcp(db:3306)/app`, `app:…@(db:3306)/` (Go). */
 const parseWords = (value: string): Parsed | null => {
-  const go = /^([^:@/\s]*)(?::(‹secret:[0-9a-f]{8}›))?@tcp\d?\(([\w.-]+)(?::(\d{1,5}))?\)\/([^?]*)/.exec(value);
+  const go = /^([^:@/\s]*)(?::(‹secret:[0-9a-f]{8}›))?@(?:tcp\d?)?\(([\w.-]+)(?::(\d{1,5}))?\)\/([^?]*)/.exec(value);
   if (go)
     return {
       ...NOTHING,
@@ -199,6 +199,15 @@ const parseWords = (value: string): Parsed | null => {
     tls,
     url: `${host}:${port}`,
   };
+};
+
+const BARE = /^[\w.-]+:(\d{1,5})\/[\w-]+(?:\?\S*)?$/;
+
+/** A URL whose scheme its reader takes for granted (`db:5432/shop?sslmode=disable`): the port tells it. */
+const parseBare = (value: string): Parsed | null => {
+  const kind = kindByPort(BARE.exec(value)?.[1] ?? null);
+  const parsed = kind && parseUrl(`${kind}://${value}`);
+  return parsed && { ...parsed, url: value };
 };
 
 const NOTHING = { user: null, password: null, database: null, tls: false, malformed: null } as const;
@@ -328,21 +337,30 @@ const fromFamily: Told = (service, key, value, env, names, services) => {
   if (kind === null && (to === null || !(given ?? get('PORT')))) return [];
   const port = Number(given ?? get('PORT') ?? DEFAULT_PORTS[kind ?? 'tcp'] ?? 0);
   if (!isPort(port)) return [];
+  const user = get('USER', 'USERNAME', ...(kind === 'amqp' ? ['DEFAULT_USER'] : []));
+  const password = get('PASSWORD', 'PASS', 'PASSWD', 'PW', 'PWD', ...(kind === 'amqp' ? ['DEFAULT_PASS'] : []));
   return [
     {
       ...NOTHING,
+      database: get(...DATABASE_WORDS[kind === 'redis' || kind === 'amqp' ? kind : 'other']),
+      ...(user === null && password === null ? inWordsOfServer(kind, env) : { user, password }),
       from: service.name,
       to,
       kind: kind ?? 'tcp',
       host,
       port,
-      user: get('USER', 'USERNAME', ...(kind === 'amqp' ? ['DEFAULT_USER'] : [])),
-      password: get('PASSWORD', 'PASS', 'PASSWD', 'PW', 'PWD', ...(kind === 'amqp' ? ['DEFAULT_PASS'] : [])),
-      database: get(...DATABASE_WORDS[kind === 'redis' || kind === 'amqp' ? kind : 'other']),
       url: `${host}:${port}${kind === 'mongodb' ? authDatabase(get) : ''}`,
       source: `env ${key}`,
     },
   ];
+};
+
+/** `POSTGRES_USER` and `POSTGRES_PASSWORD` beside `DB_SERVER_HOST`: as the server's own image spells them. */
+const inWordsOfServer = (kind: ConnectionKind | null, env: Record<string, string>): Partial<Parsed> => {
+  const prefix = { postgres: 'POSTGRES', mysql: 'MYSQL' }[String(kind)];
+  const [user, password, postgres, mysql] = ['USER', 'PASSWORD', 'DB', 'DATABASE'].map((end) => env[`${prefix}_${end}`] || null);
+  const database = postgres ?? mysql;
+  return user && password ? { user, password, ...(database ? { database } : {}) } : {};
 };
 
 /** As Spring and others spell it: the database that knows the user. */

@@ -108,6 +108,19 @@ const IMAGES: [string, Record<string, string>, string[]][] = [
     ['postgres u:pw@pg:5432', 'redis -:rpw@kv:6379'],
   ],
   ['bookstack', { DB_HOST: 'my', DB_PORT: '3306', DB_USERNAME: 'u', DB_PASSWORD: 'pw' }, ['mysql u:pw@my:3306']],
+  [
+    'postgres_exporter',
+    { DATA_SOURCE_URI: 'pg:5432/postgres?sslmode=disable', DATA_SOURCE_USER: 'u', DATA_SOURCE_PASS: 'pw' },
+    ['postgres u:pw@pg:5432'],
+  ],
+  ['mysqld_exporter', { DATA_SOURCE_NAME: 'u:pw@(my:3306)/' }, ['mysql u:pw@my:3306']],
+  ['zabbix', { DB_SERVER_HOST: 'pg', POSTGRES_USER: 'u', POSTGRES_PASSWORD: 'pw', POSTGRES_DB: 'zabbix' }, ['postgres u:pw@pg:5432']],
+  [
+    "an app with words of its own, beside the server's set-up",
+    { DB_HOST: 'pg', DB_USER: 'u', DB_PASSWORD: 'pw', POSTGRES_USER: 'root', POSTGRES_PASSWORD: 'rpw' },
+    ['postgres u:pw@pg:5432'],
+  ],
+  ['a path of the host beside a port that is no data store', { REPORTS: 'pg:8080/reports' }, []],
   ['drone', { DRONE_DATABASE_DRIVER: 'postgres', DRONE_DATABASE_DATASOURCE: 'postgres://u:pw@pg:5432/d' }, ['postgres u:pw@pg:5432']],
 ];
 
