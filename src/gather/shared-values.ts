@@ -7,17 +7,16 @@ import { readComposeLines } from './compose-lines.ts';
 
 export const gatherShared = async (project: ProjectFact, place: ProjectPlace): Promise<SharedValue[]> => {
   const compose = await readComposeLines(place.files, place.workingDir);
-  const texts = new Map<string, Promise<string>>();
-  const textOf = (file: string): Promise<string> => {
-    const text = texts.get(file) ?? readFile(file, 'utf8').catch(() => '');
-    texts.set(file, text);
-    return text;
+  const tables = new Map<string, Promise<Map<string, number>>>();
+  const linesOf = (file: string): Promise<Map<string, number>> => {
+    const table = tables.get(file) ?? readFile(file, 'utf8').then(linesByName, () => new Map<string, number>());
+    tables.set(file, table);
+    return table;
   };
-  /** As Compose does, the last line of a name counts. */
   const inFiles = async (files: readonly string[], name: string): Promise<FileLine | null> => {
     for (const file of files) {
-      const line = (await textOf(file)).split('\n').findLastIndex((written) => keyOf(written) === name);
-      if (line >= 0) return { file: shownPath(file, place.workingDir), line: line + 1 };
+      const line = (await linesOf(file)).get(name);
+      if (line !== undefined) return { file: shownPath(file, place.workingDir), line };
     }
     return null;
   };
@@ -44,4 +43,11 @@ export const gatherShared = async (project: ProjectFact, place: ProjectPlace): P
   return [...found.values()].filter(({ services }) => services.length > 1);
 };
 
-const keyOf = (line: string): string | undefined => /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*[=:]/.exec(line)?.[1];
+/** As Compose does, the last line of a name counts. */
+const linesByName = (text: string): Map<string, number> =>
+  new Map(
+    text.split('\n').flatMap((line, index) => {
+      const name = /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*[=:]/.exec(line)?.[1];
+      return name === undefined ? [] : [[name, index + 1] as const];
+    }),
+  );
