@@ -26,7 +26,7 @@ export const untilFinal = async <D extends { report: Report }>(look: () => Promi
     noteReady(report, elapsedMs, ready);
     hopeless = new Map(lastingCauses(report).map((cause) => [cause, (hopeless.get(cause) ?? 0) + 1]));
     const isFinal =
-      exitCode(report, { strict: waiting.strict, signal: null }) === 0 ||
+      (exitCode(report, { strict: waiting.strict, signal: null }) === 0 && stillStarting(report).length === 0) ||
       [...hopeless.values()].some((seen) => seen >= LOOKS_TO_BELIEVE) ||
       elapsedMs + PAUSE_MS > waiting.waitMs;
     if (!isFinal && !waiting.signal.aborted) {
@@ -49,17 +49,28 @@ const lastingCauses = ({ rootCauses }: Report): string[] =>
 
 /** A service is ready from the look on at which nothing of it fails, is blocked or could not be seen. */
 const noteReady = (report: Report, elapsedMs: number, ready: Map<string, number>): void => {
+  const starting = stillStarting(report).map((id) => id.split('/')[0]);
   for (const { name } of report.stack.services) {
-    const isReady = report.checks.every(({ service, status }) => service !== name || ['pass', 'warn', 'skip'].includes(status));
+    const isReady =
+      !starting.includes(name) &&
+      report.checks.every(({ service, status }) => service !== name || ['pass', 'warn', 'skip'].includes(status));
     if (!isReady) ready.delete(name);
     else if (!ready.has(name)) ready.set(name, elapsedMs);
   }
 };
 
-const toWaitFor = ({ rootCauses, checks }: Report): string[] =>
-  rootCauses.length > 0
-    ? rootCauses.map(({ id }) => id)
-    : checks.filter(({ status }) => status === 'error' || status === 'warn').map(({ id }) => id);
+/** No healthcheck has spoken yet, or what warns has only just begun: nothing fails, and nobody knows whether it is well. */
+const stillStarting = ({ checks, stack }: Report): string[] => {
+  const unknown = stack.services.filter(({ health }) => health === 'starting').map(({ name }) => `${name}/container`);
+  return [...new Set([...unknown, ...checks.filter(({ starting }) => starting).map(({ id }) => id)])];
+};
+
+const toWaitFor = (report: Report): string[] => {
+  const { rootCauses, checks } = report;
+  if (rootCauses.length > 0) return rootCauses.map(({ id }) => id);
+  const starting = stillStarting(report);
+  return starting.length > 0 ? starting : checks.filter(({ status }) => status === 'error' || status === 'warn').map(({ id }) => id);
+};
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

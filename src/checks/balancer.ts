@@ -1,6 +1,6 @@
 /** HAProxy and the services behind it: one request for each backend, and whose error it is that comes back. */
 import { addressesOf, serviceAt } from '../model/addresses.ts';
-import { isStarting } from '../model/age.ts';
+import { isStarting, WHILE_STARTING } from '../model/age.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
@@ -31,6 +31,7 @@ interface Trouble {
   targets: Service[];
   upstream: HaproxyUpstream | undefined;
   severity?: 'warn';
+  starting?: true;
   values?: Record<string, string>;
 }
 
@@ -189,13 +190,14 @@ const ofBackends = (given: Given): Finding[] =>
     ({ reason, backend }) => `${reason}\n${backend}`,
   ).map((group) => {
     const [first] = group as [Trouble];
-    const { reason, message, targets, upstream, severity, values } = first;
+    const { reason, message, targets, upstream, severity, starting, values } = first;
     const target = targets[0]?.name;
     return {
       reason,
       message: `${message} (${listed([...new Set(group.map(({ route }) => route))])})`,
       evidence: unique(group.flatMap(({ evidence }) => evidence)).slice(0, 5),
-      ...(severity ? { severity } : {}),
+      ...(severity && { severity }),
+      ...(starting && { starting }),
       ...suspectsOf(first, given.service),
       values: {
         ...(upstream
@@ -299,8 +301,8 @@ const isOwn = ({ http: { answer }, errorFile, direct }: HaproxyAsked): boolean =
 const toOf = ({ targets, backend }: Base): string => targets[0]?.name ?? `the backend ${backend}`;
 
 /** What has just begun may be well in a moment. */
-const early = ({ targets }: Base, { now }: Given): { severity?: 'warn' } =>
-  targets.length > 0 && targets.every((each) => isStarting(each, now)) ? { severity: 'warn' } : {};
+const early = ({ targets }: Base, { now }: Given): Pick<Trouble, 'severity' | 'starting'> =>
+  targets.length > 0 && targets.every((each) => isStarting(each, now)) ? WHILE_STARTING : {};
 
 const deafLoopback = (base: Base, { service, inside }: Given): Trouble | null => {
   const { upstreams } = base;
@@ -485,7 +487,8 @@ const closed = (given: Given): Finding[] => {
         reason,
         message: `${trouble.message} (port ${port})`,
         evidence: trouble.evidence,
-        ...(trouble.severity ? { severity: trouble.severity } : {}),
+        ...(trouble.severity && { severity: trouble.severity }),
+        ...(trouble.starting && { starting: trouble.starting }),
         ...suspectsOf(trouble, service),
         values: {
           ...(upstream ? { upstream: `${upstream.host}:${upstream.port}`, host: upstream.host, file: upstream.at } : {}),

@@ -1,5 +1,5 @@
 /** The health path of a service, asked over HTTP. Any answer shows that it lives; what the answer says is judged next. */
-import { isRecent, isStarting } from '../model/age.ts';
+import { isRecent, isStarting, WHILE_STARTING } from '../model/age.ts';
 import { listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Known, type Verdict } from '../model/check.ts';
 import { servesSocketFile } from '../model/command-line.ts';
@@ -308,7 +308,7 @@ const unanswered = (silent: HttpTry[], given: Given): Finding => {
   const starting = isStarting(given.service, given.now);
   return {
     reason,
-    ...(starting ? { severity: 'warn' as const } : {}),
+    ...(starting ? WHILE_STARTING : {}),
     message: `${name} ${says} on port ${given.fact.port}${starting ? '; it has just started' : ''}${reason === 'refused' ? listensElsewhere(given.fact.port, given.inside) : ''}`,
     evidence: [{ source: `HTTP ${asked.url}`, text: `${asked.trial.outcome}${asked.trial.text ? `: ${asked.trial.text}` : ''}` }],
     suspects: (reason === 'hung' ? ['hot-reload'] : ['hot-reload', 'container', 'ports']).map((check) => ({ service: name, check })),

@@ -1,5 +1,5 @@
 /** MongoDB, asked with the user, password and database that each client service really has. */
-import { isStarting, secondsUp } from '../model/age.ts';
+import { isStarting, secondsUp, WHILE_STARTING } from '../model/age.ts';
 import { accepted, couldNotAsk, deciding, guests, listed, seenFrom } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import type { MongodbAttempt, MongodbFact } from '../model/facts.ts';
@@ -211,7 +211,7 @@ const rejections = (known: Known): Finding[] =>
       },
     );
     // Sets are often made by a script or a healthcheck some seconds after the start.
-    return known.isStarting && OF_THE_SET.has(rejection.reason) ? { ...finding, severity: 'warn' } : finding;
+    return known.isStarting && OF_THE_SET.has(rejection.reason) ? { ...finding, ...WHILE_STARTING } : finding;
   });
 
 const OF_THE_SET = new Set(['replica-set-uninitiated', 'no-primary']);

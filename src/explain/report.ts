@@ -122,6 +122,7 @@ const checkReport = (outcome: Outcome, found: readonly Located[], told: Told): C
     reason: outcome.reason,
     durationMs: outcome.durationMs,
     remedy: main ? told.remedyFor(main) : null,
+    ...(found.some(({ finding, severity }) => finding.starting && severity === 'warn') && { starting: true as const }),
     ...(outcome.ignored && {
       ignored: outcome.ignored.map(({ finding, owner, until, why }) => ({
         code: `${outcome.check}/${finding.reason}`,

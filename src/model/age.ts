@@ -28,6 +28,9 @@ export const isStarting = (service: Service, now: string): boolean => {
   );
 };
 
+/** What is no fault yet, because somebody has only just started. */
+export const WHILE_STARTING = { severity: 'warn', starting: true } as const;
+
 /** What a log said a quarter of an hour ago may have been mended since; what it says now has not. */
 const RECENT_SECONDS = 900;
 

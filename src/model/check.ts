@@ -71,6 +71,8 @@ export interface Finding {
   evidence: Evidence[];
   /** Overrides the severity of the spec where the case decides. */
   severity?: Severity;
+  /** Somebody has only just started, and it may be well in a moment: `--wait` looks again. */
+  starting?: true;
   /** Overrides `blocks` of the spec: another replica still answers. */
   blocks?: boolean;
   /** Where the evidence points: the explainer takes a failing finding there as the cause. */

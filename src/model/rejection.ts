@@ -92,8 +92,8 @@ const severityOf = <A extends Attempt>(
   { reason, clients, server }: Rejection<A>,
   tries: readonly A[],
   passing: Passing,
-): Pick<Finding, 'severity'> => {
-  if (reason === passing.reason) return passing.isOver ? { severity: 'fail' } : {};
+): Pick<Finding, 'severity' | 'starting'> => {
+  if (reason === passing.reason) return passing.isOver ? { severity: 'fail' } : { starting: true };
   return harmsNobody(clients, tries, server) ? { severity: 'warn' } : {};
 };
 

@@ -61,6 +61,8 @@ export interface CheckReport {
   reason: string | null;
   durationMs: number;
   remedy: Remedy | null;
+  /** It may be otherwise in a moment, because somebody has only just started. Absent: not so. */
+  starting?: true;
   /** Findings that doctor.yaml tells to bear with; absent: none. */
   ignored?: { code: string; message: string; owner: string; until: string; reason: string }[];
   /** Further findings of the same instance. */

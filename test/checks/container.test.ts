@@ -454,6 +454,29 @@ describe('container: what its log says', () => {
   });
 });
 
+describe('container: it did not reach somebody who had only just started', () => {
+  const log = ['Error: connect ECONNREFUSED 172.18.0.7:5672'];
+  const loops = inState({ restartCount: 5, startedAt: secondsAgo(1), loops: true }, { name: 'press' });
+  const waits = inState({ status: 'restarting', exitCode: 1, restartCount: 5, finishedAt: secondsAgo(1) }, { name: 'press' });
+  const broker = (state: Partial<ContainerState>) =>
+    inState({ startedAt: secondsAgo(9), ...state }, { name: 'broker', role: 'rabbitmq' }, { networks: [{ ip: '172.18.0.7' }] });
+  const connections = [makeConnection({ from: 'press', to: 'broker', host: 'broker', port: 5672, kind: 'amqp' })];
+
+  it.each<[string, Service, Service, string[], boolean]>([
+    ['between two ends', loops, broker({}), log, true],
+    ['while Docker waits', waits, broker({}), log, true],
+    ['not long after the start of the other', loops, broker({ startedAt: secondsAgo(300) }), log, false],
+    ['not where the other keeps ending as well', loops, broker({ restartCount: 3 }), log, false],
+    ['not where the other is gone', loops, broker({ status: 'exited', exitCode: 1 }), log, false],
+    ['not where its log says something else', loops, broker({}), ["ModuleNotFoundError: No module named 'x'"], false],
+  ])('%s', (_, service, other, lines, young) => {
+    const [finding] = findingsOf(look(service, { others: [other], log: lines, connections }));
+    expect(finding).toMatchObject({ reason: 'restarting' });
+    expect([finding?.severity, finding?.starting]).toEqual(young ? ['warn', true] : [undefined, undefined]);
+    expect(finding?.message.includes('broker had only just started')).toBe(young);
+  });
+});
+
 describe('container: created and never started', () => {
   const waiting = (condition: 'service_started' | 'service_healthy' | 'service_completed_successfully', on: Service) =>
     look(inState({ status: 'created' }, { spec: { dependsOn: { [on.name]: condition } } }), { others: [on] });

@@ -39,6 +39,32 @@ describe('--wait', () => {
     expect(again).toEqual([]);
   });
 
+  test('goes on while something has only just started, though nothing fails', async () => {
+    const starting = report([{ ...check('api/http-health', 'warn'), starting: true }, check('store/postgres', 'pass')]);
+    const { report: last, again } = await waitFor([starting, green()]);
+    expect(last.waited).toMatchObject({
+      looks: 2,
+      ready: [
+        { service: 'api', afterMs: 1_000 },
+        { service: 'store', afterMs: 0 },
+      ],
+    });
+    expect(again).toEqual([['api/http-health']]);
+  });
+
+  test('goes on while a healthcheck has not spoken', async () => {
+    const unknown = green();
+    unknown.stack.services = unknown.stack.services.map((each) => (each.name === 'api' ? { ...each, health: 'starting' } : each));
+    const { report: last, again } = await waitFor([unknown, green()]);
+    expect(last.waited).toMatchObject({ looks: 2, ready: [{ service: 'api', afterMs: 1_000 }, { afterMs: 0 }] });
+    expect(again).toEqual([['api/container']]);
+  });
+
+  test('what is still starting when the time is up is no failure', async () => {
+    const starting = report([{ ...check('api/http-health', 'warn'), starting: true }]);
+    expect((await waitFor([starting], { waitMs: 2_500 })).report.waited).toMatchObject({ looks: 3, ready: [{ afterMs: null }] });
+  });
+
   test('goes on while something fails, and tells how long each service took', async () => {
     const { report: last, again } = await waitFor([red(false), red(false), green()]);
     expect(last.waited).toMatchObject({

@@ -1,10 +1,10 @@
 /** Why a container ended, keeps ending, or lost a process. */
-import { secondsSince } from '../../model/age.ts';
-import type { Evidence, Finding } from '../../model/check.ts';
+import { secondsSince, WHILE_STARTING } from '../../model/age.ts';
+import type { Evidence, Finding, Suspect } from '../../model/check.ts';
 import { isFlapping } from '../../model/crash-loop.ts';
 import { explainExitCode, isStopCode } from '../../model/exit-code.ts';
 import { type KnownError, knownErrorIn } from '../../model/log-signatures.ts';
-import { commandLine, connectionsTo, type Container, shouldRun } from '../../model/stack.ts';
+import { commandLine, connectionsTo, type Container, running, serviceNamed, shouldRun } from '../../model/stack.ts';
 import { suspectsOf } from '../../model/suspects.ts';
 import { LAST_LINES, linesOf, logEvidence, ownWord, saying, type Scene, stateOf, timesOf, timesWord } from './scene.ts';
 import { notStartedFor } from './start.ts';
@@ -44,15 +44,38 @@ export const ended = (each: Container, scene: Scene): Finding => {
       : reason === 'oom-killed'
         ? undefined
         : [{ service: service.name, check: 'image' }];
+  const young = reason === 'restarting' ? youngTarget(each.state.finishedAt, suspects, known, scene) : null;
   return {
     reason,
-    message: `${service.name} ${what}${says}`,
+    ...(young ? WHILE_STARTING : {}),
+    message: `${service.name} ${what}${says}${young ? `; ${young} had only just started` : ''}`,
     evidence: [stateOf(each), ...logEvidence(lines, known, service)],
     ...(suspects ? { suspects } : {}),
     ...ownWord(known),
     ...timesOf(each, calm),
     values: { container: each.name, ...programValue(reason, each, known) },
   };
+};
+
+/** A server is given this long to take connections. */
+const BOOT_SECONDS = 30;
+
+/**
+ * Whom the program did not reach when it ended last, and who had then only just started itself: Docker tries again, and what the next start
+ * will meet is not known. What is wrong with the connection now is a question of other checks.
+ */
+const youngTarget = (endedAt: string | null, suspects: Suspect[] | undefined, known: KnownError | null, scene: Scene): string | null => {
+  if (known?.blame !== 'connection' || endedAt === null) return null;
+  const targets = (suspects ?? []).flatMap(({ service }) => (service && service !== scene.service.name ? [service] : []));
+  const wasYoung = (name: string): boolean => {
+    const target = serviceNamed(scene.stack, name);
+    return (
+      target !== undefined &&
+      running(target).length > 0 &&
+      running(target).every((each) => secondsSince(each.state.startedAt, endedAt) < BOOT_SECONDS && each.state.restartCount === 0)
+    );
+  };
+  return targets.length > 0 && targets.every(wasYoung) ? targets[0]! : null;
 };
 
 const endReason = ({ service }: Scene, status: Container['state']['status']): string => {
@@ -100,11 +123,13 @@ export const flapping = (each: Container, scene: Scene): Finding[] => {
   const lines = linesOf(each, scene);
   const known = knownErrorIn(lines, scene.service.role);
   const suspects = suspectsOf(known, scene.service, scene.stack);
+  const young = youngTarget(startedAt, suspects, known, scene);
   const code = lastEnd ? ` (${explainExitCode(lastEnd.exitCode)})` : '';
   return [
     {
       reason: 'restarting',
-      message: `${name} keeps ending${code}: restarted ${timesWord(restartCount)}, last ${up} s ago${saying(known)}`,
+      ...(young ? WHILE_STARTING : {}),
+      message: `${name} keeps ending${code}: restarted ${timesWord(restartCount)}, last ${up} s ago${saying(known)}${young ? `; ${young} had only just started` : ''}`,
       evidence: [...seen, ...logEvidence(lines, known, scene.service)],
       ...(suspects ? { suspects } : {}),
       ...ownWord(known),

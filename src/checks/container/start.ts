@@ -1,4 +1,5 @@
 /** Why a container does not exist, or never started. */
+import { WHILE_STARTING } from '../../model/age.ts';
 import { listed } from '../../model/attempt.ts';
 import type { Finding, Suspect } from '../../model/check.ts';
 import { failedBeside, isFlapping } from '../../model/crash-loop.ts';
@@ -75,7 +76,7 @@ export const neverStarted = (each: Container, scene: Scene): Finding => {
           : '';
   return {
     reason: 'dependency-failed',
-    ...(starting ? { severity: 'warn' } : {}),
+    ...(starting ? WHILE_STARTING : {}),
     message: `${service.name} was created and never started${why}`,
     evidence: [
       stateOf(each),

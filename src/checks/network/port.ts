@@ -1,5 +1,5 @@
 /** The port that a connection is told, and who listens there. */
-import { isStarting } from '../../model/age.ts';
+import { isStarting, WHILE_STARTING } from '../../model/age.ts';
 import type { Suspect } from '../../model/check.ts';
 import { keepsFailing } from '../../model/crash-loop.ts';
 import { listensElsewhere, writtenListeners } from '../../model/listeners.ts';
@@ -40,7 +40,7 @@ export const refused: Judge = (connection, scene) => {
   const inside = Object.hasOwn(scene.peers, target.name) ? scene.peers[target.name]!.inside : undefined;
   return {
     reason: 'refused',
-    ...(isStarting(target, scene.now) ? { severity: 'warn' as const } : {}),
+    ...(isStarting(target, scene.now) ? WHILE_STARTING : {}),
     message: `${target.name} refuses ${scene.service.name} on port ${connection.port}${listensElsewhere(connection.port, inside)}`,
     evidence: [
       ...tried(found, scene),

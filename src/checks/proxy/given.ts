@@ -38,6 +38,7 @@ export interface Trouble {
   /** A file that it is about, other than a socket. */
   path?: string;
   severity?: 'warn';
+  starting?: true;
 }
 
 export const serversOf = (upstream: string): string[] => upstream.split(/,\s*/).map(authority);

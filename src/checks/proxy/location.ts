@@ -1,6 +1,6 @@
 /** What is wrong with each proxied location, by the request that was sent through it. */
 import { withoutPort } from '../../model/addresses.ts';
-import { isRecent, isStarting, secondsSince } from '../../model/age.ts';
+import { isRecent, isStarting, secondsSince, WHILE_STARTING } from '../../model/age.ts';
 import { grouped, listed } from '../../model/attempt.ts';
 import type { Evidence, Finding } from '../../model/check.ts';
 import { isLoopback } from '../../model/connections.ts';
@@ -39,7 +39,8 @@ export const troubles = (given: Given): Finding[] =>
       reason: first.reason,
       message: `${first.message} (${listed(group.map(({ location }) => location))})`,
       evidence: unique(group.flatMap(({ evidence }) => evidence)).slice(0, 4),
-      ...(first.severity ? { severity: first.severity } : {}),
+      ...(first.severity && { severity: first.severity }),
+      ...(first.starting && { starting: first.starting }),
       ...suspectsOf(first, given.service),
       values: {
         upstream: first.upstream,
@@ -236,7 +237,7 @@ const gatewayTrouble = (base: Base, { http }: Proxied, given: Given): Trouble =>
   ];
   const to = base.target?.name ?? base.upstream;
   const status = http.answer?.status ?? null;
-  const early = base.target && isStarting(base.target, given.now) ? { severity: 'warn' as const } : {};
+  const early = base.target && isStarting(base.target, given.now) ? WHILE_STARTING : {};
   if (status === null || status === 504)
     return {
       ...base,
