@@ -59,9 +59,15 @@ const noteReady = (report: Report, elapsedMs: number, ready: Map<string, number>
   }
 };
 
+/** These ask a service in its own protocol: after a pass, its healthcheck, which may speak once in half a minute, has nothing to add. */
+const ASKED = new Set(['postgres', 'redis', 'mysql', 'rabbitmq', 'mongodb', 'pooler', 'http-health', 'static-files', 'proxy', 'balancer']);
+
 /** No healthcheck has spoken yet, or what warns has only just begun: nothing fails, and nobody knows whether it is well. */
 const stillStarting = ({ checks, stack }: Report): string[] => {
-  const unknown = stack.services.filter(({ health }) => health === 'starting').map(({ name }) => `${name}/container`);
+  const answers = new Set(checks.filter(({ check, status }) => status === 'pass' && ASKED.has(check)).map(({ service }) => service));
+  const unknown = stack.services
+    .filter(({ name, health }) => health === 'starting' && !answers.has(name))
+    .map(({ name }) => `${name}/container`);
   return [...new Set([...unknown, ...checks.filter(({ starting }) => starting).map(({ id }) => id)])];
 };
 

@@ -60,6 +60,12 @@ describe('--wait', () => {
     expect(again).toEqual([['api/container']]);
   });
 
+  test('ends where a healthcheck has not spoken, and the service itself has', async () => {
+    const answers = green();
+    answers.stack.services = answers.stack.services.map((each) => (each.name === 'store' ? { ...each, health: 'starting' } : each));
+    expect((await waitFor([answers])).report.waited?.looks).toBe(1);
+  });
+
   test('what is still starting when the time is up is no failure', async () => {
     const starting = report([{ ...check('api/http-health', 'warn'), starting: true }]);
     expect((await waitFor([starting], { waitMs: 2_500 })).report.waited).toMatchObject({ looks: 3, ready: [{ afterMs: null }] });
