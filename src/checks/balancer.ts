@@ -1,12 +1,12 @@
 /** HAProxy and the services behind it: one request for each backend, and whose error it is that comes back. */
 import { addressesOf, serviceAt } from '../model/addresses.ts';
-import { isStarting, WHILE_STARTING } from '../model/age.ts';
+import { isStarting, secondsSince, secondsUp, WHILE_STARTING } from '../model/age.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HaproxyAsked, HaproxyFact, HaproxyUpstream, HttpTry, InsideFact, LogFact, ReachFact } from '../model/facts.ts';
-import { configWord, serverWords, type ServerWord } from '../model/haproxy-log.ts';
+import { RELOADED, configWord, serverWords, type ServerWord } from '../model/haproxy-log.ts';
 import { isHaproxyPage } from '../model/proxy-pages.ts';
 import { isAddress, isExtraHost, sharedEnds } from '../model/routes.ts';
 import { running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
@@ -18,6 +18,8 @@ interface Given {
   inside: Fact<InsideFact>;
   reach: Fact<ReachFact>;
   words: ServerWord[];
+  /** When it last looked names up: its start, or its last reload. ISO 8601. */
+  haproxyBegan: string | null;
   now: string;
 }
 
@@ -135,7 +137,7 @@ export const balancer = defineCheck({
     }
     if (!haproxy.ok) return { cannotLook: haproxy.reason };
     const words = logs.ok ? serverWords(logs.value.lines) : [];
-    const given: Given = { service, stack, haproxy: haproxy.value, inside, reach, words, now };
+    const given: Given = { service, stack, haproxy: haproxy.value, inside, reach, words, haproxyBegan: begunAt(service, logs), now };
     const findings = [...ofBackends(given), ...closed(given)];
     if (findings.length > 0) return { findings };
     const { files, asked, taken } = haproxy.value;
@@ -151,6 +153,16 @@ export const balancer = defineCheck({
     return { findings: [], note: `${listed(seen)} ${seen.length === 1 ? 'answers' : 'answer'}` };
   },
 });
+
+const begunAt = (service: Service, logs: Fact<LogFact>): string | null => {
+  const reloaded = logs.ok ? logs.value.lines.findLast(({ text }) => RELOADED.test(text))?.time : undefined;
+  return (
+    [running(service)[0]?.state.startedAt, reloaded]
+      .flatMap((each) => each ?? [])
+      .toSorted()
+      .at(-1) ?? null
+  );
+};
 
 /** A name that a service has is that service's business. */
 const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>, files: HaproxyFact['files']): Finding | null => {
@@ -300,9 +312,15 @@ const isOwn = ({ http: { answer }, errorFile, direct }: HaproxyAsked): boolean =
 
 const toOf = ({ targets, backend }: Base): string => targets[0]?.name ?? `the backend ${backend}`;
 
+/** HAProxy asks a server every two seconds, unless it is told otherwise, and wants two good answers before it believes. */
+const BELIEF_SECONDS = 15;
+
 /** What has just begun may be well in a moment. */
-const early = ({ targets }: Base, { now }: Given): Pick<Trouble, 'severity' | 'starting'> =>
-  targets.length > 0 && targets.every((each) => isStarting(each, now)) ? WHILE_STARTING : {};
+const early = ({ targets }: Base, given: Given): Pick<Trouble, 'severity' | 'starting'> =>
+  targets.length > 0 && targets.every((each) => isNew(each, given)) ? WHILE_STARTING : {};
+
+const isNew = (target: Service, { haproxyBegan, now }: Given): boolean =>
+  isStarting(target, now) || secondsUp(target, now) < BELIEF_SECONDS || secondsSince(haproxyBegan, now) < BELIEF_SECONDS;
 
 const deafLoopback = (base: Base, { service, inside }: Given): Trouble | null => {
   const { upstreams } = base;
@@ -420,7 +438,7 @@ const wrongAnswerer = (base: Base, { called, http }: HaproxyAsked, given: Given)
 };
 
 const stale = (base: Base, direct: HaproxyAsked['direct'], given: Given): Trouble | null => {
-  const { service, stack, inside, reach, now } = given;
+  const { service, stack, inside, reach } = given;
   const [target, ...others] = base.targets;
   const client = running(service)[0];
   if (!target || others.length > 0 || !client || !base.upstreams.every(({ literal }) => literal)) return null;
@@ -437,8 +455,8 @@ const stale = (base: Base, direct: HaproxyAsked['direct'], given: Given): Troubl
     const isUntold = found === undefined || found.trial.outcome === 'no-tool';
     const answers = direct.length > 0 && direct.every(({ http }) => http.answer !== null && http.answer.status < 500);
     const isWell = direct.length > 0 ? answers && (isReached || isUntold) : isReached;
-    const isYounger = running(target).every(({ state }) => (state.startedAt ?? '') > (client.state.startedAt ?? '~'));
-    if (!isWell || !isYounger || isStarting(target, now) || (word && !word.reason.startsWith('Layer4'))) return null;
+    const isYounger = running(target).every(({ state }) => (state.startedAt ?? '') > (given.haproxyBegan ?? '~'));
+    if (!isWell || !isYounger || isNew(target, given) || (word && !word.reason.startsWith('Layer4'))) return null;
   }
   return {
     ...base,
@@ -450,7 +468,7 @@ const stale = (base: Base, direct: HaproxyAsked['direct'], given: Given): Troubl
       ...said(word, given),
       {
         source: `starts of ${service.name} and ${target.name}`,
-        text: `${client.state.startedAt} and ${running(target)[0]?.state.startedAt}; the name is looked up once, at the start`,
+        text: `${given.haproxyBegan} and ${running(target)[0]?.state.startedAt}; the name is looked up once, at the start`,
       },
     ],
   };

@@ -16,6 +16,8 @@ interface Passed {
   http: HttpTry;
   /** The same question, put to the service itself; `null`: it was not. */
   direct: HttpTry | null;
+  /** Through a socket file, which leads to nobody else: no address can be out of date. */
+  bySocket: boolean;
 }
 
 export const behindProxy = defineCheck({
@@ -39,10 +41,21 @@ export const behindProxy = defineCheck({
         'The same request, put to the service itself, is answered with 500 or more; behind nginx, the page that comes with such a status is not one of nginx.',
       shows: 'error',
     },
+    'no-answer': {
+      severity: 'fail',
+      layer: 'proxy',
+      kind: 'symptom',
+      means: 'The service takes a request that a proxy passed on through a socket file, and does not answer it in time.',
+      proof:
+        'The proxy takes the request, and neither it nor the service that makes the socket answers within the limit; or it answers 504.',
+      shows: 'silence',
+    },
   },
   evaluate({ service, stack, facts: { logs }, peers, now }) {
     const passed = proxiesOf(service, stack).flatMap((proxy) => passedOn(proxy, service, stack, peers[proxy]));
     const failures = passed.filter(isItsOwn);
+    const silent = passed.filter(isUnanswered);
+    if (failures.length === 0 && silent.length > 0) return { findings: [silenceOf(silent, service)] };
     if (failures.length > 0) {
       const lines = logs.ok ? sinceLastReload(logs.value.lines).filter(({ time }) => isRecent(time, now)) : [];
       return { findings: [errorOf(failures, service, stack, lines)] };
@@ -65,24 +78,29 @@ const proxiesOf = ({ name }: Service, stack: Stack): string[] => [
 const passedOn = (proxy: string, { name }: Service, stack: Stack, known: Known<'nginx' | 'haproxy' | 'http'> | undefined): Passed[] => {
   const names = nameTable(stack.services);
   // Of a group of servers all must be this service, so that the answer is surely its own.
-  const isOnly = (upstream: string) => upstream.split(', ').every((each) => names.get(each.replace(/:\d+$/, '')) === name);
+  const sockets = connectionsTo(stack, name).flatMap(({ from, kind, host }) => (from === proxy && kind === 'socket' ? [host] : []));
+  const isOnly = (upstream: string) =>
+    upstream.split(', ').every((each) => sockets.includes(each) || names.get(each.replace(/:\d+$/, '')) === name);
   const { nginx, haproxy, http } = known ?? {};
   return [
     ...(nginx?.ok ? nginx.value.proxied.filter(({ upstream }) => isOnly(upstream)) : []).map((each) => ({
       proxy,
       http: each.http,
       direct: null,
+      bySocket: each.upstream.split(', ').every((one) => sockets.includes(one)),
     })),
     ...(haproxy?.ok ? haproxy.value.asked : []).flatMap((asked) => {
       const servers = haproxy?.ok ? haproxy.value.upstreams.filter(({ backend }) => backend === asked.backend) : [];
       const own = asked.direct.find(({ host, http: said }) => names.get(host) === name && isError(said));
       return !asked.onPurpose && servers.some(({ host }) => names.get(host) === name)
-        ? [{ proxy, http: asked.http, direct: own?.http ?? asked.http }]
+        ? [{ proxy, http: asked.http, direct: own?.http ?? asked.http, bySocket: false }]
         : [];
     }),
     ...(http?.ok && !nginx?.ok && !haproxy?.ok ? (http.value.behind ?? []) : [])
       .filter(({ service }) => service === name)
-      .flatMap(({ http: direct }) => (http?.ok && http.value.tries[0] ? [{ proxy, http: http.value.tries[0], direct }] : [])),
+      .flatMap(({ http: direct }) =>
+        http?.ok && http.value.tries[0] ? [{ proxy, http: http.value.tries[0], direct, bySocket: false }] : [],
+      ),
   ];
 };
 
@@ -92,6 +110,26 @@ const isError = ({ answer }: HttpTry): boolean => answer !== null && answer.stat
 const isItsOwn = ({ http, direct }: Passed): boolean => {
   if (direct !== null) return direct !== http && isError(http) && isError(direct);
   return isError(http) && ![502, 504].includes(http.answer!.status) && !isNginxPage(http.answer!.body);
+};
+
+/** The connection to a socket that is listened on comes about at once: who is waited for is the app. */
+const isUnanswered = ({ http: { answer, trial }, bySocket }: Passed): boolean =>
+  bySocket && (answer ? answer.status === 504 : trial.outcome === 'timeout' && trial.layer !== 'tcp');
+
+const silenceOf = (silent: readonly Passed[], { name }: Service): Finding => {
+  const { proxy, http } = silent[0]!;
+  const paths = listed([...new Set(silent.map((each) => pathOf(each.http)))]);
+  return {
+    reason: 'no-answer',
+    message: `${name} does not answer what ${proxy} passes on in time (${paths})`,
+    evidence: [
+      {
+        source: `HTTP ${http.url}, through ${proxy}`,
+        text: http.answer ? `status ${http.answer.status}` : http.trial.text || http.trial.outcome,
+      },
+    ],
+    values: { path: pathOf(http), target: name },
+  };
 };
 
 const errorOf = (failures: readonly Passed[], service: Service, stack: Stack, lines: readonly LogLine[]): Finding => {

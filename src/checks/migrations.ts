@@ -6,6 +6,7 @@ import { keepsFailing } from '../model/crash-loop.ts';
 import type { LogLine, MountsFact, SchemaLook } from '../model/facts.ts';
 import { knownErrorIn, type KnownError } from '../model/log-signatures.ts';
 import { migrationReason } from '../model/startup-reason.ts';
+import { serversThrough } from '../model/pooler-setup.ts';
 import { connectionsFrom, type Service, type Stack } from '../model/stack.ts';
 
 const cause = (means: string, proof: string): FindingSpec => ({ severity: 'fail', layer: 'migration', kind: 'cause', means, proof });
@@ -26,6 +27,7 @@ export const migrations = defineCheck({
   aliases: ['schema', 'alembic'],
   needs: ['logs'],
   peerNeeds: ['postgres', 'mysql', 'mounts'],
+  peersOf: (service, stack) => serversThrough(stack, service.name),
   after: ['engine', 'compose'],
   appliesTo: (service, stack) =>
     ['http', 'worker', 'one-shot', 'unknown'].includes(service.role) &&

@@ -57,7 +57,7 @@ export const pooler = defineCheck({
       kind: 'cause',
       means: 'The pooler knows the client, and is itself turned away by the server behind it.',
       proof: '`server login failed`, or the words of the server, through the pooler.',
-      answers: true,
+      // It tries the server again and again, and lets its clients wait meanwhile.
     },
     'startup-parameter': {
       severity: 'fail',

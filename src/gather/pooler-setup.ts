@@ -37,11 +37,13 @@ export const readPoolerSetup = async (container: Container, given: Gathering): P
     return {
       file: shown,
       databases: ini.databases.map((entry, index) => {
-        const user = entry.user ?? (users?.length === 1 ? users[0]!.user : null);
-        const known = entry.password ?? users?.find((each) => each.user === user && !isHashed(each.password))?.password ?? null;
-        return { ...entry, user, password: known === null ? null : masked(known, given), at: `${shown}:${ini.lines[index]}` };
+        const known = entry.password ?? users?.find((each) => each.user === entry.user && !isHashed(each.password))?.password ?? null;
+        return { ...entry, password: known === null ? null : masked(known, given), at: `${shown}:${ini.lines[index]}` };
       }),
       users: asksElsewhere(ini, text) ? null : (users?.map(({ user }) => user) ?? null),
+      ...(users?.length === 1 && {
+        sole: { user: users[0]!.user, password: isHashed(users[0]!.password) ? null : masked(users[0]!.password, given) },
+      }),
     };
   }
   return null;

@@ -40,7 +40,8 @@ export const gatherPooler: ServiceGatherer<'pooler'> = async (service, given) =>
       return askPostgres(vantage, loginOf(credentials, credentials.database, given), limits);
     },
   });
-  const since = new Date(Date.now() - MEMORY_MS).toISOString();
+  // What it said before its last start was of other settings.
+  const since = [new Date(Date.now() - MEMORY_MS).toISOString(), container.state.startedAt ?? ''].toSorted().at(-1)!;
   const failed = attempts.filter(({ trial }) => !['ok', 'no-tool'].includes(trial.outcome));
   return {
     setup,

@@ -1,5 +1,6 @@
 /** What a Postgres server says to the words that its clients really use. */
 import type { LogLine, PostgresFact, SchemaLook, Trial } from '../model/facts.ts';
+import { clientsThrough } from '../model/pooler-setup.ts';
 import { serviceNamed, type Container } from '../model/stack.ts';
 import { askAll, listeningPort, type Attempt } from './attempts.ts';
 import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredentials, type Credentials } from './credentials.ts';
@@ -46,8 +47,15 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
     return result;
   };
 
-  const schemaFor = async ({ credentials, view }: Attempt<PostgresAnswer>): Promise<SchemaLook[]> => {
-    const missed = await missedBy('postgres', serviceNamed(given.stack, credentials.client), service.name, given);
+  /** With its own words, or those of the pooler that it goes through. */
+  const schemasFor = async (attempt: Attempt<PostgresAnswer>): Promise<SchemaLook[]> => {
+    const { client, database } = attempt.credentials;
+    const clients = [client, ...clientsThrough(given.stack, client, database)];
+    return (await Promise.all(clients.map((each) => schemaFor(each, attempt)))).flat();
+  };
+
+  const schemaFor = async (client: string, { credentials, view }: Attempt<PostgresAnswer>): Promise<SchemaLook[]> => {
+    const missed = await missedBy('postgres', serviceNamed(given.stack, client), service.name, given);
     const vantage = missed === null || view.kind !== 'address' ? null : byAddress(given.engine, given.stack, container, credentials.port);
     if (!vantage || !missed || credentials.user === null) return [];
     const schemas: SchemaLook[] = [];
@@ -59,7 +67,7 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
         database: credentials.database ?? credentials.user,
         tls: credentials.tls,
         wantSessions: () => false,
-        inquire: askSchema(missed, (schema) => schemas.push({ client: credentials.client, ...schema })),
+        inquire: askSchema(missed, (schema) => schemas.push({ client, ...schema })),
       },
       limits,
     );
@@ -71,7 +79,7 @@ export const gatherPostgres: ServiceGatherer<'postgres'> = async (service, given
   return {
     attempts: attempts.map(toFact),
     server: sessions ?? attempts.find((each) => each.answer)?.answer?.server ?? null,
-    schemas: (await Promise.all(attempts.filter(({ trial }) => trial.outcome === 'ok').map(schemaFor))).flat(),
+    schemas: (await Promise.all(attempts.filter(({ trial }) => trial.outcome === 'ok').map(schemasFor))).flat(),
     serverLog: attempts.some(({ trial }) => trial.outcome !== 'ok') ? await readServerLog(container, since, attempts, given) : [],
   };
 };

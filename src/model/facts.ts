@@ -622,6 +622,8 @@ export interface PoolerSetup {
   }[];
   /** The users it knows; `null` where it asks elsewhere (auth_query, PAM, a certificate), or where its list could not be read. */
   users: string[] | null;
+  /** Where its list holds one user alone. The password is a mark; `null`: a hash. */
+  sole?: { user: string; password: string | null };
 }
 
 /** nginx's configuration, read from the container's files (bind sources on the host where they are mounted). */

@@ -32,6 +32,9 @@ export const serverWords = (lines: readonly Pick<LogLine, 'text'>[]): ServerWord
   return [...newest.values()];
 };
 
+/** Its master begins anew with what is on disk (SIGUSR2). */
+export const RELOADED = /\(\d+\) : Reloading HAProxy\b|\bReexecuting Master process\b/;
+
 export interface ConfigWord {
   text: string;
   /** What is wrong, without the frame around it. */

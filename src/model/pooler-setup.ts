@@ -1,7 +1,8 @@
 /** What pgbouncer's configuration says: text → set-up, and set-up → connections. Pure; values are masked by whoever reads the file. */
+import { unique } from './attempt.ts';
 import { namesFor, nameTable, sortConnections } from './connections.ts';
 import type { PoolerSetup } from './facts.ts';
-import type { Connection, Service } from './stack.ts';
+import { connectionsFrom, connectionsTo, serviceNamed, type Connection, type Service, type Stack } from './stack.ts';
 
 type Entry = PoolerSetup['databases'][number];
 
@@ -58,6 +59,22 @@ export const parseUsers = (text: string): { user: string; password: string }[] =
     password: password!.replaceAll('""', '"'),
   }));
 
+/** Who asks a pooler for this database, which it fetches from a server. */
+export const clientsThrough = (stack: Stack, pooler: string, database: string | null): string[] =>
+  serviceNamed(stack, pooler)?.role === 'pooler'
+    ? unique(connectionsTo(stack, pooler).flatMap((each) => (each.kind === 'postgres' && each.database === database ? [each.from] : [])))
+    : [];
+
+/** The servers that a service gets to through poolers. */
+export const serversThrough = (stack: Stack, client: string): string[] =>
+  unique(
+    connectionsFrom(stack, client)
+      .filter(({ kind, to }) => kind === 'postgres' && to !== null && serviceNamed(stack, to)?.role === 'pooler')
+      .flatMap(({ to: pooler }) =>
+        connectionsFrom(stack, pooler!).flatMap(({ kind, to }) => (kind === 'postgres' && to !== null ? [to] : [])),
+      ),
+  );
+
 /** A hash, which opens nothing by itself. */
 export const isHashed = (password: string): boolean => /^md5[0-9a-f]{32}$|^SCRAM-SHA-256\$/.test(password);
 
@@ -71,10 +88,13 @@ export const pooled = (connections: Connection[], poolers: Record<string, Pooler
   const read = Object.entries(poolers).filter(([, { databases }]) => databases.some(({ hosts }) => hosts.length > 0));
   if (read.length === 0) return connections;
   const rest = connections.filter(({ from, kind }) => kind === 'depends-on' || !read.some(([name]) => name === from));
-  const own = read.flatMap(([name, { databases }]) => {
+  const own = read.flatMap(([name, { databases, sole }]) => {
     const service = services.find((each) => each.name === name);
     const told = connections.filter(({ from, kind }) => from === name && kind === 'postgres');
-    return databases.flatMap((entry) => entry.hosts.flatMap((host) => connectionTo(entry, host, name, told, namesFor(service, names))));
+    // It goes to the server as the client that it lets in: one whom nobody is, it never goes as.
+    const isUsed = connections.some(({ to, kind, user }) => to === name && kind === 'postgres' && user === sole?.user);
+    const asSole = databases.map((entry) => (sole && isUsed && entry.user === null ? { ...entry, ...sole } : entry));
+    return asSole.flatMap((entry) => entry.hosts.flatMap((host) => connectionTo(entry, host, name, told, namesFor(service, names))));
   });
   return sortConnections([...rest, ...own]);
 };

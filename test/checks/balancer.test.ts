@@ -31,6 +31,7 @@ interface Case {
   inside?: Fact<InsideFact>;
   connecting?: { address: string; port: number }[];
   reach?: ReachFact['targets'][number]['trial'];
+  /** A line may begin with its time. */
   log?: string[];
   taken?: Partial<HaproxyFact['taken'][number]>;
   files?: HaproxyFact['files'];
@@ -119,12 +120,7 @@ const judge = (given: Case) => {
     service: 'edge',
     facts: {
       haproxy: given.unseen ? gap('could not be read') : fact(haproxy),
-      logs: fact(
-        logOf(
-          'p-edge-1',
-          (given.log ?? []).map((text) => logLine(text)),
-        ),
-      ),
+      logs: fact(logOf('p-edge-1', (given.log ?? []).map(lineOf))),
       inside,
       ...(given.reach
         ? {
@@ -149,6 +145,11 @@ const judge = (given: Case) => {
 const status = (code: number, body = PAGES[code] ?? '') => ({ answer: { status: code, body } });
 const DOWN4 = 'Server be_api/api1 is DOWN, reason: Layer4 timeout, check duration: 1001ms. 0 active and 0 backup servers left.';
 const DOWN7 = 'Server be_api/api1 is DOWN, reason: Layer7 wrong status, code: 400, info: "Bad Request", check duration: 1ms.';
+const RELOAD = (time: string) => `2026-11-23T${time}.000Z [NOTICE]   (1) : Reloading HAProxy`;
+const lineOf = (text: string) => {
+  const [, time, said] = /^(2026\S+Z) (.*)$/.exec(text) ?? [];
+  return time ? logLine(said!, time) : logLine(text);
+};
 const younger = { state: { startedAt: LATER } };
 const failed: Partial<ContainerState> = { status: 'exited', exitCode: 1 };
 const UNRESOLVED = (host: string) => [
@@ -245,6 +246,21 @@ describe('what is found', () => {
       ['no-server'],
     ],
     ['an app that has just begun', { http: status(503), app: { state: { startedAt: '2026-11-23T06:59:58.000Z' } } }, ['no-server:warn']],
+    [
+      'an app that was made anew some seconds ago, which HAProxy has not asked often enough since',
+      { http: status(503), direct: 200, app: { state: { startedAt: '2026-11-23T06:59:50.000Z', restartCount: 1 } }, log: [DOWN4] },
+      ['no-server:warn'],
+    ],
+    [
+      'HAProxy has looked the name up after that, and believes nobody yet',
+      { http: status(503), direct: 200, app: younger, log: [RELOAD('06:59:55'), DOWN4] },
+      ['no-server:warn'],
+    ],
+    [
+      'HAProxy has looked the name up after that, and has nobody all the same',
+      { http: status(503), direct: 200, app: younger, log: [RELOAD('06:58:00'), DOWN4] },
+      ['no-server'],
+    ],
     ['a page of its own file', { http: status(503, '<h1>On holiday</h1>'), asked: { errorFile: '/e/503.http' } }, ['no-server']],
     ['another page that the app does not give', { http: status(503, '<h1>On holiday</h1>'), direct: 200 }, ['no-server']],
     ['the error of the app', { http: status(500, 'Internal Server Error'), direct: 500 }, ['server-error']],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { behindProxy } from '../../src/checks/behind-proxy.ts';
 import type { Fact, HttpTry } from '../../src/model/facts.ts';
 import type { Role } from '../../src/model/stack.ts';
-import { findingsOf, httpTry, logLine, logOf, reasonsOf } from './attempts.ts';
+import { findingsOf, httpTry, logLine, logOf, reasonsOf, stopped } from './attempts.ts';
 import { ask, fact, gap, makeConnection, makeService, makeStack, NOW } from './make.ts';
 
 const through = (status: number): HttpTry => httpTry({ url: 'http://172.18.0.2/shop', answer: { status, body: 'oops' } });
@@ -61,6 +61,32 @@ describe('whose error it is', () => {
     ['Caddy: another one fails', other(through(500), [{ service: 'other', http: itself(500) }]), ['skip']],
     ['Caddy: nobody was asked', other(through(500)), ['skip']],
   ])('%s', (_, front, expected) => expect(reasonsOf(judge(front))).toEqual(expected));
+});
+
+describe('through a socket file', () => {
+  const upstream = 'unix:/run/app.sock';
+  const stackOf = (host: string) =>
+    makeStack({
+      services: [makeService({ role: 'http' }), makeService({ name: 'front', role: 'nginx' })],
+      connections: [makeConnection({ from: 'front', to: 'app', kind: 'socket', host, port: 0, source: 'site.conf:9' })],
+    });
+  const silent = httpTry({ trial: stopped('protocol', 'timeout', 'ETIMEDOUT', 'no answer') });
+  it.each<[string, HttpTry, string, string[]]>([
+    ['an error of the app', through(500), upstream, ['server-error']],
+    ['no answer in time', silent, upstream, ['no-answer']],
+    ['nginx gave up', through(504), upstream, ['no-answer']],
+    ['nobody listens', through(502), upstream, []],
+    ['nginx itself takes no connections', httpTry({ trial: stopped('tcp', 'timeout', 'ETIMEDOUT', 'no') }), upstream, []],
+    ["somebody else's socket", through(500), 'unix:/run/other.sock', ['skip']],
+  ])('%s', (_, http, host, expected) => {
+    const verdict = ask(behindProxy, {
+      stack: stackOf(host),
+      service: 'app',
+      facts: { logs: fact(logOf('p-app-1', [])) },
+      peers: { front: nginx(http, upstream) },
+    });
+    expect(reasonsOf(verdict)).toEqual(expected);
+  });
 });
 
 describe('what the log says', () => {

@@ -18,10 +18,14 @@ const urlOf = (app: string, url: string): [string, RegExp, string] => [
 ];
 const gateDown = (stack: LabStack): Promise<void> => answers(stack, '/api/sacks', 503);
 const sacksFail = (stack: LabStack): Promise<void> => answers(stack, '/api/sacks', 500);
-const notesFail = (status: number) => (stack: LabStack) => answers(stack, '/notes', status);
+const notesFail = async (stack: LabStack): Promise<void> => {
+  await answers(stack, '/notes', 502);
+  await settled(stack, 'clerk');
+};
+/** What waits for the pooler is told so after some seconds, or not at all. */
 const isUnwell = async (stack: LabStack): Promise<void> => {
-  await sacksFail(stack);
-  await answers(stack, '/notes', 500);
+  for (const path of ['/api/sacks', '/notes']) await until(`${path} to fail`, async () => (await get(stack, path)).status !== 200);
+  await settled(stack, 'clerk');
 };
 
 const gateEnds = async (stack: LabStack): Promise<void> => {
@@ -98,6 +102,8 @@ export const granaryFaults: Fault[] = [
       }
       await compose(stack, 'up', '-d', '--no-deps', '--wait', 'counter');
       await gateDown(stack);
+      // HAProxy would have believed in a server at the right address by then.
+      await settled(stack, 'counter', 17);
     },
     heal: async (stack) => {
       await removeForeign(stack);
@@ -117,7 +123,7 @@ export const granaryFaults: Fault[] = [
     heal: async (stack) => up(stack),
     expect: {
       root: 'counter/container',
-      code: 'container/stopped',
+      code: 'container/exited',
       innocents: rest('counter'),
       remedy: /docker compose (up -d|start) counter/,
     },
@@ -187,7 +193,12 @@ export const granaryFaults: Fault[] = [
     edits: [['pool/userlist.txt', /"keeper" "[^"]*"/, '"keeper" "forgotten"']],
     restart: ['pool'],
     until: isUnwell,
-    expect: { root: 'pool/pooler', code: 'pooler/auth-rejected', innocents: rest('pool'), remedy: /userlist/ },
+    expect: {
+      root: 'store/postgres',
+      code: 'postgres/auth-rejected',
+      innocents: ['gate', 'office', 'counter', 'clerk'],
+      remedy: /pool/,
+    },
   }),
   change({
     id: 'granary-pool-database-missing',
@@ -204,10 +215,10 @@ export const granaryFaults: Fault[] = [
     restart: ['pool'],
     until: isUnwell,
     expect: {
-      root: 'pool/pooler',
-      code: 'pooler/server-rejects',
-      innocents: rest('pool'),
-      remedy: /docker compose up -d --force-recreate pool/,
+      root: 'store/postgres',
+      code: 'postgres/auth-rejected',
+      innocents: ['gate', 'office', 'counter', 'clerk'],
+      remedy: /pool/,
     },
   }),
   change({
@@ -250,14 +261,14 @@ export const granaryFaults: Fault[] = [
       await compose(stack, 'start', 'store');
       await up(stack);
     },
-    expect: { root: 'store/container', code: 'container/stopped', innocents: rest('store'), remedy: /docker compose (up -d|start) store/ },
+    expect: { root: 'store/container', code: 'container/exited', innocents: rest('store'), remedy: /docker compose (up -d|start) store/ },
   },
   change({
     id: 'granary-socket-not-shared',
     title: 'the app makes its socket in its own container: its volume is missing',
     edits: [[FILE, /(clerk:app.*\n {4}environment: \*places\n) {4}volumes:\n {6}- desk:\/run\/desk\n/, '$1    tmpfs: [/run/desk]\n']],
     recreate: ['clerk'],
-    until: notesFail(502),
+    until: notesFail,
     expect: { root: 'office/proxy', code: 'proxy/socket-not-shared', innocents: rest('office', 'clerk'), remedy: /volumes:/ },
   }),
   change({
@@ -265,7 +276,7 @@ export const granaryFaults: Fault[] = [
     title: 'the app makes its socket under another name than nginx asks for',
     edits: [[FILE, '/run/desk/clerk.sock', '/run/desk/app.sock']],
     recreate: ['clerk'],
-    until: notesFail(502),
+    until: notesFail,
     expect: { root: 'office/proxy', code: 'proxy/socket-elsewhere', innocents: rest('office', 'clerk'), remedy: /nginx -s reload|--uds/ },
   }),
   {
@@ -274,7 +285,7 @@ export const granaryFaults: Fault[] = [
     stack: 'granary',
     inject: async (stack) => {
       await stack.exec('clerk', ['chmod', '700', '/run/desk']);
-      await answers(stack, '/notes', 502);
+      await notesFail(stack);
     },
     heal: async (stack) => {
       await stack.exec('clerk', ['chmod', '755', '/run/desk']);
@@ -293,7 +304,7 @@ export const granaryFaults: Fault[] = [
     heal: async (stack) => up(stack),
     expect: {
       root: 'clerk/container',
-      code: ['container/killed', 'container/stopped', 'container/exited'],
+      code: 'container/exited',
       innocents: rest('clerk'),
       remedy: /docker compose (up -d|start) clerk/,
     },
