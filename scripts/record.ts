@@ -1,5 +1,5 @@
 /**
- * Makes `fixtures/recordings/`: the facts of really broken (and three healthy) stacks, and beside each the diagnosis they must give.
+ * Makes `fixtures/recordings/`: the facts of really broken (and a few healthy) stacks, and beside each the diagnosis they must give.
  * `npm run record [-- <fault>…]` after a change to what is gathered, `npm run record -- --judge` after a change to how it is judged, with no
  * engine; read the diff before committing it.
  */
@@ -11,7 +11,7 @@ import { byShape } from '../test/lab/shapes.ts';
 import { type LabStack, startStack } from '../test/lab/stack.ts';
 import { RECORDINGS, recordStack, writeExpectation } from '../test/recording/record.ts';
 
-const HEALTHY = ['reference', 'redis-password', 'two-workers', 'no-healthchecks'];
+const HEALTHY = ['reference', 'redis-password', 'two-workers', 'no-healthchecks', 'granary'];
 
 const wanted = process.argv.slice(2);
 const isWanted = (id: string) => wanted.length === 0 || wanted.includes(id);

@@ -78,4 +78,7 @@ export const pairs: Pair[] = [
     second: 'orchard-database-stopped',
     hides: { id: 'orchard-database-unknown', why: 'nobody chooses a database of a server that does not run' },
   },
+  { first: 'granary-socket-elsewhere', second: 'granary-counter-wrong-password' },
+  { first: 'granary-clerk-stopped', second: 'granary-gate-loopback' },
+  { first: 'granary-table-missing', second: 'granary-socket-forbidden' },
 ];
