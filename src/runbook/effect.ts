@@ -137,7 +137,15 @@ const ofGit = (words: string[]): Effect => {
   if (verb === 'restore' && !rest.includes('--staged')) return 'destructive';
   if (verb === 'checkout' && (rest.includes('--') || rest.includes('.') || hasOption(rest, 'f', '--force'))) return 'destructive';
   if (verb === 'branch') return rest.every((word) => set('-a -r -v -vv --list --show-current').has(word)) ? 'read-only' : 'changes';
+  // A key without a value is asked for.
+  if (verb === 'config') return isGitQuestion(rest) ? 'read-only' : 'changes';
   return LOOKING_SUBCOMMANDS.get('git')!.has(verb) ? 'read-only' : 'changes';
+};
+
+const isGitQuestion = (words: string[]): boolean => {
+  const [options, others] = [words.filter((word) => word.startsWith('-')), words.filter((word) => !word.startsWith('-'))];
+  const isAsked = others.length === 0 || (others.length === 1 && options.every((option) => set('--global --local --system').has(option)));
+  return options.some((option) => set('--get --get-all --get-regexp -l --list').has(option)) || (others.length > 0 && isAsked);
 };
 
 const ofRedis = (words: string[], input: string): Effect => {
