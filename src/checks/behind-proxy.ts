@@ -60,6 +60,8 @@ export const behindProxy = defineCheck({
       const lines = logs.ok ? sinceLastReload(logs.value.lines).filter(({ time }) => isRecent(time, now)) : [];
       return { findings: [errorOf(failures, service, stack, lines)] };
     }
+    // What a proxy says by itself of one that it did not reach is no answer, neither good nor bad.
+    if (passed.length > 0 && !passed.some(isAnswered)) return { skip: `no answer of ${service.name} came through a proxy` };
     if (passed.length === 0) return { skip: `no request is known that surely reaches ${service.name} through a proxy` };
     return { findings: [] };
   },
@@ -111,6 +113,9 @@ const isItsOwn = ({ http, direct }: Passed): boolean => {
   if (direct !== null) return direct !== http && isError(http) && isError(direct);
   return isError(http) && ![502, 504].includes(http.answer!.status) && !isNginxPage(http.answer!.body);
 };
+
+const isAnswered = ({ http, direct }: Passed): boolean =>
+  [http, ...(direct === null ? [] : [direct])].some(({ answer }) => answer !== null && answer.status < 500);
 
 /** The connection to a socket that is listened on comes about at once: who is waited for is the app. */
 const isUnanswered = ({ http: { answer, trial }, bySocket }: Passed): boolean =>
