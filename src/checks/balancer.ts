@@ -1,6 +1,6 @@
 /** HAProxy and the services behind it: one request for each backend, and whose error it is that comes back. */
 import { addressesOf, serviceAt } from '../model/addresses.ts';
-import { isStarting, secondsSince, secondsUp, WHILE_STARTING } from '../model/age.ts';
+import { isStarting, loadedAt, secondsSince, secondsUp, WHILE_STARTING } from '../model/age.ts';
 import { grouped, listed } from '../model/attempt.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
@@ -8,6 +8,7 @@ import { isFlapping, keepsFailing } from '../model/crash-loop.ts';
 import type { Fact, HaproxyAsked, HaproxyFact, HaproxyUpstream, HttpTry, InsideFact, LogFact, ReachFact } from '../model/facts.ts';
 import { RELOADED, configWord, serverWords, type ServerWord } from '../model/haproxy-log.ts';
 import { isHaproxyPage } from '../model/proxy-pages.ts';
+import { wrongAnswer } from '../model/wrong-answerer.ts';
 import { isAddress, isExtraHost, sharedEnds } from '../model/routes.ts';
 import { running, serviceNamed, shouldRun, type Service, type Stack } from '../model/stack.ts';
 
@@ -137,7 +138,16 @@ export const balancer = defineCheck({
     }
     if (!haproxy.ok) return { cannotLook: haproxy.reason };
     const words = logs.ok ? serverWords(logs.value.lines) : [];
-    const given: Given = { service, stack, haproxy: haproxy.value, inside, reach, words, haproxyBegan: begunAt(service, logs), now };
+    const given: Given = {
+      service,
+      stack,
+      haproxy: haproxy.value,
+      inside,
+      reach,
+      words,
+      haproxyBegan: loadedAt(service, logs, RELOADED),
+      now,
+    };
     const findings = [...ofBackends(given), ...closed(given)];
     if (findings.length > 0) return { findings };
     const { files, asked, taken } = haproxy.value;
@@ -153,16 +163,6 @@ export const balancer = defineCheck({
     return { findings: [], note: `${listed(seen)} ${seen.length === 1 ? 'answers' : 'answer'}` };
   },
 });
-
-const begunAt = (service: Service, logs: Fact<LogFact>): string | null => {
-  const reloaded = logs.ok ? logs.value.lines.findLast(({ text }) => RELOADED.test(text))?.time : undefined;
-  return (
-    [running(service)[0]?.state.startedAt, reloaded]
-      .flatMap((each) => each ?? [])
-      .toSorted()
-      .at(-1) ?? null
-  );
-};
 
 /** A name that a service has is that service's business. */
 const whyEnded = (service: Service, stack: Stack, logs: Fact<LogFact>, files: HaproxyFact['files']): Finding | null => {
@@ -417,24 +417,10 @@ const wrongAnswerer = (base: Base, { called, http }: HaproxyAsked, given: Given)
   const [target, ...others] = base.targets;
   const { service, stack, haproxy } = given;
   if (!target || others.length > 0 || !called || !http.answer || !base.upstreams.every(({ literal }) => literal)) return null;
-  const now = addressesOf(target);
   const meant = haproxy.upstreams.flatMap((each) => targetOf(each, given)?.name ?? []);
-  const wrong = called.find((address) => {
-    const owner = serviceAt(stack, address);
-    return owner && owner.name !== service.name && !meant.includes(owner.name);
-  });
-  if (!wrong || called.some((address) => now.includes(address))) return null;
-  const owner = serviceAt(stack, wrong)!;
-  return {
-    ...base,
-    reason: 'stale-server',
-    message: `${service.name} still sends to ${wrong} for ${target.name}, which is now ${listed(now)}; ${wrong} now belongs to ${owner.name}, which answers ${http.answer.status}`,
-    evidence: [
-      ...base.evidence,
-      { source: `sockets of ${service.name} and ${owner.name}`, text: `${service.name} has just called ${wrong}:${base.upstream!.port}` },
-      { source: `addresses of ${target.name}`, text: listed(now) },
-    ],
-  };
+  const call = { proxy: service, target, port: base.upstream!.port, called, meant, status: http.answer.status, stack };
+  const wrong = wrongAnswer(call);
+  return wrong && { ...base, reason: 'stale-server', message: wrong.message, evidence: [...base.evidence, ...wrong.evidence] };
 };
 
 const stale = (base: Base, direct: HaproxyAsked['direct'], given: Given): Trouble | null => {

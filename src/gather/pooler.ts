@@ -1,5 +1,5 @@
 /** What a pooler before Postgres says to the words that its clients really use, and what the server behind it says to the same words. */
-import type { PoolerFact, PoolerSetup, PostgresAttempt } from '../model/facts.ts';
+import type { PoolerFact, PoolerSetup } from '../model/facts.ts';
 import { entryFor } from '../model/pooler-setup.ts';
 import { connectionsFrom, connectionsTo, running, serviceNamed, type Stack } from '../model/stack.ts';
 import { askAll, listeningPort, type Attempt } from './attempts.ts';
@@ -7,7 +7,7 @@ import { clientCredentials, unknownCredentials, type Credentials } from './crede
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
 import { readPoolerSetup } from './pooler-setup.ts';
-import { askPostgres, probePostgres, type PostgresAnswer } from './postgres-session.ts';
+import { askPostgres, probePostgres, toFact, type PostgresAnswer } from './postgres-session.ts';
 import { isBelowLogin, knock } from './trial.ts';
 import { byAddress } from './vantage.ts';
 
@@ -93,20 +93,4 @@ const askStraight = async (
   const limits = { ms: TRY_MS, signal: given.signal, vault: given.vault };
   const { trial } = await askPostgres(vantage, loginOf(credentials, database, given), limits);
   return [{ client: credentials.client, source: credentials.source, server: server.name, database, trial }];
-};
-
-const toFact = ({ credentials, view, trial, answer }: Attempt<PostgresAnswer>): PostgresAttempt => {
-  const { client, source, host, port, user, password, database } = credentials;
-  return {
-    client,
-    source,
-    host,
-    port,
-    user: user ?? '',
-    database: database ?? user ?? '',
-    password,
-    view,
-    trial,
-    identity: answer?.identity ?? null,
-  };
 };

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientConfig, Client as PgClient, QueryConfig } from 'pg';
 import type { PostgresAttempt, PostgresFact, Trial } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
+import type { Attempt } from './attempts.ts';
 import { asSocket } from './dial.ts';
 import { rootsOf } from './lock-waits.ts';
 import { TryStopped, firstBytes, tryOut, type Limits, type Progress } from './trial.ts';
@@ -280,3 +281,20 @@ export const probePostgres = (vantage: Vantage, limits: Limits): Promise<Trial> 
     const chunk = await firstBytes(stream);
     if (!isPostgres(chunk, true)) throw notPostgres(chunk);
   });
+
+/** Also of one that was made at a pooler. */
+export const toFact = ({ credentials, view, trial, answer }: Attempt<PostgresAnswer>): PostgresAttempt => {
+  const { client, source, host, port, user, password, database } = credentials;
+  return {
+    client,
+    source,
+    host,
+    port,
+    user: user ?? '',
+    database: database ?? user ?? '',
+    password,
+    view,
+    trial,
+    identity: answer?.identity ?? null,
+  };
+};

@@ -1,5 +1,5 @@
 /** What a Postgres server says to the words that its clients really use. */
-import type { LogLine, PostgresFact, SchemaLook, Trial } from '../model/facts.ts';
+import type { LogLine, SchemaLook, Trial } from '../model/facts.ts';
 import { clientsThrough } from '../model/pooler-setup.ts';
 import { serviceNamed, type Container } from '../model/stack.ts';
 import { askAll, listeningPort, type Attempt } from './attempts.ts';
@@ -7,7 +7,7 @@ import { clientCredentials, ownPostgresCredentials, postgresPort, unknownCredent
 import { TRY_MS, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { readLogQuietly } from './logs.ts';
 import { askSchema } from './postgres-schema.ts';
-import { askPostgres, probePostgres, type PostgresAnswer, type PostgresServer } from './postgres-session.ts';
+import { askPostgres, probePostgres, toFact, type PostgresAnswer, type PostgresServer } from './postgres-session.ts';
 import { missedBy } from './schema.ts';
 import { isBelowLogin, knock } from './trial.ts';
 import { byAddress, type Vantage } from './vantage.ts';
@@ -93,22 +93,6 @@ const richer = (known: PostgresServer | null, found: PostgresServer): PostgresSe
 
 /** SQLSTATE 53300 is met by every ordinary role; 57P01 to 57P03 (shutting down, starting up) and class 53 otherwise by everyone. */
 const concernsAll = (trial: Trial): boolean => isBelowLogin(trial) || trial.outcome === 'timeout' || /^(53|57P0[1-3])/.test(trial.code);
-
-const toFact = ({ credentials, view, trial, answer }: Attempt<PostgresAnswer>): PostgresFact['attempts'][number] => {
-  const { client, source, host, port, user, password, database } = credentials;
-  return {
-    client,
-    source,
-    host,
-    port,
-    user: user ?? '',
-    database: database ?? user ?? '',
-    password,
-    view,
-    trial,
-    identity: answer?.identity ?? null,
-  };
-};
 
 const LOG_LINES = 60;
 const LOG_WAITS_MS = [0, 80, 200];

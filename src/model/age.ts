@@ -1,4 +1,5 @@
 /** How long ago? Facts carry times as ISO 8601; the clock is handed in. */
+import type { Fact, LogFact } from './facts.ts';
 import { running, type Service } from './stack.ts';
 
 /** Infinity where the time is not known. */
@@ -26,6 +27,19 @@ export const isStarting = (service: Service, now: string): boolean => {
       return health.status === 'starting' && up < Math.max(BEGINNING_SECONDS, (healthcheck?.startPeriodMs ?? 0) / 1000);
     })
   );
+};
+
+/** When the first of its containers that run was started. ISO 8601. */
+export const startOf = (service: Service): string | null =>
+  running(service)
+    .map((each) => each.state.startedAt)
+    .find((each) => each !== null) ?? null;
+
+/** When a proxy last loaded its configuration, and with it looked up names: its start, or a later line of its log. ISO 8601. */
+export const loadedAt = (service: Service, logs: Fact<LogFact>, reload: RegExp): string | null => {
+  const reloaded = logs.ok ? (logs.value.lines.findLast(({ text }) => reload.test(text))?.time ?? null) : null;
+  const started = startOf(service);
+  return reloaded !== null && (started === null || reloaded > started) ? reloaded : started;
 };
 
 /** What is no fault yet, because somebody has only just started. */

@@ -1,11 +1,11 @@
 /** nginx' own part: its configuration, its certificate, what it refuses and what it has not loaded. */
-import { isRecent, secondsSince } from '../../model/age.ts';
+import { isRecent, secondsSince, startOf } from '../../model/age.ts';
 import type { Finding } from '../../model/check.ts';
 import { namesFor, nameTable } from '../../model/connections.ts';
 import { keepsFailing } from '../../model/crash-loop.ts';
 import type { Fact, LogFact, NginxFact } from '../../model/facts.ts';
 import { type Service, shouldRun, type Stack } from '../../model/stack.ts';
-import { type Given, RELOADED, startOf } from './given.ts';
+import { type Given, RELOADED } from './given.ts';
 
 export const NAME_UNKNOWN = /host not found in upstream "([^":]+)/;
 /** What a test run by another user, or on a read-only root, complains of. */

@@ -1,10 +1,10 @@
 /** What the judges of nginx are given, and whom they speak of: upstreams, servers, the services meant, and what nginx' log says of them. */
 import { serviceAt, withoutPort } from '../../model/addresses.ts';
-import { secondsSince } from '../../model/age.ts';
+import { loadedAt, secondsSince, startOf } from '../../model/age.ts';
 import type { Evidence, Known } from '../../model/check.ts';
 import type { Fact, InsideFact, LogFact, NginxFact } from '../../model/facts.ts';
 import { isSamePath, socketPath } from '../../model/socket-file.ts';
-import { connectionsFrom, running, type Service, serviceNamed, type Stack } from '../../model/stack.ts';
+import { connectionsFrom, type Service, serviceNamed, type Stack } from '../../model/stack.ts';
 
 type Upstream = NginxFact['upstreams'][number];
 export type UpstreamError = NginxFact['upstreamErrors'][number];
@@ -89,21 +89,12 @@ export const errorOf = ({ upstream, target }: Base, answered: boolean, given: Gi
   return about.findLast(({ time }) => time !== null && time >= since);
 };
 
-export const startOf = (service: Service): string | null =>
-  running(service)
-    .map((each) => each.state.startedAt)
-    .find((each) => each !== null) ?? null;
-
 /** A name in a variable is asked for anew by the `resolver`. */
 export const isResolvedPerRequest = ({ location }: Base, { nginx }: Given): boolean =>
   nginx.upstreams.some((each: Upstream) => each.location === location && !each.literal);
 
 /** When nginx last loaded its configuration, and with it looked up the names. */
-export const resolvedAt = ({ service, logs }: Given): string | null => {
-  const reloaded = logs.ok ? (logs.value.lines.findLast(({ text }) => RELOADED.test(text))?.time ?? null) : null;
-  const started = startOf(service);
-  return reloaded !== null && (started === null || reloaded > started) ? reloaded : started;
-};
+export const resolvedAt = ({ service, logs }: Given): string | null => loadedAt(service, logs, RELOADED);
 
 export const isWell = (target: Service, { peers }: Given): boolean => {
   const http = peers[target.name]?.http;

@@ -1,5 +1,7 @@
 /** nginx sends to an address that the service has no more. */
+import { startOf } from '../../model/age.ts';
 import { addressesOf, serviceAt } from '../../model/addresses.ts';
+import { wrongAnswer } from '../../model/wrong-answerer.ts';
 import { listed } from '../../model/attempt.ts';
 import type { Evidence } from '../../model/check.ts';
 import { isFlapping } from '../../model/crash-loop.ts';
@@ -17,7 +19,6 @@ import {
   resolvedAt,
   serversOf,
   socketOf,
-  startOf,
   targetOf,
   type Trouble,
 } from './given.ts';
@@ -27,25 +28,11 @@ export const wrongAnswerer = (base: Base, { http, called }: Proxied, given: Give
   const { target } = base;
   const { service, stack, nginx } = given;
   if (!target || !called || !http.answer || isResolvedPerRequest(base, given)) return null;
-  const now = addressesOf(target);
   // Others that nginx passes requests to, on the same port.
   const meant = nginx.upstreams.flatMap(({ host, port }) => targetOf(`${host}:${port}`, given)?.name ?? []);
-  const wrong = called.find((address) => {
-    const owner = serviceAt(stack, address);
-    return owner && owner.name !== service.name && !meant.includes(owner.name);
-  });
-  if (!wrong || called.some((address) => now.includes(address))) return null;
-  const owner = serviceAt(stack, wrong)!;
-  return {
-    ...base,
-    reason: 'stale-upstream',
-    message: `${service.name} still sends to ${wrong} for ${target.name}, which is now ${listed(now)}; ${wrong} now belongs to ${owner.name}, which answers ${http.answer.status}`,
-    evidence: [
-      ...base.evidence,
-      { source: `sockets of ${service.name} and ${owner.name}`, text: `${service.name} has just called ${wrong}:${portOf(base.upstream)}` },
-      { source: `addresses of ${target.name}`, text: listed(now) },
-    ],
-  };
+  const call = { proxy: service, target, port: portOf(base.upstream), called, meant, status: http.answer.status, stack };
+  const wrong = wrongAnswer(call);
+  return wrong && { ...base, reason: 'stale-upstream', message: wrong.message, evidence: [...base.evidence, ...wrong.evidence] };
 };
 
 export const stale = (base: Base, { http }: Proxied, given: Given): Trouble | null => {
