@@ -15,7 +15,9 @@ import { isDebian, SUITE, unpackFrom } from '../test/lab/debian.ts';
 import { LabUnavailable, openEngine, type LabEngine } from '../test/lab/engine.ts';
 import { must, run } from '../test/lab/run.ts';
 import { startStack, type LabStack } from '../test/lab/stack.ts';
-import { removeLostStacks, removeProject } from '../test/lab/sweep.ts';
+import { OWNER, ownerOf } from '../test/lab/owner.ts';
+import { removeProject } from '../test/lab/remove.ts';
+import { removeLostStacks } from '../test/lab/sweep.ts';
 import { benchExplain } from './bench-explain.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
@@ -162,6 +164,8 @@ while True: kept.append(server.accept())`;
 const imageOf = async (stack: LabStack, service: string): Promise<string> =>
   (await must(stack.engine.docker, ['inspect', '-f', '{{.Image}}', await stack.containerId(service)], { env: stack.env })).trim();
 
+const labels = { [OWNER]: ownerOf({ keep: false }) };
+
 /** Starts a project, and takes it down after the work. */
 const withProject = async <T>(
   engine: LabEngine,
@@ -178,7 +182,10 @@ const withProject = async <T>(
   const forget = undoOnExit(down);
   try {
     // JSON is YAML.
-    writeFileSync(join(dir, 'compose.yaml'), `name: ${project}\nservices: ${JSON.stringify(services)}\n`);
+    writeFileSync(
+      join(dir, 'compose.yaml'),
+      `name: ${project}\nservices: ${JSON.stringify(services)}\nnetworks: ${JSON.stringify({ default: { labels } })}\n`,
+    );
     await must(engine.docker, ['compose', 'up', '-d'], { cwd: dir, env: engine.env, timeoutMs: 600_000 });
     return await work(dir);
   } finally {
@@ -197,7 +204,7 @@ const silentServices = (image: string, count: number): Record<string, object> =>
         entrypoint: ['python3', '-c', SILENT],
         ports: ['127.0.0.1::8000'],
         stop_grace_period: '0s',
-        labels: { 'stack-doctor.lab.owner': String(process.pid) },
+        labels,
       },
     ]),
   );
@@ -210,7 +217,7 @@ const foreignServices = (image: string, count: number): Record<string, object> =
     network_mode: 'none',
     scale: count,
     stop_grace_period: '0s',
-    labels: { 'stack-doctor.lab.owner': String(process.pid) },
+    labels,
   },
 });
 

@@ -7,7 +7,7 @@ import { traps } from './healthy-traps.ts';
 import type { HealthyVariant } from './healthy-variant.ts';
 import { until } from './run.ts';
 import type { StackOptions } from './stack.ts';
-import { EXTRA } from './sweep.ts';
+import { beside } from './owner.ts';
 
 const FILE = 'docker-compose.yml';
 
@@ -132,7 +132,7 @@ export const healthyVariants: HealthyVariant[] = [
     options: { edit: (dir) => edit(dir, FILE, ['services:\n', 'version: "3.8"\nservices:\n']) },
     after: async (stack) => {
       await compose(stack, 'down', '-v', '-t', '1');
-      await stack.docker('volume', 'create', '--label', `${EXTRA}=${stack.project}`, `${stack.project}_postgres-data`);
+      await stack.docker('volume', 'create', ...beside(stack), `${stack.project}_postgres-data`);
       await compose(stack, 'up', '-d', '--wait');
     },
   },

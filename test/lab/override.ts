@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import type { LabEngine } from './engine.ts';
 import { type LabImages, ensureDerived } from './images.ts';
 import { npmPackages } from './npm-packages.ts';
+import { OWNER } from './owner.ts';
 import { must } from './run.ts';
 
 interface ComposeService {
@@ -13,22 +14,35 @@ interface ComposeService {
   healthcheck?: { start_interval?: string };
 }
 
-const servicesOf = (dir: string): Record<string, ComposeService> =>
-  (parse(readFileSync(join(dir, 'docker-compose.yml'), 'utf8'), { merge: true }) as { services: Record<string, ComposeService> }).services;
+interface ComposeFile {
+  services: Record<string, ComposeService>;
+  networks?: Record<string, unknown>;
+  volumes?: Record<string, unknown>;
+}
+
+const composeFileOf = (dir: string): ComposeFile =>
+  parse(readFileSync(join(dir, 'docker-compose.yml'), 'utf8'), { merge: true }) as ComposeFile;
 
 /** The public images a stack's files start from: its services' own, and those of their Dockerfiles. */
 export function imagesOf(dir: string): string[] {
-  return Object.values(servicesOf(dir)).map((service) => (service.build ? dockerfileOf(dir, service).from : (service.image ?? '')));
+  return Object.values(composeFileOf(dir).services).map((service) =>
+    service.build ? dockerfileOf(dir, service).from : (service.image ?? ''),
+  );
 }
 
 /**
- * The compose override of the lab: stand-in images where no registry answers, quick stops, and a label that tells
- * whose stack it is. A service with a `build` gets an image of the name Compose itself would give it.
+ * The compose override of the lab: stand-in images where no registry answers, quick stops, and on all of it a label
+ * that tells whose it is. A service with a `build` gets an image of the name Compose itself would give it.
  */
 export async function labOverride(engine: LabEngine, images: LabImages, dir: string, project: string, owner: string): Promise<string> {
-  const lines = ['services:'];
-  for (const [name, service] of Object.entries(servicesOf(dir))) {
-    lines.push(`  ${name}:`, '    stop_grace_period: 1s', '    labels:', `      stack-doctor.lab.owner: "${owner}"`);
+  const { services, networks, volumes } = composeFileOf(dir);
+  const label = ['    labels:', `      ${OWNER}: "${owner}"`];
+  const labelled = (names: string[]): string[] => names.flatMap((name) => [`  ${name}:`, ...label]);
+  const lines = ['networks:', ...labelled(['default', ...Object.keys(networks ?? {})])];
+  if (volumes) lines.push('volumes:', ...labelled(Object.keys(volumes)));
+  lines.push('services:');
+  for (const [name, service] of Object.entries(services)) {
+    lines.push(...labelled([name]), '    stop_grace_period: 1s');
     // Known from Docker 25 on; Compose refuses it for an engine before.
     if (engine.owned === 'older' && service.healthcheck?.start_interval)
       lines.push('    healthcheck:', '      start_interval: !reset null');

@@ -1,16 +1,16 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { undoOnExit } from './cleanup.ts';
 import type { LabEngine } from './engine.ts';
 import { ensureImages } from './images.ts';
 import { imagesOf, labOverride } from './override.ts';
+import { ownerOf } from './owner.ts';
 import { type StackShape, shapes } from './shapes.ts';
 import { type RunOptions, type RunResult, must, run } from './run.ts';
-import { removeProject } from './sweep.ts';
+import { STACK_FOLDER, removeProject } from './remove.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 
@@ -26,6 +26,8 @@ export interface LabStack {
   ports: Record<string, number>;
   /** Begins every secret of the stack. */
   password: string;
+  /** Whose it is; see `owner.ts`. */
+  owner: string;
   /** For child processes: where the engine is, and nothing of the caller's that would change the stack. */
   env: Record<string, string | undefined>;
   compose(...args: string[]): Promise<RunResult>;
@@ -54,6 +56,7 @@ interface Identity {
   shape: StackShape;
   ports: LabStack['ports'];
   password: string;
+  owner: string;
 }
 
 /** Copies the fixture to a new folder, starts it on free ports and waits until it is healthy. */
@@ -61,12 +64,18 @@ export async function startStack(engine: LabEngine, options: StackOptions = {}):
   const shape = options.fixture ?? 'shootout';
   const source = join(FIXTURES, shape);
   const images = await ensureImages(engine, imagesOf(source), options.onProgress);
-  const root = realpathSync(mkdtempSync(join(tmpdir(), 'stack-doctor-lab-')));
+  const root = realpathSync(mkdtempSync(STACK_FOLDER));
   const dir = join(root, shape);
   const own = ignoredFiles(source);
   cpSync(source, dir, { recursive: true, filter: (path) => !own.includes(path) && basename(path) !== '__pycache__' });
   const project = `${options.name ?? shape}-${randomBytes(3).toString('hex')}`;
-  const identity: Identity = { project, shape, ports: await freePorts(portNames(dir)), password: randomBytes(9).toString('hex') };
+  const identity: Identity = {
+    project,
+    shape,
+    ports: await freePorts(portNames(dir)),
+    password: randomBytes(9).toString('hex'),
+    owner: ownerOf({ keep: options.keep ?? false }),
+  };
   writeFileSync(join(root, 'lab.json'), JSON.stringify(identity));
   fillExamples(dir, identity);
   const stack = attachStack(engine, root);
@@ -78,7 +87,7 @@ export async function startStack(engine: LabEngine, options: StackOptions = {}):
   };
   try {
     await options.edit?.(dir);
-    const override = await labOverride(engine, images, dir, project, options.keep ? 'kept' : String(process.pid));
+    const override = await labOverride(engine, images, dir, project, identity.owner);
     writeFileSync(join(dir, 'docker-compose.lab.yml'), override);
     cpSync(dir, stack.pristine, { recursive: true });
     options.onProgress?.(`starting the stack ${project}`);

@@ -1,3 +1,4 @@
+import { beside } from '../owner.ts';
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
@@ -258,7 +259,7 @@ export const harborConnectionFaults: Fault[] = [
     inject: async (stack) => {
       await compose(stack, 'rm', '-sfv', 'edge');
       const network = `${stack.project}-elsewhere`;
-      await docker(stack, 'network', 'create', '--label', `stack-doctor.lab.project=${stack.project}`, network);
+      await docker(stack, 'network', 'create', ...beside(stack), network);
       const published = ['--network', network, '-p', `127.0.0.1:${stack.ports['edge']}:80`];
       await foreign(stack, 'squatter', ...published, '--entrypoint', 'sleep', `${stack.project}-jobs`, '1000000');
       await stack.compose('up', '-d', 'edge');

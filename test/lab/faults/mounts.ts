@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { beside } from '../owner.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
 import { answers, becomes, compose, docker, edit, recreate, removeVolume, restore, up } from './tools.ts';
@@ -123,7 +124,7 @@ export const mountFaults: Fault[] = [
     inject: async (stack) => {
       const labels = { project: `${stack.project}-before`, volume: 'redis-data' };
       const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `com.docker.compose.${key}=${value}`]);
-      await docker(stack, 'volume', 'create', ...flags, `${stack.project}-before_redis-data`);
+      await docker(stack, 'volume', 'create', ...beside(stack), ...flags, `${stack.project}-before_redis-data`);
       await new Promise((resolve) => setTimeout(resolve, 1_100));
       await compose(stack, 'rm', '-sfv', 'redis');
       await removeVolume(stack, 'redis-data');

@@ -1,3 +1,4 @@
+import { beside } from '../owner.ts';
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
@@ -224,7 +225,7 @@ export const proxyFaults: Fault[] = [
     inject: async (stack) => {
       await compose(stack, 'rm', '-sfv', 'nginx');
       const network = `${stack.project}-elsewhere`;
-      await docker(stack, 'network', 'create', '--label', `stack-doctor.lab.project=${stack.project}`, network);
+      await docker(stack, 'network', 'create', ...beside(stack), network);
       await foreign(
         stack,
         'squatter',

@@ -4,7 +4,7 @@ import { editFile } from '../edit-file.ts';
 import { type RunResult, run, until } from '../run.ts';
 import { shapes, type StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
-import { EXTRA } from '../sweep.ts';
+import { EXTRA, beside } from '../owner.ts';
 import type { Fault } from './fault.ts';
 
 /** Changes a file of the working copy in place: its inode, and so a bind mount of it, stays. */
@@ -92,7 +92,7 @@ export async function redisCli(stack: LabStack, ...args: string[]): Promise<stri
 
 /** A container that does not belong to the stack; `down` removes it all the same. */
 export async function foreign(stack: LabStack, name: string, ...args: string[]): Promise<string> {
-  return (await docker(stack, 'run', '-d', '--name', `${stack.project}-${name}`, '--label', `${EXTRA}=${stack.project}`, ...args)).trim();
+  return (await docker(stack, 'run', '-d', '--name', `${stack.project}-${name}`, ...beside(stack), ...args)).trim();
 }
 
 export async function removeForeign(stack: LabStack): Promise<void> {
