@@ -16,16 +16,18 @@ const kinds = [
 /** Removes all of one project by its labels. It works when its compose file is broken or gone; what stays is an error. */
 export async function removeProject(engine: LabEngine, project: string): Promise<void> {
   const { docker, env } = engine;
-  const idsOf = async (...command: string[]): Promise<string[]> => (await must(docker, command, { env })).split('\n').filter(Boolean);
+  const list = async (...command: string[]): Promise<string[]> => (await must(docker, command, { env })).split('\n').filter(Boolean);
+  const idsOf = async (command: string[]): Promise<string[]> => {
+    const labels = ['com.docker.compose.project', EXTRA];
+    return [...new Set((await Promise.all(labels.map((label) => list(...command, '--filter', `label=${label}=${project}`)))).flat())];
+  };
   const remove = async (command: string[], ids: string[]): Promise<string> =>
-    ids.length === 0 ? '' : (await run(docker, [...command, ...ids], { env, timeoutMs: 60_000 })).stderr.trim();
+    (await run(docker, [...command, ...ids], { env, timeoutMs: 60_000 })).stderr.trim();
   const removeWhatIsThere = async (): Promise<string[]> => {
     const found: string[] = [];
-    for (const kind of kinds) {
-      for (const label of ['com.docker.compose.project', EXTRA]) {
-        const ids = await idsOf(...kind.list, '--filter', `label=${label}=${project}`);
-        if (ids.length > 0) found.push(`${kind.list[0]} ${ids.join(' ')} ${await remove(kind.remove, ids)}`);
-      }
+    const ids = await Promise.all(kinds.map((kind) => idsOf(kind.list)));
+    for (const [index, kind] of kinds.entries()) {
+      if (ids[index]!.length > 0) found.push(`${kind.list[0]} ${ids[index]!.join(' ')} ${await remove(kind.remove, ids[index]!)}`);
     }
     return found;
   };
@@ -35,8 +37,6 @@ export async function removeProject(engine: LabEngine, project: string): Promise
     if (found.length > 0) throw new Error(found.join(' | '));
     return true;
   });
-  await remove(
-    ['image', 'rm', '-f'],
-    await idsOf('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${project}-*`),
-  );
+  const images = await list('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${project}-*`);
+  if (images.length > 0) await remove(['image', 'rm', '-f'], images);
 }

@@ -1,4 +1,3 @@
-import { beside } from '../owner.ts';
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
@@ -12,6 +11,7 @@ import {
   foreign,
   get,
   logs,
+  portTaken,
   removeForeign,
   restore,
   send,
@@ -256,19 +256,7 @@ export const harborConnectionFaults: Fault[] = [
     id: 'harbor-edge-port-taken',
     title: "another project's container holds the edge's host port",
     stack: 'harbor',
-    inject: async (stack) => {
-      await compose(stack, 'rm', '-sfv', 'edge');
-      const network = `${stack.project}-elsewhere`;
-      await docker(stack, 'network', 'create', ...beside(stack), network);
-      const published = ['--network', network, '-p', `127.0.0.1:${stack.ports['edge']}:80`];
-      await foreign(stack, 'squatter', ...published, '--entrypoint', 'sleep', `${stack.project}-jobs`, '1000000');
-      await stack.compose('up', '-d', 'edge');
-      await becomes(stack, 'edge', 'refused its port', (now) => now.Error.includes('port is already allocated'));
-    },
-    heal: async (stack) => {
-      await removeForeign(stack);
-      await up(stack);
-    },
+    ...portTaken({ service: 'edge', hostPort: 'edge', port: 80, image: 'jobs' }),
     expect: { root: 'edge/ports', code: 'ports/taken', innocents: rest('edge'), remedy: /docker (stop|ps|rm)|_PORT|ports/ },
   },
 ];

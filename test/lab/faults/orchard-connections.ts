@@ -1,24 +1,7 @@
-import { beside } from '../owner.ts';
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import {
-  answers,
-  becomes,
-  changed,
-  compose,
-  docker,
-  edit,
-  foreign,
-  get,
-  logs,
-  recreate,
-  removeForeign,
-  restore,
-  send,
-  settled,
-  up,
-} from './tools.ts';
+import { answers, becomes, changed, compose, edit, get, logs, portTaken, recreate, restore, send, settled, up } from './tools.ts';
 
 const change = changed('orchard');
 const FILE = 'docker-compose.yml';
@@ -267,19 +250,7 @@ export const orchardConnectionFaults: Fault[] = [
     id: 'orchard-database-port-taken',
     title: "another project's container holds the host port of MariaDB",
     stack: 'orchard',
-    inject: async (stack) => {
-      await compose(stack, 'rm', '-sfv', 'database');
-      const network = `${stack.project}-elsewhere`;
-      await docker(stack, 'network', 'create', ...beside(stack), network);
-      const published = ['--network', network, '-p', `127.0.0.1:${stack.ports['database']}:3306`];
-      await foreign(stack, 'squatter', ...published, '--entrypoint', 'sleep', `${stack.project}-press`, '1000000');
-      await stack.compose('up', '-d', 'database');
-      await becomes(stack, 'database', 'refused its port', (now) => now.Error.includes('port is already allocated'));
-    },
-    heal: async (stack) => {
-      await removeForeign(stack);
-      await up(stack);
-    },
+    ...portTaken({ service: 'database', hostPort: 'database', port: 3306, image: 'press' }),
     expect: { root: 'database/ports', code: 'ports/taken', innocents: rest('database'), remedy: /docker (stop|ps|rm)|_PORT|ports/ },
   },
 ];

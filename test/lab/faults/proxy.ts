@@ -1,8 +1,21 @@
-import { beside } from '../owner.ts';
 import { until } from '../run.ts';
 import type { LabStack } from '../stack.ts';
 import type { Fault } from './fault.ts';
-import { answers, becomes, compose, docker, edit, foreign, get, recreate, reloadProxy, removeForeign, restore, up } from './tools.ts';
+import {
+  answers,
+  becomes,
+  compose,
+  docker,
+  edit,
+  foreign,
+  get,
+  portTaken,
+  recreate,
+  reloadProxy,
+  removeForeign,
+  restore,
+  up,
+} from './tools.ts';
 
 const CONF = 'nginx/conf.d/default.conf';
 const UPSTREAM = /http:\/\/backend:8000/g;
@@ -222,29 +235,7 @@ export const proxyFaults: Fault[] = [
   {
     id: 'nginx-port-taken-by-container',
     title: "another project's container holds nginx's host port",
-    inject: async (stack) => {
-      await compose(stack, 'rm', '-sfv', 'nginx');
-      const network = `${stack.project}-elsewhere`;
-      await docker(stack, 'network', 'create', ...beside(stack), network);
-      await foreign(
-        stack,
-        'squatter',
-        '--network',
-        network,
-        '-p',
-        `127.0.0.1:${stack.ports.nginx}:80`,
-        '--entrypoint',
-        'sleep',
-        `${stack.project}-worker`,
-        '1000000',
-      );
-      await stack.compose('up', '-d', 'nginx');
-      await becomes(stack, 'nginx', 'refused its port', (now) => now.Error.includes('port is already allocated'));
-    },
-    heal: async (stack) => {
-      await removeForeign(stack);
-      await up(stack);
-    },
+    ...portTaken({ service: 'nginx', hostPort: 'nginx', port: 80, image: 'worker' }),
     expect: {
       root: 'nginx/ports',
       code: 'ports/taken',

@@ -1,10 +1,10 @@
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { editFile } from '../edit-file.ts';
+import { EXTRA, beside } from '../owner.ts';
 import { type RunResult, run, until } from '../run.ts';
 import { shapes, type StackShape } from '../shapes.ts';
 import type { LabStack } from '../stack.ts';
-import { EXTRA, beside } from '../owner.ts';
 import type { Fault } from './fault.ts';
 
 /** Changes a file of the working copy in place: its inode, and so a bind mount of it, stays. */
@@ -94,6 +94,32 @@ export async function redisCli(stack: LabStack, ...args: string[]): Promise<stri
 export async function foreign(stack: LabStack, name: string, ...args: string[]): Promise<string> {
   return (await docker(stack, 'run', '-d', '--name', `${stack.project}-${name}`, ...beside(stack), ...args)).trim();
 }
+
+interface Taking {
+  service: string;
+  /** The name of its host port in `stack.ports`. */
+  hostPort: string;
+  port: number;
+  /** The service that has an image with `sleep`. */
+  image: string;
+}
+
+/** Another project's container holds a service's host port. */
+export const portTaken = ({ service, hostPort, port, image }: Taking): Pick<Fault, 'inject' | 'heal'> => ({
+  inject: async (stack) => {
+    await compose(stack, 'rm', '-sfv', service);
+    const network = `${stack.project}-elsewhere`;
+    await docker(stack, 'network', 'create', ...beside(stack), network);
+    const published = ['--network', network, '-p', `127.0.0.1:${stack.ports[hostPort]}:${port}`];
+    await foreign(stack, 'squatter', ...published, '--entrypoint', 'sleep', `${stack.project}-${image}`, '1000000');
+    await stack.compose('up', '-d', service);
+    await becomes(stack, service, 'refused its port', (now) => now.Error.includes('port is already allocated'));
+  },
+  heal: async (stack) => {
+    await removeForeign(stack);
+    await up(stack);
+  },
+});
 
 export async function removeForeign(stack: LabStack): Promise<void> {
   const filter = ['--filter', `label=${EXTRA}=${stack.project}`];
