@@ -2,6 +2,18 @@
  * Makes a run start sooner and stay smaller; nothing depends on it. V8's compiled form of the program's parts is kept between runs in
  * `$XDG_CACHE_HOME/stack-doctor`, which saves an eighth of a healthy run. DOCTOR_NO_CACHE=1 switches that off.
  */
+// What talks to a stack needs of Node. Node's own modules are compiled already, and V8 believes that under its first flags only: loaded
+// after `FLAGS` are set, they would take three times as long.
+import 'node:async_hooks';
+import 'node:child_process';
+import 'node:crypto';
+import 'node:diagnostics_channel';
+import 'node:fs/promises';
+import 'node:http';
+import 'node:net';
+import 'node:perf_hooks';
+import 'node:stream';
+import 'node:timers/promises';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Module from 'node:module';
 import { homedir } from 'node:os';
@@ -21,12 +33,29 @@ type Loader = typeof Module & {
 };
 const loader = Module as unknown as Loader;
 
-export const startQuickly = (env: Record<string, string | undefined>): void => {
+/** V8's flags change with it, and it complains of one that it does not know: here are those of the lines of Node that were tried. */
+const TRIED = ['20', '22', '24'];
+const LINE = process.versions.node.split('.')[0]!;
+
+/** A run is over before V8 has won back what it spends on making code fast, and its helpers take the second core from the engine. */
+const FLAGS = [
   // undici reads HTTP with WebAssembly. To optimise it for a handful of answers takes V8 more memory than all the rest of a run (36 MB).
-  // Before anything is compiled: code that was cached under other flags is refused.
-  setFlagsFromString('--wasm-tiering-budget=1000000000');
+  '--wasm-tiering-budget=1000000000',
   // Room for new objects that is doubled whenever it is full, in a program that ends before it could be full again (8 MB).
-  setFlagsFromString('--semi-space-growth-factor=1');
+  '--semi-space-growth-factor=1',
+  // To be optimised, a function must have run thirty times as much as usual. A loop over a long log still is.
+  ...(LINE === '20' ? ['--interrupt-budget=2000000'] : []),
+  '--no-sparkplug',
+  // An expression is turned into machine code once it has been asked a thousand times; V8 does so at once for a long text.
+  '--regexp-tier-up-ticks=1000',
+  '--no-regexp-peephole-optimization',
+  '--no-incremental-marking',
+  '--no-parallel-scavenge',
+];
+
+export const startQuickly = (env: Record<string, string | undefined>): void => {
+  // Before anything of ours is compiled: code that was cached under other flags is refused.
+  if (TRIED.includes(LINE)) for (const flag of FLAGS) setFlagsFromString(flag);
   const base = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   // Compiled code is code: with sudo, another's folder is not to be believed.
   if (PARTS === null || env['DOCTOR_NO_CACHE'] || !isOurs(base)) return;

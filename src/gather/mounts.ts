@@ -11,7 +11,7 @@ import type { Gathering, ServiceGatherer } from './gathering.ts';
 import { onThisMachine, sharesFiles, statOf } from './host-files.ts';
 import { fileThroughProc } from './look-inside.ts';
 import { mountAt } from './mountinfo.ts';
-import { identityOf, ownProcess, processTree, type OwnProcess } from './proc.ts';
+import { identityOf, ownProcess, processesOf, type OwnProcess } from './proc.ts';
 import { runInside } from './run-inside.ts';
 
 export const gatherMounts: ServiceGatherer<'mounts'> = async (service, given) => {
@@ -148,7 +148,7 @@ const isEmpty = (folder: string): boolean | null => {
 
 /** Of the process that does the work: the last of the tree. Where /proc does not tell, a number in `user:`. */
 const uidOf = (container: Container, own: OwnProcess | null): number | null => {
-  const identity = own && identityOf(processTree(own.pid).at(-1)?.pid ?? own.pid);
+  const identity = own && identityOf(processesOf(own).at(-1)?.pid ?? own.pid);
   if (identity) return identity.uid;
   const given = /^(\d+)/.exec(container.user)?.[1];
   return given === undefined ? null : Number(given);

@@ -6,7 +6,7 @@ import { EngineError, type EngineClient } from './engine-client.ts';
 import { CannotLook, type Gathering } from './gathering.ts';
 import { hostPathOf, modifiedAt, sharesFiles } from './host-files.ts';
 import { isGlob, parseNginx, type NginxConfig, type NginxServer, type Place } from './nginx-config.ts';
-import { identityOf, processTree, type Identity, type OwnProcess } from './proc.ts';
+import { identityOf, processesOf, type Identity, type OwnProcess } from './proc.ts';
 import { runInside } from './run-inside.ts';
 import { byAddress, byPublishedPort, fromItself, type Vantage } from './vantage.ts';
 
@@ -152,7 +152,7 @@ const dump = async (container: Container, command: string[], given: Gathering): 
 
 /** The master runs as root; it is the workers that open files and sockets. */
 export const workerOf = (own: OwnProcess): Identity | null => {
-  const processes = processTree(own.pid);
+  const processes = processesOf(own);
   return identityOf((processes.find(({ command }) => /worker process/.test(command)) ?? processes[0])?.pid ?? own.pid);
 };
 

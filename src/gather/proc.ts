@@ -22,6 +22,17 @@ const MOST_PROCESSES = 256;
  * may then be some other process, so it must show the container's id: Docker mounts `…/containers/<id>/hostname`, and the cgroup is named after it.
  */
 export const ownProcess = (container: Container): OwnProcess | null => {
+  const known = ownProcesses.get(container);
+  if (known !== undefined) return known;
+  const own = findOwnProcess(container);
+  ownProcesses.set(container, own);
+  return own;
+};
+
+/** Many facts ask for it. A run has its own containers, and the next one looks anew. */
+const ownProcesses = new WeakMap<Container, OwnProcess | null>();
+
+const findOwnProcess = (container: Container): OwnProcess | null => {
   const { pid } = container.state;
   if (pid <= 0 || container.id === '') return null;
   const folder = `/proc/${pid}`;
@@ -41,6 +52,15 @@ export const readProc = (path: string): string | null => {
   } catch {
     return null;
   }
+};
+
+const trees = new WeakMap<OwnProcess, Process[]>();
+
+/** See `processTree`; once for a run. */
+export const processesOf = (own: OwnProcess): Process[] => {
+  const known = trees.get(own) ?? processTree(own.pid);
+  trees.set(own, known);
+  return known;
 };
 
 /** The process and its descendants, parents first; empty when /proc hides them. Command lines are as the processes wrote them, words parted by NUL. */

@@ -10,7 +10,7 @@ import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gat
 import { entriesOf, mayUse, onThisMachine, sharesFiles, statOf, walkFolder, type Entry, type Walk } from './host-files.ts';
 import { fileThroughProc, folderThroughProc, holdsFolder, listInside } from './look-inside.ts';
 import { isWithin } from './mountinfo.ts';
-import { identityOf, ownProcess, processTree, readProc, type Identity, type OwnProcess } from './proc.ts';
+import { identityOf, ownProcess, processesOf, readProc, type Identity, type OwnProcess } from './proc.ts';
 import { runInside } from './run-inside.ts';
 
 type Mount = Container['mounts'][number];
@@ -47,7 +47,7 @@ export const gatherSource: ServiceGatherer<'source'> = async (service, given) =>
   const candidates = await Promise.all(related.map(lookAt));
   const code = candidates.filter((candidate) => isCode(candidate, service, container));
   const own = ownProcess(container);
-  const scene: Scene = { container, given, own, identity: own && identityOf(processTree(own.pid).at(-1)?.pid ?? own.pid) };
+  const scene: Scene = { container, given, own, identity: own && identityOf(processesOf(own).at(-1)?.pid ?? own.pid) };
   const [mounts, inotify] = await Promise.all([toFacts(code, scene), code.length > 0 ? inotifyOf(service, scene) : null]);
   return { container: container.name, mounts, inotify };
 };
