@@ -1,12 +1,11 @@
 /** What the container itself sees: sockets, mounts, processes. From the host's /proc where that is proven to be the same kernel, else by one exec. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { InsideFact, Listener, Process } from '../model/facts.ts';
 import { plain } from '../model/plain.ts';
 import type { Container, Service } from '../model/stack.ts';
 import { CannotLook, speaker, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { mountViews, parseMountinfo } from './mountinfo.ts';
-import { nameOnly, ownProcess, processesOf, readProc } from './proc.ts';
+import { nameOnly, ownProcess, processesOf, readTcpTables } from './proc.ts';
 import { parseTcpTable, type Endpoint, type TcpSocket } from './proc-net.ts';
 import { runInside } from './run-inside.ts';
 import type { Vault } from './vault.ts';
@@ -26,23 +25,10 @@ export const gatherInside: ServiceGatherer<'inside'> = async (service, given) =>
 const fromProc = async (container: Container, given: Gathering): Promise<InsideFact | null> => {
   const own = ownProcess(container);
   if (!own) return null;
-  const tables = await (tablesRead = tablesRead.then(() => readTables(own.folder)));
+  const tables = await readTcpTables(own);
   return tables === null
     ? null
     : toFact(container, 'proc', { sockets: parseTcpTable(tables), mounts: own.mounts, processes: processesOf(own) }, given);
-};
-
-/** One after another: several at once would take the processor from everything else. */
-let tablesRead: Promise<string | null> = Promise.resolve(null);
-
-/** The kernel walks through the sockets of the whole machine for each of the two, 2 to 5 ms. `null`: they are not for us to read. */
-const readTables = async (folder: string): Promise<string | null> => {
-  const read = (table: string) => readFile(`${folder}/net/${table}`, 'utf8').catch(() => null);
-  const tcp = await read('tcp');
-  if (tcp === null) return null;
-  const isEmpty = readProc(`${folder}/net/sockstat6`)?.includes('TCP6: inuse 0\n');
-  // It is absent where IPv6 is switched off.
-  return `${tcp}\n${isEmpty ? '' : ((await read('tcp6')) ?? '')}`;
 };
 
 /** Prints the parts one after another, each behind the mark that it is given. Shell built-ins and `cat` alone. */

@@ -2,7 +2,8 @@
  * A container's processes as this machine's own /proc shows them: the quickest view, where the engine runs on the same kernel.
  * Read without leaving the thread: such a read takes 20 µs, handing it to another thread ten times that.
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, read, readFileSync, readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { Process } from '../model/facts.ts';
 import type { Container } from '../model/stack.ts';
 import { parseMountinfo, type Mount } from './mountinfo.ts';
@@ -51,6 +52,43 @@ export const readProc = (path: string): string | null => {
     return readFileSync(path, 'utf8');
   } catch {
     return null;
+  }
+};
+
+/**
+ * `net/tcp` and `net/tcp6` as the process sees them; `null` where they are not for us to read. The kernel walks through the sockets of the
+ * whole machine for each of the two, 2 to 5 ms: these alone are read on another thread.
+ */
+export const readTcpTables = async ({ folder }: OwnProcess): Promise<string | null> => {
+  const hasIpv6 = !readProc(`${folder}/net/sockstat6`)?.includes('TCP6: inuse 0\n');
+  // `tcp6` is absent where IPv6 is switched off.
+  const [tcp, tcp6] = await Promise.all([readTable(`${folder}/net/tcp`), hasIpv6 ? readTable(`${folder}/net/tcp6`) : null]);
+  return tcp === null ? null : `${tcp}\n${tcp6 ?? ''}`;
+};
+
+/** The kernel hands such a file out by the page; what leaves room for another line was the last. Fewer trips to the other thread than `readFile`. */
+const PAGE = 4_096;
+const LONGEST_LINE = 256;
+const readOn = promisify(read);
+
+const readTable = async (path: string): Promise<string | null> => {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return null;
+  }
+  try {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const { bytesRead, buffer } = await readOn(file, Buffer.allocUnsafe(4 * PAGE), 0, 4 * PAGE, null);
+      chunks.push(buffer.subarray(0, bytesRead));
+      if (bytesRead === 0 || bytesRead + LONGEST_LINE < PAGE) return Buffer.concat(chunks).toString('latin1');
+    }
+  } catch {
+    return null;
+  } finally {
+    closeSync(file);
   }
 };
 
