@@ -8,6 +8,7 @@ import { mayShareValue } from './explain/shared-fault.ts';
 import { withCauses } from './model/causal-rows.ts';
 import type { Check, Located, Outcome } from './model/check.ts';
 import {
+  isAnsweredByService,
   isStackFact,
   type EngineFact,
   type Fact,
@@ -24,7 +25,7 @@ import { running, type Stack } from './model/stack.ts';
 import { checksWith, IGNORES, openSource, refuseContradicting, refuseEmpty, type DoctorOptions, type Hooks } from './open.ts';
 import type { RunbookChoice } from './runbook/prescribe.ts';
 import { readText } from './runbook/read.ts';
-import { timeLimit } from './time-limit.ts';
+import { letOthersIn, timeLimit } from './time-limit.ts';
 
 export interface Diagnosis {
   report: Report;
@@ -47,8 +48,9 @@ export const diagnose = async (options: DoctorOptions, hooks: Hooks): Promise<Di
     // The checks are loaded while the engine answers.
     const early = source.early();
     early.catch(() => undefined);
+    await letOthersIn();
     const checks = checksWith(loaded, (await import('./checks/index.ts')).checks);
-    startLooking(instancesOf(await early, checks), source, options.selectors);
+    await startLooking(instancesOf(await early, checks), source, options.selectors);
     await readable;
     const stack = await source.stack();
     await refuseEmpty(stack, source);
@@ -129,18 +131,22 @@ const withFact = (source: FactSource, name: FactName, value: unknown): FactSourc
   fact: async (asked, service) => (asked === name ? { ok: true, value, ms: 0 } : source.fact(asked, service)),
 });
 
-/** Looks begin as soon as the containers are known; judging waits for the compose files. */
-const startLooking = (instances: Instance[], source: FactSource, selectors: readonly string[]): void => {
+/** Looks begin as soon as the containers are known, with what takes longest to answer; judging waits for the compose files. */
+const startLooking = async (instances: Instance[], source: FactSource, selectors: readonly string[]): Promise<void> => {
   let chosen: Instance[] = instances;
   try {
     chosen = select(instances, selectors);
   } catch {
     return; // May yet be a service that is only declared.
   }
-  for (const { check, service } of chosen) {
-    if (service && running(service).length === 0) continue;
-    if (check.id === IGNORES) continue;
-    for (const need of check.needs) void (isStackFact(need) || !service ? source.fact(need) : source.fact(need, service));
+  const asked = chosen.filter(({ check, service }) => check.id !== IGNORES && !(service && running(service).length === 0));
+  const needs = asked.flatMap(({ check, service }) =>
+    check.needs.map((name) => ({ name, service: isStackFact(name) || !service ? undefined : service })),
+  );
+  const once = [...new Map(needs.map((need) => [`${need.name} ${need.service?.name}`, need])).values()];
+  for (const { name, service } of once.toSorted((a, b) => Number(isAnsweredByService(b.name)) - Number(isAnsweredByService(a.name)))) {
+    await letOthersIn();
+    void source.fact(name, service);
   }
 };
 

@@ -2,18 +2,6 @@
  * Makes a run start sooner and stay smaller; nothing depends on it. V8's compiled form of the program's parts is kept between runs in
  * `$XDG_CACHE_HOME/stack-doctor`, which saves an eighth of a healthy run. DOCTOR_NO_CACHE=1 switches that off.
  */
-// What talks to a stack needs of Node. Node's own modules are compiled already, and V8 believes that under its first flags only: loaded
-// after `FLAGS` are set, they would take three times as long.
-import 'node:async_hooks';
-import 'node:child_process';
-import 'node:crypto';
-import 'node:diagnostics_channel';
-import 'node:fs/promises';
-import 'node:http';
-import 'node:net';
-import 'node:perf_hooks';
-import 'node:stream';
-import 'node:timers/promises';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Module from 'node:module';
 import { homedir } from 'node:os';
@@ -32,6 +20,21 @@ type Loader = typeof Module & {
   prototype: { _compile: Compile };
 };
 const loader = Module as unknown as Loader;
+
+/**
+ * What talking to a stack needs of Node. Node brings its own modules compiled, and V8 takes them so under its first flags only: loaded after
+ * `FLAGS` are set, they would take three times as long.
+ */
+const BUILT_IN = [
+  'node:child_process',
+  'node:crypto',
+  'node:fs/promises',
+  'node:http',
+  'node:net',
+  'node:perf_hooks',
+  'node:timers/promises',
+  'node:util/types',
+];
 
 /** V8's flags change with it, and it complains of one that it does not know: here are those of the lines of Node that were tried. */
 const TRIED = ['20', '22', '24'];
@@ -54,6 +57,7 @@ const FLAGS = [
 ];
 
 export const startQuickly = (env: Record<string, string | undefined>): void => {
+  for (const name of BUILT_IN) process.getBuiltinModule(name);
   // Before anything of ours is compiled: code that was cached under other flags is refused.
   if (TRIED.includes(LINE)) for (const flag of FLAGS) setFlagsFromString(flag);
   const base = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');

@@ -1,4 +1,4 @@
-/** Signals for work that must end. */
+/** Signals for work that must end, and room for others while it goes on. */
 import { setMaxListeners } from 'node:events';
 
 /**
@@ -20,3 +20,9 @@ export const timeLimit = (ms: number, parent?: AbortSignal): AbortSignal => {
   setTimeout(() => own.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError')), ms).unref();
   return own.signal;
 };
+
+/**
+ * Lets Node write what was asked, and read what has come: while promises follow on one another it does neither. To be awaited before
+ * work of milliseconds that nobody else waits for, such as loading a part of the program.
+ */
+export const letOthersIn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -16,7 +16,7 @@ import {
   type StackFactName,
 } from '../model/facts.ts';
 import type { Container, Service, Stack } from '../model/stack.ts';
-import { abortedWith } from '../time-limit.ts';
+import { abortedWith, letOthersIn } from '../time-limit.ts';
 import { connectionsOpened } from './connections-opened.ts';
 import { gatherContainers } from './containers.ts';
 import { findProject, NoProject, type ProjectOptions, type ProjectPlace } from './compose-files.ts';
@@ -210,13 +210,19 @@ const liveSource = (
   let earlyStack: Promise<Stack> | null = null;
   const early = () =>
     (earlyStack ??= (async () => {
+      const listed = containersNow();
+      // Loaded while the engine answers.
+      await letOthersIn();
+      await import('./gatherers.ts');
       const parts: Parts = {
         project: { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
-        containers: await containersNow(),
+        containers: await listed,
         proxies: {},
         settings: additions.settings,
       };
       const known = assembleStack(parts);
+      // Begun before everything else: what is asked of a proxy waits for its configuration, and is the last to be answered.
+      proxiesOf(known).catch(() => undefined);
       return known.services.some(({ role }) => role === 'pooler') ? assembleStack({ ...parts, poolers: await poolersOf(known) }) : known;
     })());
 
@@ -226,29 +232,33 @@ const liveSource = (
     return readPoolers(gathering(known));
   };
 
+  let proxies: Promise<Parts['proxies']> | null = null;
+  /** Only read: the requests of the facts may wait for an upstream that hangs. */
+  const proxiesOf = (known: Stack): Promise<Parts['proxies']> =>
+    (proxies ??= (async () => {
+      const { readHaproxyUpstreams, readUpstreams } = await import('./gatherers.ts');
+      const readers = { nginx: readUpstreams, haproxy: readHaproxyUpstreams };
+      const read = known.services.flatMap((service) =>
+        service.role === 'nginx' || service.role === 'haproxy'
+          ? [
+              readers[service.role](service, gathering(known)).then(
+                (upstreams) => [service.name, { upstreams }] as const,
+                () => [service.name, { upstreams: [] }] as const,
+              ),
+            ]
+          : [],
+      );
+      return Object.fromEntries(await Promise.all(read));
+    })());
+
   let fullStack: Promise<Stack> | null = null;
   const stack = () =>
     (fullStack ??= (async () => {
       const [known, containers, project] = await Promise.all([early(), containersNow(), value<ProjectFact>(fact('project'))]);
-      const { readHaproxyUpstreams, readUpstreams } = await import('./gatherers.ts');
-      const readers = { nginx: readUpstreams, haproxy: readHaproxyUpstreams };
-      const proxies = await Promise.all(
-        // Only read: the requests of the facts may wait for an upstream that hangs.
-        known.services.flatMap((service) =>
-          service.role === 'nginx' || service.role === 'haproxy'
-            ? [
-                readers[service.role](service, gathering(known)).then(
-                  (upstreams) => [service.name, { upstreams }] as const,
-                  () => [service.name, { upstreams: [] }] as const,
-                ),
-              ]
-            : [],
-        ),
-      );
       return assembleStack({
         project: project ?? { name: place.name, workingDir: place.workingDir, files: place.files, services: null },
         containers,
-        proxies: Object.fromEntries(proxies),
+        proxies: await proxiesOf(known),
         poolers: known.services.some(({ role }) => role === 'pooler') ? await poolersOf(known) : {},
         settings: additions.settings,
       });

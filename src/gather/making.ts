@@ -5,7 +5,7 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import type { DeclaredSource, Fact, FileLine, MakingFact, ProjectFact } from '../model/facts.ts';
 import { shouldRun, spokenBy, type Service, type ServiceSpec } from '../model/stack.ts';
 import { shownPath } from './compose-files.ts';
-import { readComposeLines, type ComposeLines, type Entry } from './compose-lines.ts';
+import type { ComposeLines, Entry } from './compose-lines.ts';
 import { copyOf, builtStages, ignoredBy, plainSources, stagesOf, type Stage } from './dockerfile.ts';
 import { EngineError } from './engine-client.ts';
 import type { Gathering, ServiceGatherer } from './gathering.ts';
@@ -62,9 +62,14 @@ const isLocal = ({ engine }: Gathering): boolean => /^(unix|npipe):/.test(engine
 const read = new WeakMap<ProjectFact, Promise<ComposeLines>>();
 
 const linesFor = (project: ProjectFact): Promise<ComposeLines> => {
-  const known = read.get(project) ?? readComposeLines(project.files, project.workingDir);
+  const known = read.get(project) ?? linesOfFiles(project);
   read.set(project, known);
   return known;
+};
+
+const linesOfFiles = async ({ files, workingDir }: ProjectFact): Promise<ComposeLines> => {
+  const { readComposeLines } = await import('./compose-lines.ts');
+  return readComposeLines(files, workingDir);
 };
 
 const linesOf = (spec: ServiceSpec, lines: ComposeLines): Record<string, FileLine> => {

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { ProjectFact } from '../model/facts.ts';
 import { alteredValues } from './altered-values.ts';
 import { shownPath, type ProjectPlace } from './compose-files.ts';
-import { composeError, type ComposeError } from './compose-error.ts';
+import type { ComposeError } from './compose-error.ts';
 import { specFromConfig, type ConfigModel } from './compose-model.ts';
 import { configFolder } from './engine-address.ts';
 import { CannotLook } from './gathering.ts';
@@ -48,7 +48,8 @@ export const gatherProject = async (place: ProjectPlace, env: Environment, vault
   const where = unset.length > 0 ? await import('./variable-places.ts') : null;
   const places = where ? await where.placesOf(unset, place) : { lines: [], blanks: [] };
   if (said.code !== 0) {
-    const error: ComposeError = await composeError(said.stderr, place);
+    const { composeError } = await import('./compose-error.ts');
+    const error = await composeError(said.stderr, place);
     return { ...base, loadedBy: 'compose', error: { ...error, message: mask(error.message) }, unsetVariables: places.lines };
   }
   const model = parseConfig(said.stdout);

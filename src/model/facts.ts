@@ -106,6 +106,9 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   webroot: ['nginx'],
 };
 
+/** The service itself answers, where the engine or files tell the others. */
+export const isAnsweredByService = (name: FactName): boolean => name === 'published' || Object.hasOwn(SPEAKERS, name);
+
 export const mayBeAsked = (name: ServiceFactName, role: Role): boolean => SPEAKERS[name]?.includes(role) ?? true;
 
 export type OwnFactName = keyof OwnFacts;
