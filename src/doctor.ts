@@ -8,8 +8,8 @@ import { mayShareValue } from './explain/shared-fault.ts';
 import { withCauses } from './model/causal-rows.ts';
 import type { Check, Located, Outcome } from './model/check.ts';
 import {
-  isAnsweredByService,
   isStackFact,
+  turnOf,
   type EngineFact,
   type Fact,
   type FactName,
@@ -144,7 +144,7 @@ const startLooking = async (instances: Instance[], source: FactSource, selectors
     check.needs.map((name) => ({ name, service: isStackFact(name) || !service ? undefined : service })),
   );
   const once = [...new Map(needs.map((need) => [`${need.name} ${need.service?.name}`, need])).values()];
-  for (const { name, service } of once.toSorted((a, b) => Number(isAnsweredByService(b.name)) - Number(isAnsweredByService(a.name)))) {
+  for (const { name, service } of once.toSorted((a, b) => turnOf(a.name) - turnOf(b.name))) {
     await letOthersIn();
     void source.fact(name, service);
   }

@@ -53,7 +53,6 @@ const FLAGS = [
   '--regexp-tier-up-ticks=1000',
   '--no-regexp-peephole-optimization',
   '--no-incremental-marking',
-  '--no-parallel-scavenge',
 ];
 
 export const startQuickly = (env: Record<string, string | undefined>): void => {

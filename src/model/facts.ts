@@ -106,8 +106,11 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   webroot: ['nginx'],
 };
 
-/** The service itself answers, where the engine or files tell the others. */
-export const isAnsweredByService = (name: FactName): boolean => name === 'published' || Object.hasOwn(SPEAKERS, name);
+/** What waits for another's answer is asked first, then whatever a service answers itself; the engine and files keep nobody waiting. */
+const SLOWEST: readonly FactName[] = ['nginx', 'haproxy', 'http', 'published', 'postgres', 'mysql', 'mongodb', 'rabbitmq', 'redis', 'pooler'];
+
+/** Smaller is sooner. */
+export const turnOf = (name: FactName): number => (SLOWEST.includes(name) ? SLOWEST.indexOf(name) : SLOWEST.length);
 
 export const mayBeAsked = (name: ServiceFactName, role: Role): boolean => SPEAKERS[name]?.includes(role) ?? true;
 
