@@ -1,5 +1,5 @@
 /** From where a service can be asked: by its container's address, by a published port, or from inside another container. */
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import type { View } from '../model/facts.ts';
 import { isRunning, running, type Attachment, type Container, type PortMapping, type Service, type Stack } from '../model/stack.ts';
 import { ADDRESS_MS, dialTcp, type Dial } from './dial.ts';
@@ -28,7 +28,7 @@ export const byAddress = (engine: EngineClient, stack: Stack, container: Contain
       dial: dialTcp('127.0.0.1', port, ADDRESS_MS),
     };
   }
-  const ends = networkOwner(stack, container).networks.filter((each) => each.ip !== '' && isOnThisHost(each));
+  const ends = networkOwner(stack, container).networks.filter((each) => each.ip !== '' && isOnThisHost(each, stack));
   const end = ends.find((each) => client?.networks.some((other) => other.networkId === each.networkId)) ?? ends[0];
   if (!end) return null;
   return { view: { kind: 'address', address: end.ip, network: end.network }, host: end.ip, port, dial: dialTcp(end.ip, port, ADDRESS_MS) };
@@ -44,10 +44,17 @@ const networkOwner = (stack: Stack, container: Container): Container => {
 };
 
 /** The bridge of a network is an interface of this host, with the network's gateway as its address. */
-const isOnThisHost = ({ ip, gateway }: Attachment): boolean =>
-  Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .some(({ address, cidr }) => (gateway === '' ? isWithin(ip, cidr) : address === gateway));
+const isOnThisHost = ({ ip, gateway }: Attachment, stack: Stack): boolean =>
+  interfacesFor(stack).some(({ address, cidr }) => (gateway === '' ? isWithin(ip, cidr) : address === gateway));
+
+/** Asked of the kernel once in a run, which has its own stack. */
+const interfaces = new WeakMap<Stack, NetworkInterfaceInfo[]>();
+
+const interfacesFor = (stack: Stack): NetworkInterfaceInfo[] => {
+  const known = interfaces.get(stack) ?? Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  interfaces.set(stack, known);
+  return known;
+};
 
 const isWithin = (ip: string, cidr: string | null): boolean => {
   const [network = '', bits = ''] = cidr?.split('/') ?? [];
