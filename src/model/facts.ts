@@ -107,7 +107,18 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
 };
 
 /** What waits for another's answer is asked first, then whatever a service answers itself; the engine and files keep nobody waiting. */
-const SLOWEST: readonly FactName[] = ['nginx', 'haproxy', 'http', 'published', 'postgres', 'mysql', 'mongodb', 'rabbitmq', 'redis', 'pooler'];
+const SLOWEST: readonly FactName[] = [
+  'nginx',
+  'haproxy',
+  'http',
+  'published',
+  'postgres',
+  'mysql',
+  'mongodb',
+  'rabbitmq',
+  'redis',
+  'pooler',
+];
 
 /** Smaller is sooner. */
 export const turnOf = (name: FactName): number => (SLOWEST.includes(name) ? SLOWEST.indexOf(name) : SLOWEST.length);

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CannotLook } from '../../src/gather/gathering.ts';
 import { gatherInside } from '../../src/gather/inside.ts';
-import { ownProcess, processTree } from '../../src/gather/proc.ts';
+import { parseTcpTable } from '../../src/gather/proc-net.ts';
+import { ownProcess, processTree, readTcpTables } from '../../src/gather/proc.ts';
 import { canUnshare, containerOf, engineOf, gatheringOf, serviceOf, startBox, type Box } from './namespace.ts';
 
 /** Listens on a port, and has a child whose title tries to steer a terminal. */
@@ -105,4 +109,36 @@ describe('inside, where nothing can be seen', () => {
 describe.skipIf(process.platform !== 'linux')('the list of processes', () => {
   it('starts with the process itself', () => expect(processTree(process.pid)[0]).toMatchObject({ pid: process.pid, parent: 0 }));
   it('is empty for one that does not exist', () => expect(processTree(4_194_304)).toEqual([]));
+});
+
+describe.skipIf(process.platform !== 'linux')('the tables of sockets', () => {
+  const own = { pid: process.pid, folder: '/proc/self', mounts: [] };
+  const MANY = 200;
+
+  const hasIpv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
+
+  it.each(hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'])('are read to their end, over many pages: %s', async (address) => {
+    const server = createServer().listen(0, address);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const sockets: Socket[] = [];
+    server.on('connection', (socket) => void sockets.push(socket));
+    try {
+      for (let index = 0; index < MANY; index++) {
+        const socket = connect(port, address);
+        sockets.push(socket);
+        await once(socket, 'connect');
+      }
+      const seen = parseTcpTable((await readTcpTables(own)) ?? '').filter(({ local, remote }) => [local.port, remote.port].includes(port));
+      expect(seen.filter(({ state }) => state === 'listening')).toHaveLength(1);
+      expect(seen.filter(({ state }) => state === 'established')).toHaveLength(2 * MANY);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
+  });
+
+  it('are not there for a process that has ended', async () => {
+    expect(await readTcpTables({ ...own, folder: '/proc/4194304' })).toBeNull();
+  });
 });
