@@ -66,6 +66,21 @@ test('a folder that others may write to is not used', () => {
   expect(existsSync(kept)).toBe(false);
 });
 
+test("Node's own modules are taken as Node has compiled them: before the flags change", () => {
+  const preload = join(folder, 'cache-usage.cjs');
+  writeFileSync(
+    preload,
+    `const { internalBinding } = require('internal/test/binding');
+     process.on('exit', () => process._rawDebug([...internalBinding('builtins').getCacheUsage().compiledWithCache].join(' ')));`,
+  );
+  const { stderr } = spawnSync(
+    process.execPath,
+    ['--no-warnings', '--expose-internals', '--require', preload, join(folder, 'dist/cli.cjs'), '--replay', RECORDING],
+    { cwd: folder, env: { PATH: process.env['PATH'] ?? '', HOME: home }, encoding: 'utf8' },
+  );
+  expect(stderr.trim().split(' ')).toEqual(expect.arrayContaining(['http', 'crypto', 'child_process', 'fs/promises']));
+});
+
 // From Node 22.1 on the file is Node's own.
 describe.skipIf('enableCompileCache' in module)('the file', () => {
   test('is not written again where there is nothing new', () => {
