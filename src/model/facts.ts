@@ -106,7 +106,7 @@ const SPEAKERS: Partial<Record<ServiceFactName, Role[]>> = {
   webroot: ['nginx'],
 };
 
-/** What waits for another's answer is asked first, then whatever a service answers itself; the engine and files keep nobody waiting. */
+/** What waits for another's answer, or may need a command in a container, is asked first, then whatever a service answers itself; the engine and files keep nobody waiting. */
 const SLOWEST: readonly FactName[] = [
   'nginx',
   'haproxy',
