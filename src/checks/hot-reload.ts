@@ -1,7 +1,7 @@
 /** Does an edit on the host reach the app that runs? Through the mount first, then through the reloader. */
 import { secondsSince } from '../model/age.ts';
 import { defineCheck, type Evidence, type Finding, type Verdict } from '../model/check.ts';
-import { crashIn, isUnreachedPeer, lastReloadAt, type Crash } from '../model/crash.ts';
+import { crashIn, isUnreachedPeer, lastReload, type Crash } from '../model/crash.ts';
 import { servesSocketFile } from '../model/command-line.ts';
 import type { Fact, InsideFact, LogFact, SourceFact } from '../model/facts.ts';
 import { appsOf, couldReload, reloads, runsSource, supervisorIn } from '../model/reloader.ts';
@@ -201,12 +201,12 @@ const judgeMount = (mount: Mount, given: Given): Finding[] => {
     },
     given.inside,
   );
-  if (stale)
-    return found(
-      'stale-mount',
-      `${service.name} still holds ${heldInstead(stale, hostPath)} at ${destination}; edits go to the one on the host`,
-      stale.evidence,
-    );
+  if (stale) {
+    const message = `${service.name} still holds ${heldInstead(stale, hostPath)} at ${destination}; edits go to the one on the host`;
+    const reload = reloadFromNothing(mount, given);
+    if (reload === null) return found('stale-mount', message, stale.evidence);
+    return found('stale-mount', message, [...stale.evidence, reload]).map((each) => ({ ...each, reloaded: true }));
+  }
   if (host.empty && holdsCode(destination, container)) {
     return found('source-missing', `${hostPath}, which ${service.name} mounts at ${destination} and runs from, is empty`, [
       { source: 'host', text: `${hostPath}: empty${host.bornAt ? `, made ${host.bornAt}` : ''}` },
@@ -217,6 +217,14 @@ const judgeMount = (mount: Mount, given: Given): Finding[] => {
       { source: `inside ${service.name}`, text: `${destination}: permission denied` },
     ]);
   return judgeSample(mount, given, found);
+};
+
+/** The line by which the program began anew after its folder was gone: in place of its code and its configuration it found an empty one. */
+const reloadFromNothing = ({ destination, host, inside }: Mount, { service, container, logs }: Given): Evidence | null => {
+  if (inside?.entries !== 0 || host.empty || host.bornAt === null || !holdsCode(destination, container)) return null;
+  const line = logs.ok && logs.value.container === container.name ? lastReload(logs.value.lines) : null;
+  if (!line?.time || Date.parse(line.time) < Date.parse(host.bornAt)) return null;
+  return { source: `${service.name} log, after the folder was replaced`, text: line.text };
 };
 
 const judgeSample = (
@@ -313,7 +321,7 @@ const childDead = (given: Given): Finding[] => {
 
 const isReloadingNow = ({ container, logs, source, now }: Given): boolean => {
   const edits = source.ok ? source.value.mounts.map((mount) => mount.sample?.hostModifiedAt) : [];
-  const times = [container.state.startedAt, logs.ok ? lastReloadAt(logs.value.lines) : null, ...edits];
+  const times = [container.state.startedAt, logs.ok ? lastReload(logs.value.lines)?.time : null, ...edits];
   return times.some((time) => time && Math.abs(secondsSince(time, now)) < RELOAD_SECONDS);
 };
 

@@ -33,7 +33,7 @@ const isNoticedElsewhere = (candidate: Located, effect: Located): boolean => {
 const isNothingToWaitFor = ({ spec, service, finding }: Located, effect: Located): boolean =>
   effect.spec.shows === 'silence' &&
   ((spec.answers === true && service !== effect.service) ||
-    spec.ofFolder === true ||
+    (spec.ofFolder === true && !(finding.reloaded === true && service === effect.service)) ||
     (spec.drift === 'value' && !namesValueOf(finding, effect)));
 
 /** The log of a program that ended said why, and that it was no connection and no value: then it was none. */

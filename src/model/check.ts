@@ -85,6 +85,8 @@ export interface Finding {
   failedAt?: string;
   /** ISO 8601: the last span in which what fails here was seen to be up. */
   well?: { from: string; until: string };
+  /** The program was loaded anew since this fault came, and from what it took away: its silence may come of it, too. */
+  reloaded?: true;
   /** Values for the placeholders of the runbook: `{client}`, `{port}`, … `{service}` is always there. */
   values?: Record<string, string>;
 }

@@ -33,7 +33,7 @@ export const sinceLastReload = (lines: readonly LogLine[]): LogLine[] => {
   return lines.slice(last + 1);
 };
 
-export const lastReloadAt = (lines: readonly LogLine[]): string | null => lines.findLast(isReload)?.time ?? null;
+export const lastReload = (lines: readonly LogLine[]): LogLine | null => lines.findLast(isReload) ?? null;
 
 /** Of the newest load of the code; `null` when it says of no failure. */
 export const crashIn = (lines: readonly LogLine[]): Crash | null => {

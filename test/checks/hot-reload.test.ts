@@ -105,6 +105,27 @@ describe('the file system', () => {
   });
 });
 
+describe('a program that was loaded anew from the folder that is gone', () => {
+  const BORN = '2026-11-23T07:00:00.000Z';
+  const lost = (entries: number | null): Mount =>
+    mount({ host: { exists: true, empty: false, inode: 9, bornAt: BORN }, inside: { inode: 7, entries, readable: true } });
+  const reloadAt = (time: string | null): LogLine => logLine('vite.config.js changed, restarting server...', time);
+
+  it.each<[string, Case, boolean]>([
+    ['since it was replaced', { mounts: [lost(0)], log: [reloadAt('2026-11-23T07:00:00.120Z')] }, true],
+    ['before that', { mounts: [lost(0)], log: [reloadAt('2026-11-23T06:59:59.000Z')] }, false],
+    ['at a time that is not known', { mounts: [lost(0)], log: [reloadAt(null)] }, false],
+    ['never', { mounts: [lost(0)], log: [logLine('GET / 200', '2026-11-23T07:00:01.000Z')] }, false],
+    ['while the old folder still had its files', { mounts: [lost(4)], log: [reloadAt('2026-11-23T07:00:00.120Z')] }, false],
+    ['while nobody saw what the old folder holds', { mounts: [lost(null)], log: [reloadAt('2026-11-23T07:00:00.120Z')] }, false],
+  ])('%s', (_, given, reloaded) => {
+    const [finding] = findingsOf(judge(given));
+    expect(finding?.reason).toBe('stale-mount');
+    expect(finding?.reloaded ?? false).toBe(reloaded);
+    expect(finding?.evidence.some(({ text }) => text.includes('restarting server'))).toBe(reloaded);
+  });
+});
+
 describe('the mount', () => {
   const cases: [string, Case, string[]][] = [
     [

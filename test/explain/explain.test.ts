@@ -605,6 +605,12 @@ describe('evidence against an explanation overrules it', () => {
     bothRoots([['backend hot-reload/stale-mount', { values: { hostPath: '/src/shop' } }], hung]);
   });
 
+  test('a program that was loaded anew from a folder that is gone may be silent over it, and nobody else', () => {
+    const reloaded: Parts = { values: { hostPath: '/src/shop' }, reloaded: true };
+    oneRoot('backend hot-reload/stale-mount', [['backend hot-reload/stale-mount', reloaded], hung]);
+    bothRoots([['worker hot-reload/stale-mount', reloaded], hung]);
+  });
+
   test('a value that differs is no reason for a silence, nor for an end that the log lays to something else, unless it is named', () => {
     const drift: [string, Parts] = ['backend compose/env-drift', { values: { variable: 'LOG_LEVEL' } }];
     bothRoots([drift, hung]);
