@@ -55,7 +55,9 @@ export const behindProxy = defineCheck({
     const passed = proxiesOf(service, stack).flatMap((proxy) => passedOn(proxy, service, stack, peers[proxy]));
     const failures = passed.filter(isItsOwn);
     const silent = passed.filter(isUnanswered);
-    if (failures.length === 0 && silent.length > 0) return { findings: [silenceOf(silent, service)] };
+    // A path that waits for news (a long poll, a stream of events) is silent in an app that is well.
+    const isHung = silent.length > 0 && !passed.some(isSurelyItsOwn);
+    if (failures.length === 0 && isHung) return { findings: [silenceOf(silent, service)] };
     if (failures.length > 0) {
       const lines = logs.ok ? sinceLastReload(logs.value.lines).filter(({ time }) => isRecent(time, now)) : [];
       return { findings: [errorOf(failures, service, stack, lines)] };
@@ -116,6 +118,10 @@ const isItsOwn = ({ http, direct }: Passed): boolean => {
 
 const isAnswered = ({ http, direct }: Passed): boolean =>
   [http, ...(direct === null ? [] : [direct])].some(({ answer }) => answer !== null && answer.status < 500);
+
+/** nginx gives errors, redirects and refusals by itself, too. */
+const isSurelyItsOwn = ({ http: { answer } }: Passed): boolean =>
+  answer !== null && ((answer.status >= 200 && answer.status < 300) || [404, 405, 422].includes(answer.status));
 
 /** The connection to a socket that is listened on comes about at once: who is waited for is the app. */
 const isUnanswered = ({ http: { answer, trial }, bySocket }: Passed): boolean =>

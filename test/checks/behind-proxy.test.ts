@@ -87,6 +87,22 @@ describe('through a socket file', () => {
     });
     expect(reasonsOf(verdict)).toEqual(expected);
   });
+
+  it.each<[string, HttpTry, string[]]>([
+    ['a page', through(200), []],
+    ['a path that the app does not know', through(404), []],
+    ['a redirect, which nginx gives by itself', through(301), ['no-answer']],
+    ['a refusal, which nginx gives by itself', through(403), ['no-answer']],
+  ])('one path waits for news, and another gives %s', (_, http, expected) => {
+    const proxied = [silent, http].map((each) => ({ upstream, http: each }));
+    const verdict = ask(behindProxy, {
+      stack: stackOf(upstream),
+      service: 'app',
+      facts: { logs: fact(logOf('p-app-1', [])) },
+      peers: { front: { nginx: fact({ proxied }) } },
+    });
+    expect(reasonsOf(verdict)).toEqual(expected);
+  });
 });
 
 describe('what the log says', () => {
