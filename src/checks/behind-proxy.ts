@@ -6,7 +6,7 @@ import { nameTable } from '../model/connections.ts';
 import { sinceLastReload } from '../model/crash.ts';
 import type { HttpTry, LogLine } from '../model/facts.ts';
 import { knownErrorIn } from '../model/log-signatures.ts';
-import { isNginxPage } from '../model/proxy-pages.ts';
+import { isNginxPage, isSurelyFromBehind } from '../model/proxy-pages.ts';
 import { connectionsTo, running, serviceNamed, type Service, type Stack } from '../model/stack.ts';
 import { suspectsOf } from '../model/suspects.ts';
 
@@ -56,7 +56,7 @@ export const behindProxy = defineCheck({
     const failures = passed.filter(isItsOwn);
     const silent = passed.filter(isUnanswered);
     // A path that waits for news (a long poll, a stream of events) is silent in an app that is well.
-    const isHung = silent.length > 0 && !passed.some(isSurelyItsOwn);
+    const isHung = silent.length > 0 && !passed.some(({ http: { answer } }) => isSurelyFromBehind(answer?.status));
     if (failures.length === 0 && isHung) return { findings: [silenceOf(silent, service)] };
     if (failures.length > 0) {
       const lines = logs.ok ? sinceLastReload(logs.value.lines).filter(({ time }) => isRecent(time, now)) : [];
@@ -118,10 +118,6 @@ const isItsOwn = ({ http, direct }: Passed): boolean => {
 
 const isAnswered = ({ http, direct }: Passed): boolean =>
   [http, ...(direct === null ? [] : [direct])].some(({ answer }) => answer !== null && answer.status < 500);
-
-/** nginx gives errors, redirects and refusals by itself, too. */
-const isSurelyItsOwn = ({ http: { answer } }: Passed): boolean =>
-  answer !== null && ((answer.status >= 200 && answer.status < 300) || [404, 405, 422].includes(answer.status));
 
 /** The connection to a socket that is listened on comes about at once: who is waited for is the app. */
 const isUnanswered = ({ http: { answer, trial }, bySocket }: Passed): boolean =>

@@ -123,7 +123,8 @@ export const proxy = defineCheck({
       layer: 'proxy',
       kind: 'symptom',
       means: 'The upstream does not answer in time.',
-      proof: 'Status 504, or no answer through the proxy within the limit.',
+      proof:
+        'Status 504, or no answer through the proxy within the limit; a warning where a service that is well answers another path meanwhile.',
       shows: 'silence',
     },
     'upstream-error': {

@@ -2,6 +2,7 @@
 import type { InsideFact, ReachFact, Trial } from '../model/facts.ts';
 import { isLoopback, namesFor, nameTable } from '../model/connections.ts';
 import { plain } from '../model/plain.ts';
+import { isSurelyFromBehind } from '../model/proxy-pages.ts';
 import { isRunning, running, serviceNamed, sharedNetworks, type Container, type Service } from '../model/stack.ts';
 import { CannotLook, speaker, TRY_MS, type Gathering, type ServiceGatherer } from './gathering.ts';
 import { commandsFor, REACH_MS } from './reach-programs.ts';
@@ -148,10 +149,7 @@ const answeredThroughNginx = async (
   const answers = (await nginxOf(service, given))?.proxied.filter((each) => each.upstream === upstream) ?? [];
   // nginx looked the name up when it started; a server that is younger may have another address by now.
   if (secondsUp(client) > secondsUp(server)) return null;
-  // nginx gives errors, redirects and refusals by itself, too.
-  const isFromApp = (status: number | undefined) =>
-    status !== undefined && ((status >= 200 && status < 300) || status === 404 || status === 405 || status === 422);
-  return answers.length > 0 && answers.every((each) => isFromApp(each.http.answer?.status)) ? sharedAddress(client, server) : null;
+  return answers.length > 0 && answers.every((each) => isSurelyFromBehind(each.http.answer?.status)) ? sharedAddress(client, server) : null;
 };
 
 const sharedAddress = (client: Container, server: Container): string | null =>

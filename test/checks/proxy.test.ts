@@ -31,6 +31,8 @@ interface Case {
   /** No configuration was found: it lies in an image that does not run. */
   unseen?: boolean;
   files?: NginxFact['files'];
+  /** How a request for another location of the same upstream ended. */
+  elsewhere?: Parameters<typeof httpTry>[0];
 }
 
 const judge = (given: Case) => {
@@ -79,6 +81,7 @@ const judge = (given: Case) => {
               http: httpTry({ url: 'http://172.18.0.2/api/', ...given.http }),
               ...(given.called ? { called: given.called } : {}),
             },
+            ...(given.elsewhere ? [{ location: '/shop/', upstream: `${host}:${port}`, http: httpTry(given.elsewhere) }] : []),
           ]
         : [],
     upstreamErrors: (given.errors ?? []).map((each) => ({
@@ -269,6 +272,22 @@ describe('what is found', () => {
     ],
   ];
   it.each(cases)('%s', (_, given, expected) => expect(reasonsOf(judge(given))).toEqual(expected));
+});
+
+describe('a path that waits for news', () => {
+  const young = { createdAt: '2026-11-23T06:55:00.000Z', state: { startedAt: '2026-11-23T06:55:00.000Z' } };
+  it.each<[string, Case, string]>([
+    ['of an app that answers elsewhere', { elsewhere: status(200, 'ok') }, 'gateway-timeout:warn'],
+    ['of one that knows no page elsewhere', { elsewhere: status(404, 'no') }, 'gateway-timeout:warn'],
+    ['of one that is younger than nginx', { elsewhere: status(200, 'ok'), app: young }, 'gateway-timeout:warn'],
+    ['where nginx itself redirects elsewhere', { elsewhere: status(301) }, 'gateway-timeout:fail'],
+    ['of one that is not well by itself', { elsewhere: status(200, 'ok'), appHealth: 503 }, 'gateway-timeout:fail'],
+    ['where the app is silent elsewhere, too', { elsewhere: hung }, 'gateway-timeout:fail'],
+    ['where nginx gave up', { http: status(504), elsewhere: status(200, 'ok') }, 'gateway-timeout:fail'],
+  ])('%s', (_, given, expected) => {
+    const [finding] = findingsOf(judge({ http: hung, ...given }));
+    expect(`${finding?.reason}:${finding?.severity ?? 'fail'}`).toBe(expected);
+  });
 });
 
 describe('the host name that an app turns down', () => {

@@ -5,7 +5,7 @@ import { grouped, listed } from '../../model/attempt.ts';
 import type { Evidence, Finding } from '../../model/check.ts';
 import { isLoopback } from '../../model/connections.ts';
 import type { HttpTry, SocketView } from '../../model/facts.ts';
-import { isNginxPage } from '../../model/proxy-pages.ts';
+import { isNginxPage, isSurelyFromBehind } from '../../model/proxy-pages.ts';
 import { isRunning, running, type Service, shouldRun } from '../../model/stack.ts';
 import { NAME_UNKNOWN } from './config.ts';
 import {
@@ -13,6 +13,7 @@ import {
   errorOf,
   type Given,
   hostOf,
+  isWell,
   loggedBy,
   OWN_SECONDS,
   portOf,
@@ -89,7 +90,8 @@ const troubleOf = (proxied: Proxied, given: Given): Trouble[] => {
   if (answer === null && trial.layer === 'tcp')
     return [{ ...base, reason: 'no-answer', message: `${service.name} takes no connections in time` }];
   return [
-    deafLoopback(base, given) ??
+    slowPath(base, proxied, given) ??
+      deafLoopback(base, given) ??
       stopped(base, given) ??
       stale(base, proxied, given) ??
       unknownHost(base, given) ??
@@ -139,6 +141,23 @@ const answerEvidence = ({ url, answer, trial }: HttpTry): Evidence => ({
   source: `HTTP ${url}`,
   text: answer ? `status ${answer.status}` : trial.text || trial.outcome,
 });
+
+/** The same app is well, and answers nginx on another path meanwhile: one that waits for news (a long poll, a stream) is silent in an app that is well. */
+const slowPath = (base: Base, { http, upstream }: Proxied, given: Given): Trouble | null => {
+  const { service, nginx } = given;
+  const [target, ...others] = base.targets;
+  // Of several, another one may have answered.
+  if (http.answer !== null || !target || others.length > 0 || running(target).length !== 1 || !isWell(target, given)) return null;
+  const other = nginx.proxied.find((each) => each.upstream === upstream && isSurelyFromBehind(each.http.answer?.status));
+  if (!other) return null;
+  return {
+    ...base,
+    severity: 'warn',
+    reason: 'gateway-timeout',
+    message: `${target.name} does not answer ${service.name} in time, while it answers on ${other.location}`,
+    evidence: [...base.evidence, answerEvidence(other.http)],
+  };
+};
 
 const deafLoopback = (base: Base, { service, inside }: Given): Trouble | null => {
   if (!isLoopback(hostOf(base.upstream))) return null;
